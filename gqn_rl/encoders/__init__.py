@@ -1,0 +1,5 @@
+"""Encoders: views in, one fixed-size scene representation out."""
+
+from gqn_rl.encoders.base import ENCODERS, SceneEncoder, make_encoder
+
+__all__ = ["ENCODERS", "SceneEncoder", "make_encoder"]

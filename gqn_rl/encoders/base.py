@@ -1,0 +1,86 @@
+"""What an encoder is, and the table of encoders.
+
+An encoder never looks back: its state is an order-invariant aggregate of the views so far, of a
+fixed size, and each new view is encoded once. Adding one is a new file and a line in `ENCODERS`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gqn_rl.errors import unknown_name
+from gqn_rl.view import Views
+
+State = TypeVar("State")
+
+
+class SceneEncoder(Protocol[State]):
+    """Turns views of n scenes into n representations, one new view per scene at a time."""
+
+    @property
+    def representation_size(self) -> int:
+        """F, the length of one representation."""
+        ...
+
+    @property
+    def image_size(self) -> int:
+        """Height and width of the images it takes."""
+        ...
+
+    @property
+    def renderer(self) -> dict[str, Any] | None:
+        """Identity of the renderer whose images it was trained on (`RendererIdentity.to_dict`);
+        None where any will do."""
+        ...
+
+    def initial_state(self, n: int) -> State:
+        """The state of n scenes of which nothing has been seen."""
+        ...
+
+    def update(self, state: State, views: Views) -> State:
+        """The state after one more view of every scene; `state` itself is not changed."""
+        ...
+
+    def reset(self, state: State, mask: NDArray[np.bool_]) -> State:
+        """The state with the scenes of `mask` (n,) as if nothing had been seen of them."""
+        ...
+
+    def representation(self, state: State) -> NDArray[np.float32]:
+        """float32 (n, F), standardised by the statistics stored with the weights."""
+        ...
+
+
+ENCODERS = {
+    "gqn": "gqn_rl.encoders.gqn_encoder:load_pretrained",
+    "random": "gqn_rl.encoders.gqn_encoder:random_weights",
+}
+"""Name to `module:function`; the function takes `device` and `seed` and returns the encoder."""
+
+
+def make_encoder(name: str | Path, *, device: str = "auto", seed: int = 0) -> SceneEncoder[Any]:
+    """The encoder called `name`, or a GQN from the checkpoint at the path `name`.
+
+    Args:
+        device: "auto", "cpu", "cuda" or another PyTorch device.
+        seed: for encoders with random weights.
+
+    Raises:
+        UserError: for a name that is neither in the table nor an existing path, or a checkpoint
+            that cannot be used.
+    """
+    from gqn_rl.encoders.gqn_encoder import load_checkpoint
+
+    if str(name) in ENCODERS:
+        module_name, function = ENCODERS[str(name)].split(":")
+        encoder: SceneEncoder[Any] = getattr(import_module(module_name), function)(
+            device=device, seed=seed
+        )
+        return encoder
+    if Path(name).suffix or Path(name).exists():
+        return load_checkpoint(Path(name), device=device)
+    raise unknown_name("encoder", str(name), [*ENCODERS, "path of a checkpoint"])

@@ -1,0 +1,16 @@
+"""The one exception type for a user's mistake."""
+
+from __future__ import annotations
+
+
+class UserError(ValueError):
+    """Something the user asked for cannot be done; the message is one clear line.
+
+    Commands print the message and leave with exit code 2. Code that calls the library sees a
+    plain `ValueError`.
+    """
+
+
+def unknown_name(kind: str, received: object, valid: object) -> UserError:
+    """Error for a name that is not in a table, listing the names that are."""
+    return UserError(f"unknown {kind} {received!r}; expected one of {sorted(map(str, valid))}")

@@ -1,0 +1,123 @@
+"""What a renderer is, what makes two of them draw the same, and the table of renderers.
+
+Adding one is a new file and a line in `RENDERERS`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gqn_rl.errors import UserError, unknown_name
+from gqn_rl.scene import SceneBatch
+from gqn_rl.viewpoint import FIELD_OF_VIEW, Viewpoints
+
+LIGHT_DIRECTION = (0.42, 0.27, 0.87)
+"""Points from the objects to the light, world axes; normalised where it is used. Oblique, so that
+the three lit directions of a grid-oriented cube differ in brightness."""
+AMBIENT, DIFFUSE = 0.6, 0.35
+
+
+@dataclass(frozen=True)
+class RendererIdentity:
+    """What the pixels of a renderer depend on.
+
+    It is stored with every data set and checkpoint. Two identities with the same `look` draw the
+    same picture, whatever code draws it: the PyBullet and the raycast renderer share one.
+
+    Attributes:
+        name: the entry in `RENDERERS`.
+        version: of the code or library that draws.
+        look: the appearance both renderers implement: flat shading, black background.
+        image_size: height and width in pixels.
+        field_of_view: opening angle in radians.
+        ambient, diffuse: a face has its colour times ambient + diffuse * max(0, n . l).
+        light_direction: l before normalisation.
+    """
+
+    name: str
+    version: str
+    image_size: int
+    look: str = "flat-v1"
+    field_of_view: float = float(FIELD_OF_VIEW)
+    ambient: float = AMBIENT
+    diffuse: float = DIFFUSE
+    light_direction: tuple[float, float, float] = LIGHT_DIRECTION
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self) | {"light_direction": list(self.light_direction)}
+
+    def require_same_pictures(self, other: dict[str, Any], source: str) -> None:
+        """Refuse data or weights whose pictures differ from this renderer's.
+
+        Args:
+            other: an identity as stored by `to_dict`.
+            source: what `other` belongs to, for the message.
+
+        Raises:
+            UserError: naming the first property that differs and both values.
+        """
+        mine = self.to_dict()
+        for key in mine:
+            if key in ("name", "version"):
+                continue
+            if other.get(key) != mine[key]:
+                raise UserError(
+                    f"{source} was made with {key}={other.get(key)!r}, "
+                    f"but the renderer has {key}={mine[key]!r}"
+                )
+
+
+class Renderer(Protocol):
+    """Draws scenes. Deterministic: the same arguments give the same pixels."""
+
+    @property
+    def identity(self) -> RendererIdentity: ...
+
+    def render(self, scenes: SceneBatch, viewpoints: Viewpoints) -> NDArray[np.uint8]:
+        """One image per scene and viewpoint, uint8 (N, H, W, 3); background is black."""
+        ...
+
+    def close(self) -> None:
+        """Free what the renderer holds; more than once does no harm."""
+        ...
+
+
+RENDERERS = {
+    "pybullet": "gqn_rl.rendering.pybullet_renderer:PyBulletRenderer",
+    "raycast": "gqn_rl.rendering.raycast_renderer:RaycastRenderer",
+}
+"""Name to `module:class`; imported only when asked for, so that each backend stays optional."""
+
+
+def make_renderer(name: str, image_size: int = 64, **options: Any) -> Renderer:
+    """The renderer called `name`.
+
+    Raises:
+        UserError: for an unknown name, a size that is not positive or a missing backend.
+    """
+    if name not in RENDERERS:
+        raise unknown_name("renderer", name, RENDERERS)
+    if image_size < 8:
+        raise UserError(f"image_size is {image_size}, expected at least 8")
+    module_name, class_name = RENDERERS[name].split(":")
+    try:
+        module = import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise UserError(f"renderer {name!r} needs the package {error.name!r}") from error
+    renderer: Renderer = getattr(module, class_name)(image_size=image_size, **options)
+    return renderer
+
+
+def check_batch(scenes: SceneBatch, viewpoints: Viewpoints) -> None:
+    if len(scenes) != len(viewpoints):
+        raise ValueError(f"{len(scenes)} scenes but {len(viewpoints)} viewpoints")
+
+
+def unit_light() -> NDArray[np.float64]:
+    light = np.asarray(LIGHT_DIRECTION)
+    return light / np.linalg.norm(light)
