@@ -1,0 +1,94 @@
+"""One features extractor for every Dict observation of this project."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.preprocessing import is_image_space
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from torch import Tensor, nn
+
+SMALL = 64
+"""A vector of up to this many numbers (viewpoint, looks left) is used as it is."""
+
+
+class SceneFeatures(BaseFeaturesExtractor):
+    """Wide vectors through an MLP, images through a small CNN, the rest as it is; concatenated.
+
+    The output begins with the learned features; the small vectors come last, so that a reader of
+    the features finds them unchanged.
+
+    Args:
+        observation_space: Dict of Boxes; images channels first, as Stable-Baselines3 hands them on.
+        hidden: widths of the MLP over each wide vector.
+        dropout: probability, after each layer of the MLP; active only while training.
+        input_dropout: probability on the wide vector itself.
+        image_features: width of what the CNN leaves of an image.
+    """
+
+    def __init__(
+        self,
+        observation_space: spaces.Dict,
+        hidden: Sequence[int] = (512, 256),
+        dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        image_features: int = 256,
+    ) -> None:
+        super().__init__(observation_space, features_dim=1)
+        networks: dict[str, nn.Module] = {}
+        self._small: list[str] = []
+        size = 0
+        for key, space in observation_space.spaces.items():
+            length = int(np.prod(space.shape or (1,)))
+            if is_image_space(space):
+                networks[key] = image_network(space, image_features)
+                size += image_features
+            elif length > SMALL:
+                networks[key] = vector_network(length, hidden, dropout, input_dropout)
+                size += hidden[-1]
+            else:
+                self._small.append(key)
+                size += length
+        self.networks = nn.ModuleDict(networks)
+        self._features_dim = size
+
+    def forward(self, observations: dict[str, Tensor]) -> Tensor:
+        """Dict of (B, ...) to (B, features_dim)."""
+        learned = [network(observations[key]) for key, network in self.networks.items()]
+        plain = [observations[key].flatten(1) for key in self._small]
+        return torch.cat([*learned, *plain], dim=1)
+
+
+def vector_network(
+    length: int, hidden: Sequence[int], dropout: float, input_dropout: float = 0.0
+) -> nn.Sequential:
+    """MLP (B, length) -> (B, hidden[-1]); LayerNorm keeps the scale of the features still while
+    they are being learned, which the policy that reads them needs."""
+    layers: list[nn.Module] = [nn.Flatten(), nn.Dropout(input_dropout)]
+    for width in hidden:
+        layers += [nn.Linear(length, width), nn.LayerNorm(width), nn.SiLU(), nn.Dropout(dropout)]
+        length = width
+    return nn.Sequential(*layers)
+
+
+def image_network(space: spaces.Space, features: int) -> nn.Sequential:
+    """CNN (B, C, H, W) in [0, 1] -> (B, features): the widths of Mnih et al. 2015 with strides
+    for small pictures."""
+    channels = (space.shape or ())[0]
+    convolutions = nn.Sequential(
+        nn.Conv2d(channels, 32, 5, stride=2, padding=2),
+        nn.SiLU(),
+        nn.Conv2d(32, 64, 3, stride=2, padding=1),
+        nn.SiLU(),
+        nn.Conv2d(64, 64, 3, stride=2, padding=1),
+        nn.SiLU(),
+        nn.Flatten(),
+    )
+    with torch.no_grad():
+        length = convolutions(torch.zeros(1, *(space.shape or ()))).shape[1]
+    return nn.Sequential(
+        convolutions, nn.Linear(length, features), nn.LayerNorm(features), nn.SiLU()
+    )

@@ -1,0 +1,215 @@
+"""The only adapter from a Gymnasium `VectorEnv` to a Stable-Baselines3 `VecEnv`.
+
+Stable-Baselines3 steps a finished environment straight into its next episode and finds the end of
+the old one in the info: Gymnasium's autoreset mode SAME_STEP. Other modes are refused, because
+they would put a transition between two episodes into the training data.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium import Wrapper, spaces
+from gymnasium.vector import AutoresetMode, VectorEnv
+from numpy.typing import NDArray
+from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.vec_env.base_vec_env import (
+    VecEnvIndices,
+    VecEnvObs,
+    VecEnvStepReturn,
+)
+
+from gqn_rl.errors import UserError
+
+Info = dict[str, Any]
+FINAL_OBSERVATION, FINAL_INFO = "final_obs", "final_info"
+
+
+class GymnasiumVecEnv(VecEnv):
+    """A Gymnasium vector environment that looks like `DummyVecEnv` over its rows.
+
+    A training run sees exactly what it would see from `DummyVecEnv` over the same environments in
+    the same order: the same numbers in the same types, hence the same weights to the bit. Every
+    finished episode leaves `info["episode"]` with its return `r`, length `l` and time `t`, as the
+    `Monitor` wrapper does.
+
+    Attributes of a native vector environment belong to all rows together: `get_attr(name)` returns
+    that one object once per row. Where the vector environment has `get_attr` itself
+    (`SyncVectorEnv`), the rows' own values are returned.
+    """
+
+    def __init__(self, venv: VectorEnv) -> None:
+        mode = venv.metadata.get("autoreset_mode")
+        if mode != AutoresetMode.SAME_STEP:
+            raise UserError(
+                f"the vector environment has autoreset_mode {mode}, but stable-baselines3 needs "
+                f"{AutoresetMode.SAME_STEP}"
+            )
+        self.venv = venv
+        super().__init__(venv.num_envs, venv.single_observation_space, venv.single_action_space)
+        self._actions: NDArray[Any] = np.zeros(0)
+        self._returns = np.zeros(self.num_envs)
+        self._lengths = np.zeros(self.num_envs, dtype=np.int64)
+        self._start = time.time()
+
+    def reset(self) -> VecEnvObs:
+        observations, infos = self.venv.reset(seed=self._reset_seed(), options=self._option())
+        self._reset_seeds()
+        self._reset_options()
+        self._returns[:] = 0.0
+        self._lengths[:] = 0
+        self.reset_infos = split_infos(infos, self.num_envs)
+        return self._copied(observations)
+
+    def step_async(self, actions: NDArray[Any]) -> None:
+        self._actions = actions
+
+    def step_wait(self) -> VecEnvStepReturn:
+        observations, rewards, terminated, truncated, vector_infos = self.venv.step(self._actions)
+        dones = np.logical_or(terminated, truncated)
+        self._returns += rewards
+        self._lengths += 1
+        infos = split_infos(vector_infos, self.num_envs)
+        limits = np.logical_and(truncated, np.logical_not(terminated))
+        for row in np.flatnonzero(dones):
+            infos[row] = self._finish(int(row), infos[row])
+        for info, limit in zip(infos, limits.tolist(), strict=True):
+            info["TimeLimit.truncated"] = limit
+        return self._copied(observations), np.asarray(rewards, np.float32), dones.copy(), infos
+
+    def _finish(self, row: int, info: Info) -> Info:
+        """The info of the episode that ended; what is left of `info` belongs to the next one."""
+        if FINAL_OBSERVATION not in info or FINAL_INFO not in info:
+            raise RuntimeError(
+                f"row {row} ended its episode without {FINAL_OBSERVATION!r} and {FINAL_INFO!r}; "
+                f"info has {sorted(info)}"
+            )
+        ended: Info = info.pop(FINAL_INFO)
+        ended["terminal_observation"] = info.pop(FINAL_OBSERVATION)
+        self.reset_infos[row] = info
+        ended.setdefault(
+            "episode",
+            {
+                "r": round(float(self._returns[row]), 6),
+                "l": int(self._lengths[row]),
+                "t": round(time.time() - self._start, 6),
+            },
+        )
+        self._returns[row], self._lengths[row] = 0.0, 0
+        return ended
+
+    def _reset_seed(self) -> Any:
+        """The pending seeds in the form that most vector environments understand."""
+        seeds = self._seeds
+        if all(seed is None for seed in seeds):
+            return None
+        # Gymnasium, too, gives row i the seed `seed + i`; native environments may know only this.
+        if seeds[0] is not None and seeds == [seeds[0] + row for row in range(self.num_envs)]:
+            return seeds[0]
+        return list(seeds)
+
+    def _option(self) -> dict[str, Any] | None:
+        if any(option != self._options[0] for option in self._options):
+            raise ValueError(f"a vector environment takes one set of options, got {self._options}")
+        return self._options[0] or None
+
+    def _copied(self, observations: Any) -> VecEnvObs:
+        """Stable-Baselines3 keeps the last observation over the next step: never a live buffer."""
+        if isinstance(observations, dict):
+            return {key: np.array(value) for key, value in observations.items()}
+        if isinstance(self.observation_space, spaces.Tuple):
+            return tuple(np.array(value) for value in observations)
+        return np.array(observations)
+
+    def close(self) -> None:
+        self.venv.close()
+
+    def get_images(self) -> Sequence[NDArray[np.uint8] | None]:
+        frames = self.venv.render()
+        return [None] * self.num_envs if frames is None else list(frames)
+
+    def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
+        rows = self._get_indices(indices)
+        if hasattr(self.venv, "get_attr"):
+            values = self.venv.get_attr(attr_name)
+            return [values[row] for row in rows]
+        value = self._shared(attr_name)
+        return [value for _ in rows]
+
+    def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
+        rows = list(self._get_indices(indices))
+        if hasattr(self.venv, "set_attr"):
+            values = list(self.venv.get_attr(attr_name)) if len(rows) < self.num_envs else None
+            changed = [value if row in rows else (values or [])[row] for row in self._all_rows()]
+            self.venv.set_attr(attr_name, changed)
+            return
+        self._require_all(rows, f"attribute {attr_name!r}")
+        setattr(self.venv.unwrapped, attr_name, value)
+
+    def env_method(
+        self, method_name: str, *args: Any, indices: VecEnvIndices = None, **kwargs: Any
+    ) -> list[Any]:
+        rows = list(self._get_indices(indices))
+        if hasattr(self.venv, "envs"):
+            environments = [self.venv.envs[row] for row in rows]
+            return [env.get_wrapper_attr(method_name)(*args, **kwargs) for env in environments]
+        self._require_all(rows, f"method {method_name!r}")
+        result = self._shared(method_name)(*args, **kwargs)
+        return [result for _ in rows]
+
+    def env_is_wrapped(
+        self, wrapper_class: type[Wrapper], indices: VecEnvIndices = None
+    ) -> list[bool]:
+        """True for `Monitor`, whose episode statistics this class provides itself."""
+        rows = self._get_indices(indices)
+        return [issubclass(wrapper_class, Monitor) for _ in rows]
+
+    def _shared(self, name: str) -> Any:
+        """An attribute of the vector environment or of the wrappers around it."""
+        if hasattr(self.venv, name):
+            return getattr(self.venv, name)
+        return getattr(self.venv.unwrapped, name)
+
+    def _all_rows(self) -> range:
+        return range(self.num_envs)
+
+    def _require_all(self, rows: list[int], what: str) -> None:
+        if sorted(rows) != list(self._all_rows()):
+            raise ValueError(f"{what} is shared by all {self.num_envs} rows, received rows {rows}")
+
+
+def split_infos(vector_infos: Info, num_envs: int) -> list[Info]:
+    """One info per row from Gymnasium's vector info.
+
+    Args:
+        vector_infos: key to an array (num_envs, ...) or a nested dict of them, with a boolean
+            mask (num_envs,) beside it under "_key"; a key without a mask holds for every row.
+    """
+    rows: list[Info] = [{} for _ in range(num_envs)]
+    for key, value in vector_infos.items():
+        if key.startswith("_") and key[1:] in vector_infos:
+            continue
+        mask = vector_infos.get(f"_{key}")
+        present = range(num_envs) if mask is None else np.flatnonzero(mask).tolist()
+        items = _row_items(value, num_envs)
+        for row in present:
+            rows[row][key] = items[row]
+    return rows
+
+
+def _row_items(value: Any, num_envs: int) -> Sequence[Any]:
+    if isinstance(value, dict):
+        return split_infos(value, num_envs)  # a nested info, or a batched Dict observation
+    if isinstance(value, np.ndarray) and value.ndim == 1:
+        # Python scalars, as a single environment's info would have; objects stay as they are.
+        items: list[Any] = value.tolist()
+        return items
+    if isinstance(value, np.ndarray):
+        return list(value.copy())
+    return list(value)
+
+

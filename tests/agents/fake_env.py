@@ -1,0 +1,106 @@
+"""A recognition task without pixels: small, quick, and impossible to solve without looking.
+
+The camera stands at one of five places in a row and starts in the middle, where nothing can be
+seen. The target has two bits; the left end shows the first, the right end the second, both as a
+noisy code in the representation. So an agent must walk to both ends before it can answer, and
+which of the four answers is right follows from the sum of what it saw.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from numpy.typing import NDArray
+
+LEFT, RIGHT = 0, 1
+NUM_MOVES, NUM_ANSWERS = 2, 4
+CENTRE = 2
+SIZE = 16
+MAX_LOOKS = 10
+LOOK_COST = 0.02
+
+
+class FakeRecognitionEnv(gymnasium.Env[dict[str, NDArray[np.float32]], int]):
+    """Same spaces, rewards and infos as the recognition environment, with two moves.
+
+    Args:
+        hint: add the target's code to the first view, so that no look is needed.
+        time_limit: truncate after so many steps; None never truncates.
+    """
+
+    metadata = {"render_modes": []}  # noqa: RUF012 - Gymnasium's own form
+
+    def __init__(self, hint: bool = False, noise: float = 0.3, time_limit: int | None = None):
+        self.hint, self.noise, self.time_limit = hint, noise, time_limit
+        self.render_mode = None
+        self.observation_space = spaces.Dict(
+            {
+                "representation": spaces.Box(-np.inf, np.inf, (SIZE,), np.float32),
+                "viewpoint": spaces.Box(-np.inf, np.inf, (7,), np.float32),
+                "looks_left": spaces.Box(0.0, 1.0, (1,), np.float32),
+            }
+        )
+        self.action_space = spaces.Discrete(NUM_MOVES + NUM_ANSWERS)
+        # Fixed codes of the four (end, bit) facts: the task is the same in every episode.
+        self.codes = np.random.default_rng(7).normal(size=(2, 2, SIZE)).astype(np.float32)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, NDArray[np.float32]], dict[str, Any]]:
+        super().reset(seed=seed)
+        self.target = int(self.np_random.integers(NUM_ANSWERS))
+        self.place, self.looks = CENTRE, 1
+        self.seen = self._noise()
+        if self.hint:
+            self.seen += self.codes[0, self.target // 2] + self.codes[1, self.target % 2]
+        return self._observation(), self._info(-1)
+
+    def step(
+        self, action: int
+    ) -> tuple[dict[str, NDArray[np.float32]], float, bool, bool, dict[str, Any]]:
+        if action >= NUM_MOVES:
+            answer = int(action) - NUM_MOVES
+            reward = 1.0 if answer == self.target else -1.0
+            return self._observation(), reward, True, False, self._info(answer)
+        self.place = int(np.clip(self.place + (1 if action == RIGHT else -1), 0, 4))
+        self.looks += 1
+        self.seen = self.seen + self._noise()
+        if self.place in (0, 4):
+            end = 0 if self.place == 0 else 1
+            bit = (self.target // 2, self.target % 2)[end]
+            self.seen = self.seen + self.codes[end, bit]
+        ended = self.looks > MAX_LOOKS
+        truncated = self.time_limit is not None and self.looks > self.time_limit
+        reward = -1.0 if ended else -LOOK_COST
+        return self._observation(), reward, ended, truncated, self._info(-1)
+
+    def _noise(self) -> NDArray[np.float32]:
+        return (self.noise * self.np_random.normal(size=SIZE)).astype(np.float32)
+
+    def _observation(self) -> dict[str, NDArray[np.float32]]:
+        viewpoint = np.zeros(7, np.float32)
+        viewpoint[self.place] = 1.0
+        left = np.array([max(0.0, 1.0 - self.looks / MAX_LOOKS)], np.float32)
+        return {"representation": self.seen.copy(), "viewpoint": viewpoint, "looks_left": left}
+
+    def _info(self, answer: int) -> dict[str, Any]:
+        return {
+            "target": self.target,
+            "answer": answer,
+            "is_success": answer == self.target,
+            "looks": self.looks,
+        }
+
+
+def fake_vector_env(
+    num_envs: int = 8, autoreset_mode: AutoresetMode = AutoresetMode.SAME_STEP, **options: Any
+) -> SyncVectorEnv:
+    """`num_envs` rows of the fake task as one Gymnasium vector environment."""
+    return SyncVectorEnv(
+        [lambda: FakeRecognitionEnv(**options) for _ in range(num_envs)],
+        autoreset_mode=autoreset_mode,
+    )
