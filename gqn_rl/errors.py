@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class UserError(ValueError):
     """Something the user asked for cannot be done; the message is one clear line.
@@ -11,6 +13,6 @@ class UserError(ValueError):
     """
 
 
-def unknown_name(kind: str, received: object, valid: object) -> UserError:
+def unknown_name(kind: str, received: object, valid: Iterable[object]) -> UserError:
     """Error for a name that is not in a table, listing the names that are."""
     return UserError(f"unknown {kind} {received!r}; expected one of {sorted(map(str, valid))}")
