@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import sys
+from collections.abc import Iterator
 
 import numpy as np
-import pybullet
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
@@ -18,6 +20,25 @@ from gqn_rl.rendering.base import (
 )
 from gqn_rl.scene import SceneBatch
 from gqn_rl.viewpoint import FIELD_OF_VIEW, Viewpoints
+
+
+@contextlib.contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Send what C code writes to the file descriptor of stderr to nowhere."""
+    sys.stderr.flush()
+    with open(os.devnull, "w") as nowhere:
+        saved = os.dup(2)
+        try:
+            os.dup2(nowhere.fileno(), 2)
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+# Importing pybullet prints its build time from C, which would end up in every command's output.
+with _silent_stderr():
+    import pybullet
 
 NEAR, FAR = 1.0, 30.0
 FAR_AWAY = (0.0, 0.0, 1000.0)
@@ -69,33 +90,43 @@ class PyBulletRenderer:
 
     def render(self, scenes: SceneBatch, viewpoints: Viewpoints) -> NDArray[np.uint8]:
         """See `Renderer.render`."""
-        return self.render_with_segmentation(scenes, viewpoints)[0]
+        size = self._identity.image_size
+        images = np.empty((len(scenes), size, size, 3), dtype=np.uint8)
+        for n, (rgb, _) in enumerate(self._draw(scenes, viewpoints)):
+            images[n] = rgb
+        return images
 
     def render_with_segmentation(
         self, scenes: SceneBatch, viewpoints: Viewpoints
     ) -> tuple[NDArray[np.uint8], NDArray[np.int8]]:
         """Images uint8 (N, H, W, 3) and cube indices int8 (N, H, W), -1 for the background."""
+        size = self._identity.image_size
+        images = np.empty((len(scenes), size, size, 3), dtype=np.uint8)
+        cube_index = np.empty((len(scenes), size, size), dtype=np.int8)
+        for n, (rgb, body) in enumerate(self._draw(scenes, viewpoints)):
+            images[n], cube_index[n] = rgb, self._cube_of_body(body)
+        return images, cube_index
+
+    def _draw(
+        self, scenes: SceneBatch, viewpoints: Viewpoints
+    ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int32]]]:
+        """Image (H, W, 3) and body ids (H, W), -1 for the background, of one scene at a time."""
         check_batch(scenes, viewpoints)
         if self._client is None:
             raise RuntimeError("render() called on a closed PyBulletRenderer")
-        size = self._identity.image_size
-        images = np.zeros((len(scenes), size, size, 3), dtype=np.uint8)
-        cube_index = np.full((len(scenes), size, size), -1, dtype=np.int8)
+        if len(scenes) == 0:
+            return
         centres = scenes.cube_centres()
         quaternions = Rotation.from_matrix(scenes.rotation).as_quat()
         # OpenGL matrices are column-major.
-        matrices = viewpoints.view_matrices().transpose(0, 2, 1).reshape(-1, 16)
-        for n in range(len(scenes)):
+        matrices = viewpoints.view_matrices().transpose(0, 2, 1).reshape(-1, 16).tolist()
+        for n, matrix in enumerate(matrices):
             self._place(centres[n], scenes.mask[n], quaternions[n], scenes.colour[n])
-            _, _, rgba, _, segmentation = pybullet.getCameraImage(
-                viewMatrix=matrices[n].tolist(), **self._camera
-            )
-            body = np.asarray(segmentation).reshape(size, size)
-            rgb = np.asarray(rgba, dtype=np.uint8).reshape(size, size, 4)[..., :3]
-            # TinyRenderer's own background is white.
-            images[n] = rgb * (body >= 0)[..., None]
-            cube_index[n] = self._cube_of_body(body)
-        return images, cube_index
+            _, _, rgba, _, body = pybullet.getCameraImage(viewMatrix=matrix, **self._camera)
+            # TinyRenderer's own background is white. One 32-bit word a pixel: faster than bytes.
+            words = rgba.view(np.uint32)[..., 0]
+            np.multiply(words, body >= 0, out=words)
+            yield rgba[..., :3], body
 
     def _cube_of_body(self, body: NDArray) -> NDArray[np.int8]:
         lookup = np.full(max(self._bodies) + 2, -1, dtype=np.int8)
@@ -132,7 +163,8 @@ class PyBulletRenderer:
                     rgbaColor=[*colour[index].tolist(), 1.0],
                     physicsClientId=self._client,
                 )
-        self._last_scene = scene
+        # Copies: the caller may change the scene's arrays in place before the next call.
+        self._last_scene = tuple(part.copy() for part in scene)
 
     def close(self) -> None:
         """Disconnect; more than once does no harm."""
