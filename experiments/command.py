@@ -51,9 +51,13 @@ def new_run_folder(output: Path | None, command: str) -> Path:
     if output is None:
         stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
         output = unused(Path("runs") / f"{command}-{stamp}")
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise UserError(f"output folder {str(output)!r} exists; choose another or remove it")
-    output.mkdir(parents=True, exist_ok=True)
+    try:
+        if output.exists() and (not output.is_dir() or any(output.iterdir())):
+            raise UserError(f"output folder {str(output)!r} exists; choose another or remove it")
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror
+        raise UserError(f"cannot make output folder {str(output)!r}: {reason}") from error
     return output
 
 

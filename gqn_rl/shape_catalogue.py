@@ -74,7 +74,8 @@ class ShapeCatalogue:
     ) -> NDArray[np.int64]:
         """n walks from the growth rule restricted to the given shapes; int64 (n,) into `walks`."""
         cumulative = self._cumulative(shapes)
-        draws = rng.uniform(0.0, cumulative[-1], n)
+        # `uniform` may round up to its upper bound, beyond which there is no walk.
+        draws = np.minimum(rng.uniform(0.0, cumulative[-1], n), np.nextafter(cumulative[-1], 0.0))
         return np.searchsorted(cumulative, draws, side="right").astype(np.int64)
 
     @lru_cache(maxsize=4)  # noqa: B019 - catalogues are themselves cached for the process's life
@@ -94,7 +95,7 @@ def shape_catalogue(num_cubes: int = 7) -> ShapeCatalogue:
     mirror = _mirror_indices(walks, shape, forms)
     score = _hash_scores(forms)
     pair_score = score[np.minimum(mirror, np.arange(len(forms)))]
-    return ShapeCatalogue(
+    catalogue = ShapeCatalogue(
         walks=walks,
         probability=probability,
         shape=shape,
@@ -102,6 +103,9 @@ def shape_catalogue(num_cubes: int = 7) -> ShapeCatalogue:
         is_test=pair_score < TEST_FRACTION,
         rank=np.argsort(score, kind="stable").astype(np.int64),
     )
+    for array in vars(catalogue).values():
+        array.setflags(write=False)  # everyone shares this object
+    return catalogue
 
 
 def _enumerate_walks(num_cubes: int) -> tuple[NDArray[np.int8], NDArray[np.float64]]:

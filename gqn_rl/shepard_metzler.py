@@ -97,7 +97,7 @@ def canonical_forms(cubes: NDArray[np.int8]) -> NDArray[np.int64]:
     Args:
         cubes: int8 (N, P, 3).
     """
-    base = MAX_CUBES + 1
+    base = max(MAX_CUBES, cubes.shape[1]) + 1
     place_values = np.array([base * base, base, 1])
     best: NDArray[np.int64] | None = None
     for rotation in GRID_ROTATIONS:
