@@ -1,0 +1,10 @@
+"""Environments in which an agent looks around an object before it answers.
+
+Importing the package registers the ids with Gymnasium.
+"""
+
+from envs.registration import ENV_IDS, register_all
+
+register_all()
+
+__all__ = ["ENV_IDS"]
