@@ -1,0 +1,66 @@
+"""A cheap encoder with exact, row-wise arithmetic, in place of a GQN."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gqn_rl.view import Views
+from gqn_rl.viewpoint import Viewpoints
+
+GRID = 4
+State = tuple[NDArray[np.float64], NDArray[np.int64]]
+
+
+class FakeEncoder:
+    """The mean over views of 4 x 4 x 3 block averages; its state is (sum, number of views)."""
+
+    def __init__(self, image_size: int = 64, renderer: dict[str, Any] | None = None) -> None:
+        self.image_size, self.renderer = image_size, renderer
+        self.representation_size = GRID * GRID * 3
+        self.updates = 0
+
+    def initial_state(self, n: int) -> State:
+        return np.zeros((n, self.representation_size)), np.zeros(n, dtype=np.int64)
+
+    def update(self, state: State, views: Views) -> State:
+        self.updates += 1
+        block = self.image_size // GRID
+        # Integers, so that the sum is exact in any order.
+        sums = views.images.astype(np.int64).reshape(-1, GRID, block, GRID, block, 3).sum((2, 4))
+        return state[0] + sums.reshape(len(views), -1), state[1] + 1
+
+    def reset(self, state: State, mask: NDArray[np.bool_]) -> State:
+        return np.where(mask[:, None], 0.0, state[0]), np.where(mask, 0, state[1])
+
+    def representation(self, state: State) -> NDArray[np.float32]:
+        block = self.image_size // GRID
+        mean = state[0] / np.maximum(state[1], 1)[:, None]
+        return (mean / (255.0 * block * block)).astype(np.float32)
+
+
+class FakeDreamer(FakeEncoder):
+    """Also imagines: a grey as bright as its camera is high."""
+
+    def predict_view(self, state: State, viewpoints: Viewpoints) -> NDArray[np.uint8]:
+        grey = (128 + 10 * viewpoints.position[:, 2]).astype(np.uint8)
+        shape = (len(viewpoints), self.image_size, self.image_size, 3)
+        return np.broadcast_to(grey[:, None, None, None], shape).copy()
+
+
+class CountingRenderer:
+    """Counts the render calls that reach the renderer it stands before."""
+
+    def __init__(self, renderer: Any) -> None:
+        self.inner, self.calls = renderer, 0
+        self.identity = renderer.identity
+
+    def render(self, scenes: Any, viewpoints: Viewpoints) -> NDArray[np.uint8]:
+        self.calls += 1
+        images: NDArray[np.uint8] = self.inner.render(scenes, viewpoints)
+        return images
+
+    def close(self) -> None:
+        self.inner.close()

@@ -1,0 +1,67 @@
+"""A user's mistakes at construction: one clear line that names what is valid."""
+
+from __future__ import annotations
+
+import pytest
+
+from gqn_rl.errors import UserError
+from gqn_rl.rendering import RendererIdentity
+from tests.envs.fake_encoder import FakeEncoder
+
+
+@pytest.mark.parametrize("vector", [False, True])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"observation": "smell"}, "unknown observation 'smell'.*'pixels', 'representation'"),
+        ({"renderer": "blender"}, "unknown renderer 'blender'.*'pybullet', 'raycast'"),
+        ({"shapes": "exam"}, "unknown shapes 'exam'.*'test', 'train'"),
+        ({"orientation": "odd"}, "unknown orientation 'odd'.*'free', 'grid'"),
+        ({"render_mode": "hologram"}, "unknown render_mode 'hologram'.*'rgb_array'"),
+        ({"control": "joystick"}, "unknown control 'joystick'.*'discrete'"),
+        ({"gallery_size": 1000}, "gallery_size is 1000, expected 2 to"),
+        ({"max_looks": 0}, "max_looks is 0, expected at least 1"),
+        ({"image_size": 0}, "image_size is 0"),
+        ({"num_cubes": 99}, "num_cubes is 99"),
+        ({"colour": "red"}, "unknown argument 'colour'.*'gallery_size'"),
+        ({"image_size": 32}, "image_size=64.*image_size=32"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*render_mode")
+def test_bad_arguments_are_refused_in_one_line(make, make_vec, env_id, arguments, message, vector):
+    with pytest.raises(UserError, match=message) as caught:
+        (make_vec if vector else make)(env_id, **arguments)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_autoreset_mode_lists_the_known(make_vec):
+    with pytest.raises(UserError, match=r"'Sometimes'.*'Disabled', 'NextStep', 'SameStep'"):
+        make_vec(autoreset_mode="Sometimes")
+
+
+def test_an_encoder_made_for_other_pictures_is_refused(make):
+    identity = RendererIdentity(name="pybullet", version="1", image_size=64)
+    make(encoder=FakeEncoder(renderer=identity.to_dict()))
+    other = identity.to_dict() | {"look": "glossy"}
+    with pytest.raises(UserError, match=r"look='glossy'.*look='flat-v1'"):
+        make(encoder=FakeEncoder(renderer=other))
+
+
+def test_a_twin_renderer_makes_the_same_pictures_and_is_accepted(make):
+    identity = RendererIdentity(name="raycast", version="9", image_size=64)
+    env = make(encoder=FakeEncoder(renderer=identity.to_dict()), renderer="pybullet")
+    assert env.unwrapped.rows.renderer.identity.name == "pybullet"
+
+
+def test_a_bare_object_can_be_shared_between_environments(make):
+    encoder = FakeEncoder()
+    first, second = make(encoder=encoder), make(encoder=encoder)
+    alone, _ = first.reset(seed=0)
+    second.reset(seed=1)
+    again, _ = make(encoder=FakeEncoder()).reset(seed=0)
+    assert (alone["representation"] == again["representation"]).all()
+
+
+def test_observations_that_need_no_encoder_load_none(make):
+    env = make(encoder="there is no such encoder", observation="pixels")
+    assert env.unwrapped.rows.encoder is None
