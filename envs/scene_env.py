@@ -9,7 +9,8 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from envs.scene_vector_env import Observation, SceneVectorEnv
+from envs.scene_rows import Observation
+from envs.scene_vector_env import SceneVectorEnv
 
 
 class SceneEnv(gymnasium.Env[Observation, np.int64]):
@@ -49,7 +50,7 @@ class SceneEnv(gymnasium.Env[Observation, np.int64]):
             _first_info(infos),
         )
 
-    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
+    def render(self) -> NDArray[np.uint8] | None:
         """The picture of `SceneVectorEnv.render`, uint8 (height, width, 3)."""
         frames = self.rows.render()
         return None if frames is None else frames[0]

@@ -242,7 +242,7 @@ class SceneVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]]):
         infos |= self._infos(everything)
         return self._rows.observe(), rewards, over.copy(), np.zeros_like(over), infos
 
-    def render(self) -> tuple[NDArray[np.uint8], ...] | None:  # type: ignore[override]
+    def render(self) -> tuple[NDArray[np.uint8], ...] | None:
         """One picture per row, see `envs.picture`; None when render_mode is None."""
         if self.render_mode is None:
             logger.warn("render() needs render_mode='rgb_array' at construction")
@@ -316,5 +316,11 @@ def _device_option(renderer: str, device: str) -> dict[str, str]:
         return {}
     import torch
 
-    automatic = "cuda" if torch.cuda.is_available() else "cpu"
-    return {"device": automatic if device == "auto" else device}
+    if device == "auto":
+        return {"device": "cuda" if torch.cuda.is_available() else "cpu"}
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as problem:
+        reason = str(problem).splitlines()[0]
+        raise UserError(f"device {device!r} cannot be used: {reason}") from problem
+    return {"device": device}

@@ -51,14 +51,15 @@ class FakeDreamer(FakeEncoder):
 
 
 class CountingRenderer:
-    """Counts the render calls that reach the renderer it stands before."""
+    """Counts the calls and images of the renderer it stands before."""
 
     def __init__(self, renderer: Any) -> None:
-        self.inner, self.calls = renderer, 0
+        self.inner, self.calls, self.images = renderer, 0, 0
         self.identity = renderer.identity
 
     def render(self, scenes: Any, viewpoints: Viewpoints) -> NDArray[np.uint8]:
         self.calls += 1
+        self.images += len(scenes)
         images: NDArray[np.uint8] = self.inner.render(scenes, viewpoints)
         return images
 

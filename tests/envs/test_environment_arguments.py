@@ -24,6 +24,7 @@ from tests.envs.fake_encoder import FakeEncoder
         ({"image_size": 0}, "image_size is 0"),
         ({"num_cubes": 99}, "num_cubes is 99"),
         ({"colour": "red"}, "unknown argument 'colour'.*'gallery_size'"),
+        ({"renderer": "raycast", "device": "abacus"}, "device 'abacus' cannot be used"),
         ({"image_size": 32}, "image_size=64.*image_size=32"),
     ],
 )

@@ -11,6 +11,8 @@ from gymnasium.utils.env_checker import data_equivalence
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from envs.scene_env import SceneEnv
+from gqn_rl.rendering import make_renderer
+from gqn_rl.view import Views
 from tests.envs.fake_encoder import CountingRenderer, FakeEncoder
 
 MODES = [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP]
@@ -90,27 +92,23 @@ def test_rows_show_different_episodes(make_vec, env_id):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_no_step_draws_or_encodes_more_than_once(make_vec, env_id, mode, monkeypatch):
-    encoder = FakeEncoder()
+def test_a_step_draws_new_views_only_in_one_call_and_encodes_once(
+    make_vec, env_id, mode, monkeypatch
+):
     monkeypatch.setattr(
-        "envs.scene_vector_env.make_renderer", counting(make_renderer_of("pybullet"))
+        "envs.scene_vector_env.make_renderer",
+        lambda *arguments, **options: CountingRenderer(make_renderer(*arguments, **options)),
     )
+    encoder = FakeEncoder()
     env = make_vec(env_id, num_envs=ROWS, autoreset_mode=mode, max_looks=3, encoder=encoder)
     env.reset(seed=0)
-    assert (env.renderer.calls, encoder.updates) == (1, 1)
-    for step, actions in enumerate(mixed_actions(env, 50), start=2):
-        env.step(actions)
-        assert env.renderer.calls == encoder.updates <= step
-
-
-def make_renderer_of(name):
-    from gqn_rl.rendering import make_renderer
-
-    return lambda _, image_size: make_renderer(name, image_size)
-
-
-def counting(make_renderer):
-    return lambda name, image_size, **_: CountingRenderer(make_renderer(name, image_size))
+    assert (env.renderer.calls, env.renderer.images, encoder.updates) == (1, ROWS, 1)
+    for actions in mixed_actions(env, 50):
+        calls, images, updates = env.renderer.calls, env.renderer.images, encoder.updates
+        *_, over, _, _ = env.step(actions)
+        new_views = ROWS if mode == AutoresetMode.SAME_STEP else ROWS - over.sum()
+        assert env.renderer.images - images == new_views
+        assert env.renderer.calls - calls == encoder.updates - updates == (new_views > 0)
 
 
 def test_the_final_observation_is_of_the_episode_that_ended(make_vec, env_id):
@@ -137,16 +135,10 @@ def test_a_new_episode_remembers_nothing_of_the_last(make_vec, env_id):
     env.step(np.array([1, 1]))
     observation, *_ = env.step(np.array([env.single_action_space.n - 1, 2]))
     fresh = FakeEncoder()
-    views = gqn_views(env)
+    views = Views(env.images, env.viewpoints)
     alone = fresh.representation(fresh.update(fresh.initial_state(2), views))
     np.testing.assert_array_equal(observation["representation"][0], alone[0])
     assert not np.array_equal(observation["representation"][1], alone[1])
-
-
-def gqn_views(env):
-    from gqn_rl.view import Views
-
-    return Views(env.images, env.viewpoints)
 
 
 def test_without_autoreset_an_ended_row_asks_for_a_reset(make_vec, env_id):

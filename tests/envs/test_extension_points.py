@@ -1,0 +1,86 @@
+"""A new task and a new kind of control are one class and one line each."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from gymnasium import spaces
+from gymnasium.utils.env_checker import check_env, data_equivalence
+from gymnasium.vector import SyncVectorEnv
+
+from envs.camera_control import CONTROLS, NO_ANSWER, Commands
+from envs.scene_env import SceneEnv
+from envs.scene_vector_env import SceneVectorEnv
+from envs.tasks import TASKS, Trials
+from gqn_rl.errors import UserError
+from gqn_rl.scene import sample_scenes
+
+
+class OddOneTask:
+    """Is the object the one of the cue? Half of the time the cue is another object's."""
+
+    num_answers = 2
+    cue = spaces.Box(-7.0, 7.0, (21,), np.float32)
+
+    def __init__(self, num_cubes: int, shapes: str, orientation: str) -> None:
+        self.options = {"num_cubes": num_cubes, "shapes": shapes, "orientation": orientation}
+
+    def sample(self, rng, n):
+        scenes, others = (sample_scenes(rng, n, **self.options) for _ in range(2))
+        target = rng.integers(2, size=n)
+        told = np.where(target[:, None, None] == 1, scenes.cubes, others.cubes)
+        return Trials(scenes, target, told.reshape(n, -1).astype(np.float32))
+
+    def score(self, trials, answers):
+        return trials.target == answers
+
+
+class BoxControl:
+    """Two numbers turn the camera; a third above 0.5 answers 0."""
+
+    action_space = spaces.Box(-1.0, 1.0, (3,), np.float32)
+
+    def __init__(self, num_answers: int) -> None:
+        pass
+
+    def read(self, actions, n):
+        answering = actions[:, 2] > 0.5
+        turn = np.where(answering[:, None], 0.0, actions[:, :2].astype(np.float64))
+        return Commands(turn, np.where(answering, 0, NO_ANSWER))
+
+
+@pytest.fixture
+def arguments(monkeypatch):
+    monkeypatch.setitem(TASKS, "odd one", f"{__name__}:OddOneTask")
+    monkeypatch.setitem(CONTROLS, "box", f"{__name__}:BoxControl")
+    return {"task": "odd one", "control": "box", "observation": "state", "max_looks": 4}
+
+
+@pytest.mark.filterwarnings("ignore:.*not having a spec")
+def test_they_pass_the_checker(arguments):
+    env = SceneEnv(**arguments)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_env(env, skip_render_check=True)
+    assert env.observation_space["cue"] == OddOneTask.cue
+    assert env.action_space == BoxControl.action_space
+    env.close()
+
+
+def test_rows_equal_single_environments_with_them_too(arguments):
+    env = SceneVectorEnv(3, **arguments)
+    reference = SyncVectorEnv([lambda: SceneEnv(**arguments)] * 3)
+    assert data_equivalence(env.reset(seed=0), reference.reset(seed=0), exact=True)
+    env.action_space.seed(0)
+    for _ in range(30):
+        actions = env.action_space.sample()
+        assert data_equivalence(env.step(actions), reference.step(actions), exact=True)
+    env.close()
+    reference.close()
+
+
+def test_an_option_of_another_task_is_refused(arguments):
+    with pytest.raises(UserError, match="unknown argument 'gallery_size'; task 'odd one' takes"):
+        SceneEnv(**arguments, gallery_size=10)
