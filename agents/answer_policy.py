@@ -184,7 +184,7 @@ class AnswerPolicy(MultiInputActorCriticPolicy):
 
     def answer_log_probabilities(self, observations: PyTorchObs) -> Tensor:
         """The belief (B, K), with gradients into features and belief."""
-        features = self.extract_features(observations)  # type: ignore[arg-type]
+        features = self.extract_features(observations)
         belief: Tensor = self.mlp_extractor.belief(features)  # type: ignore[operator]
         return belief
 
@@ -195,10 +195,11 @@ class AnswerPolicy(MultiInputActorCriticPolicy):
 
         The entropy over all actions would also pay for answering while the belief is uncertain.
         """
-        features = self.extract_features(obs)  # type: ignore[arg-type]
+        features = self.extract_features(obs)
         latent_pi, latent_vf = self.mlp_extractor(features)
         distribution = self._get_action_dist_from_latent(latent_pi)
-        logits = distribution.distribution.logits  # type: ignore[attr-defined]
+        categorical: Any = distribution.distribution
+        logits = categorical.logits
         answer = torch.logsumexp(logits[:, -self.num_answers :], dim=1, keepdim=True)
         choice = torch.cat([logits[:, : -self.num_answers], answer], dim=1)
         entropy = -(choice.exp() * choice).sum(1)

@@ -138,7 +138,8 @@ class AnswerPPO(PPO):
         buffer = self.rollout_buffer
         assert isinstance(buffer, TargetRolloutBuffer)
         flat = {
-            key: values.reshape(-1, *values.shape[2:]) for key, values in buffer.observations.items()
+            key: values.reshape(-1, *values.shape[2:])
+            for key, values in buffer.observations.items()
         }
         self.answer_memory.add(flat, buffer.targets.reshape(-1))
         if len(self.answer_memory) == 0:
@@ -159,7 +160,7 @@ class AnswerPPO(PPO):
             predictions = answer_log_probabilities(self.policy, observations, self.num_answers)
             loss = functional.nll_loss(predictions, targets)
             self.answer_optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
             self.answer_optimizer.step()
             losses.append(loss.item())
@@ -186,8 +187,8 @@ def answer_log_probabilities(
     """What the policy takes the answer to be, log-probabilities (B, K), with gradients."""
     if isinstance(policy, AnswerPolicy):
         return policy.answer_log_probabilities(observations)
-    logits = policy.get_distribution(observations).distribution.logits  # type: ignore[attr-defined]
-    return torch.log_softmax(logits[:, -num_answers:], dim=1)
+    distribution: Any = policy.get_distribution(observations).distribution
+    return torch.log_softmax(distribution.logits[:, -num_answers:], dim=1)
 
 
 def check_spaces(observation_space: spaces.Space, action_space: spaces.Space, k: int) -> None:

@@ -118,7 +118,7 @@ def policy_and_arguments(
         if key in result:
             if result[key] not in table:
                 raise unknown_name(key, result[key], table)
-            result[key] = table[result[key]]  # type: ignore[index]
+            result[key] = table[result[key]]
     if issubclass(POLICIES[name], AnswerPolicy):
         result["num_answers"] = num_answers
     return POLICIES[name], result
@@ -139,7 +139,8 @@ def schedule(value: float | str) -> float | Schedule:
         initial = float("nan")
     if kind != "lin" or not initial > 0:
         raise UserError(f"schedule is {value!r}, expected a number or 'lin_<positive number>'")
-    return lambda progress_remaining: progress_remaining * initial
+    # The last rollout overshoots the total; a negative rate would then unlearn.
+    return lambda progress_remaining: max(progress_remaining, 0.0) * initial
 
 
 def check_batch(num_envs: int, arguments: dict[str, Any]) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from gymnasium import spaces
-from stable_baselines3.common.preprocessing import is_image_space
+from stable_baselines3.common.preprocessing import is_image_space, is_image_space_channels_first
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from stable_baselines3.common.vec_env.vec_transpose import VecTransposeImage
 from torch import Tensor, nn
 
 SMALL = 64
@@ -92,3 +93,16 @@ def image_network(space: spaces.Space, features: int) -> nn.Sequential:
     return nn.Sequential(
         convolutions, nn.Linear(length, features), nn.LayerNorm(features), nn.SiLU()
     )
+
+
+def channels_first(space: spaces.Dict) -> spaces.Dict:
+    """The space as Stable-Baselines3's policies see it: images (C, H, W)."""
+    return spaces.Dict({key: _channels_first(part, key) for key, part in space.spaces.items()})
+
+
+def _channels_first(space: spaces.Space, key: str) -> spaces.Space:
+    if not isinstance(space, spaces.Box) or not is_image_space(space):
+        return space
+    if is_image_space_channels_first(space):
+        return space
+    return VecTransposeImage.transpose_space(space, key)

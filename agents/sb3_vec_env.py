@@ -129,13 +129,14 @@ class GymnasiumVecEnv(VecEnv):
         self.venv.close()
 
     def get_images(self) -> Sequence[NDArray[np.uint8] | None]:
-        frames = self.venv.render()
+        frames: Any = self.venv.render()
         return [None] * self.num_envs if frames is None else list(frames)
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
         rows = self._get_indices(indices)
-        if hasattr(self.venv, "get_attr"):
-            values = self.venv.get_attr(attr_name)
+        get_attr = getattr(self.venv, "get_attr", None)
+        if get_attr is not None:
+            values = get_attr(attr_name)
             return [values[row] for row in rows]
         value = self._shared(attr_name)
         return [value for _ in rows]
@@ -143,8 +144,9 @@ class GymnasiumVecEnv(VecEnv):
     def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
         rows = list(self._get_indices(indices))
         if hasattr(self.venv, "set_attr"):
-            values = list(self.venv.get_attr(attr_name)) if len(rows) < self.num_envs else None
-            changed = [value if row in rows else (values or [])[row] for row in self._all_rows()]
+            changed = self.get_attr(attr_name)
+            for row in rows:
+                changed[row] = value
             self.venv.set_attr(attr_name, changed)
             return
         self._require_all(rows, f"attribute {attr_name!r}")
@@ -211,5 +213,3 @@ def _row_items(value: Any, num_envs: int) -> Sequence[Any]:
     if isinstance(value, np.ndarray):
         return list(value.copy())
     return list(value)
-
-

@@ -1,6 +1,6 @@
 """A recognition task without pixels: small, quick, and impossible to solve without looking.
 
-The camera stands at one of five places in a row and starts in the middle, where nothing can be
+The camera stands at one of three places in a row and starts in the middle, where nothing can be
 seen. The target has two bits; the left end shows the first, the right end the second, both as a
 noisy code in the representation. So an agent must walk to both ends before it can answer, and
 which of the four answers is right follows from the sum of what it saw.
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 LEFT, RIGHT = 0, 1
 NUM_MOVES, NUM_ANSWERS = 2, 4
-CENTRE = 2
+LEFT_END, CENTRE, RIGHT_END = range(3)
 SIZE = 16
 MAX_LOOKS = 10
 LOOK_COST = 0.02
@@ -66,11 +66,12 @@ class FakeRecognitionEnv(gymnasium.Env[dict[str, NDArray[np.float32]], int]):
             answer = int(action) - NUM_MOVES
             reward = 1.0 if answer == self.target else -1.0
             return self._observation(), reward, True, False, self._info(answer)
-        self.place = int(np.clip(self.place + (1 if action == RIGHT else -1), 0, 4))
+        step = 1 if action == RIGHT else -1
+        self.place = int(np.clip(self.place + step, LEFT_END, RIGHT_END))
         self.looks += 1
         self.seen = self.seen + self._noise()
-        if self.place in (0, 4):
-            end = 0 if self.place == 0 else 1
+        if self.place != CENTRE:
+            end = 0 if self.place == LEFT_END else 1
             bit = (self.target // 2, self.target % 2)[end]
             self.seen = self.seen + self.codes[end, bit]
         ended = self.looks > MAX_LOOKS

@@ -1,0 +1,236 @@
+"""Simple strategies that an agent has to beat, with Stable-Baselines3's `predict` signature."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from numpy.typing import NDArray
+from stable_baselines3.common.preprocessing import preprocess_obs
+from stable_baselines3.common.vec_env import VecEnv
+from torch import Tensor, nn
+from torch.nn import functional
+
+from agents.features import SceneFeatures, channels_first
+from gqn_rl.errors import UserError
+
+Observation = dict[str, NDArray[Any]]
+Actions = NDArray[np.int64]
+
+
+class RandomAgent:
+    """Uniform over all actions."""
+
+    def __init__(self, action_space: spaces.Discrete, seed: int | None = None) -> None:
+        self._n = int(action_space.n)
+        self._rng = np.random.default_rng(seed)
+
+    def predict(
+        self,
+        observation: Observation,
+        state: Any = None,
+        episode_start: NDArray[np.bool_] | None = None,
+        deterministic: bool = False,
+    ) -> tuple[Actions, Any]:
+        return self._rng.integers(self._n, size=batch_size(observation)), state
+
+
+class OracleAgent:
+    """Answers at once, and right: what is possible without looking twice.
+
+    Args:
+        num_moves: how many camera moves come before the answers in the action space.
+        targets: returns the true answers of all rows, int (N,).
+    """
+
+    def __init__(self, num_moves: int, targets: Callable[[], NDArray[np.int64]]) -> None:
+        self._num_moves, self._targets = num_moves, targets
+
+    def predict(
+        self,
+        observation: Observation,
+        state: Any = None,
+        episode_start: NDArray[np.bool_] | None = None,
+        deterministic: bool = False,
+    ) -> tuple[Actions, Any]:
+        return self._num_moves + np.asarray(self._targets(), dtype=np.int64), state
+
+
+class LookAroundAgent:
+    """Always makes the same moves, then answers with a classifier.
+
+    Its state is the number of moves made in each row's episode, int64 (N,).
+
+    Args:
+        moves: the actions before the answer.
+        num_moves: how many camera moves come before the answers in the action space.
+        classifier: log-probabilities of the answers for a batch of observations.
+    """
+
+    def __init__(self, moves: Sequence[int], num_moves: int, classifier: AnswerClassifier) -> None:
+        self._moves = np.array([*moves, 0], dtype=np.int64)
+        self._num_moves, self._classifier = num_moves, classifier
+
+    def predict(
+        self,
+        observation: Observation,
+        state: NDArray[np.int64] | None = None,
+        episode_start: NDArray[np.bool_] | None = None,
+        deterministic: bool = False,
+    ) -> tuple[Actions, NDArray[np.int64]]:
+        n, last = batch_size(observation), len(self._moves) - 1
+        made = np.zeros(n, dtype=np.int64) if state is None else state
+        if episode_start is not None:
+            made = np.where(episode_start, 0, made)
+        actions = self._moves[np.minimum(made, last)]
+        answering = np.flatnonzero(made >= last)
+        if len(answering):
+            shown = {key: value[answering] for key, value in observation.items()}
+            actions[answering] = self._num_moves + self._classifier.answers(shown)
+        return actions, made + 1
+
+
+@dataclass(frozen=True)
+class LabelledEpisodes:
+    """What n episodes looked like after a fixed look-around.
+
+    Attributes:
+        observations: key to (n, ...).
+        targets: int64 (n,).
+    """
+
+    observations: Observation
+    targets: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+def collect_labelled(
+    env: VecEnv, moves: Sequence[int], num_moves: int, episodes: int, seed: int
+) -> LabelledEpisodes:
+    """Play `episodes` episodes with fixed moves; what was seen before the answer, and the truth.
+
+    All rows make the same moves and so answer, and start anew, together.
+
+    Raises:
+        UserError: if an episode ends before the answer (more moves than the look budget).
+    """
+    env.seed(seed)
+    observation = env.reset()
+    parts: list[Observation] = []
+    targets: list[int] = []
+    while len(targets) < episodes:
+        for move in moves:
+            observation, _, dones, _ = env.step(np.full(env.num_envs, move))
+            if dones.any():
+                raise UserError(f"a look-around of {len(moves)} moves exceeds the look budget")
+        assert isinstance(observation, dict)
+        parts.append(observation)
+        # Any answer ends the episodes; the info of the step says what was right.
+        observation, _, dones, infos = env.step(np.full(env.num_envs, num_moves))
+        assert dones.all()
+        targets += [int(info["target"]) for info in infos]
+    stacked = {key: np.concatenate([part[key] for part in parts])[:episodes] for key in parts[0]}
+    return LabelledEpisodes(stacked, np.array(targets[:episodes], dtype=np.int64))
+
+
+class AnswerClassifier(nn.Module):
+    """The agent's own kind of network, trained by supervision alone.
+
+    Args:
+        observation_space: of one environment; images may come channels last.
+        num_answers: K.
+        seed: of the initial weights and of training.
+    """
+
+    def __init__(
+        self,
+        observation_space: spaces.Dict,
+        num_answers: int,
+        seed: int = 0,
+        hidden: Sequence[int] = (512, 256),
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self._given, self._space = observation_space, channels_first(observation_space)
+        self._seed = seed
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.features = SceneFeatures(self._space, hidden, dropout)
+            self.head = nn.Linear(self.features.features_dim, num_answers)
+
+    def forward(self, observations: dict[str, Tensor]) -> Tensor:
+        """Log-probabilities (B, K) of a batch of raw observations."""
+        prepared = preprocess_obs(observations, self._space)
+        return torch.log_softmax(self.head(self.features(prepared)), dim=1)
+
+    def answers(self, observations: Observation) -> NDArray[np.int64]:
+        """The likeliest answer of each observation, int64 (B,)."""
+        self.eval()
+        with torch.no_grad():
+            best = self(self._tensors(observations)).argmax(1).numpy()
+        return np.asarray(best, dtype=np.int64)
+
+    def fit(
+        self,
+        data: LabelledEpisodes,
+        epochs: int = 40,
+        patience: int = 6,
+        batch_size: int = 256,
+        learning_rate: float = 1e-3,
+        weight_decay: float = 0.01,
+    ) -> float:
+        """Train on nine tenths, stop when the last tenth gets no better, keep the best weights.
+
+        Returns:
+            The accuracy on the last tenth.
+        """
+        split = max(1, len(data) // 10)
+        held_out = {key: value[:split] for key, value in data.observations.items()}
+        optimizer = torch.optim.AdamW(
+            self.parameters(), lr=learning_rate, weight_decay=weight_decay
+        )
+        rng = np.random.default_rng(self._seed)
+        best, best_weights, since = -1.0, self.state_dict(), 0
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self._seed)
+            for _ in range(epochs):
+                self.train()
+                rows = split + rng.permutation(len(data) - split)
+                for start in range(0, len(rows), batch_size):
+                    self._step(optimizer, data, rows[start : start + batch_size])
+                accuracy = float((self.answers(held_out) == data.targets[:split]).mean())
+                since += 1
+                if accuracy > best:
+                    best, since = accuracy, 0
+                    best_weights = {k: v.clone() for k, v in self.state_dict().items()}
+                if since >= patience:
+                    break
+        self.load_state_dict(best_weights)
+        return best
+
+    def _step(
+        self, optimizer: torch.optim.Optimizer, data: LabelledEpisodes, rows: NDArray[np.int64]
+    ) -> None:
+        batch = self._tensors({key: value[rows] for key, value in data.observations.items()})
+        loss = functional.nll_loss(self(batch), torch.as_tensor(data.targets[rows]))
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+    def _tensors(self, observations: Observation) -> dict[str, Tensor]:
+        tensors = {}
+        for key, value in observations.items():
+            if self._space[key].shape != self._given[key].shape:
+                value = np.moveaxis(value, -1, -3)
+            tensors[key] = torch.as_tensor(np.ascontiguousarray(value))
+        return tensors
+
+
+def batch_size(observation: Observation) -> int:
+    return len(next(iter(observation.values())))

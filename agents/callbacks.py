@@ -1,0 +1,168 @@
+"""What happens beside learning: evaluation, curves, the clock and the progress bar."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.vec_env import VecEnv
+
+from agents.evaluation import Evaluation, evaluate
+
+Row = dict[str, Any]
+
+
+class EvaluationCallback(BaseCallback):
+    """Evaluates between rollouts, records the curve and reports every new best model.
+
+    The best model has the highest mean reward, which weighs accuracy against looks as the task
+    does. Its score is too good by the choice: measure it again on other episodes.
+
+    Args:
+        env: another environment than the one trained on.
+        every: environment steps between evaluations.
+        episodes: per evaluation; the same ones each time, so that scores differ by the agent only.
+        seed: of those episodes.
+        on_best: called with the model and its evaluation whenever it is the best so far.
+
+    Attributes:
+        curve: one row per evaluation: timesteps, seconds, accuracy, looks, reward, intervals.
+    """
+
+    def __init__(
+        self,
+        env: VecEnv,
+        every: int,
+        episodes: int,
+        seed: int,
+        on_best: Callable[[BaseAlgorithm, Evaluation], None],
+    ) -> None:
+        super().__init__()
+        self._env, self._every, self._episodes = env, every, episodes
+        self._seed, self._on_best = seed, on_best
+        self._next = 0
+        self.best_reward = -np.inf
+        self.curve: list[Row] = []
+
+    def _on_training_start(self) -> None:
+        self._start = time.monotonic()
+        self._next = self.num_timesteps + self._every
+
+    def _on_rollout_start(self) -> None:
+        if self.num_timesteps >= self._next:
+            self._next = self.num_timesteps + self._every
+            self._evaluate()
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_training_end(self) -> None:
+        if not self.curve or self.curve[-1]["timesteps"] != self.model.num_timesteps:
+            self._evaluate()
+
+    def _evaluate(self) -> None:
+        evaluation = evaluate(self.model, self._env, self._episodes, seed=self._seed)
+        steps = self.model.num_timesteps
+        seconds = time.monotonic() - self._start
+        self.curve.append({"timesteps": steps, "seconds": seconds, **evaluation.summary()})
+        for name in ("accuracy", "looks", "reward"):
+            self.logger.record(f"eval/{name}", getattr(evaluation, name))
+        self.logger.dump(steps)
+        if evaluation.reward > self.best_reward:
+            self.best_reward = evaluation.reward
+            self._on_best(self.model, evaluation)
+
+
+class CurveCallback(BaseCallback):
+    """Records after each rollout how the last hundred training episodes went.
+
+    Attributes:
+        curve: rows of timesteps, seconds, accuracy, reward, length.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.curve: list[Row] = []
+
+    def _on_training_start(self) -> None:
+        self._start = time.monotonic()
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_end(self) -> None:
+        episodes, successes = self.model.ep_info_buffer, self.model.ep_success_buffer
+        if not episodes or not successes:
+            return
+        self.curve.append(
+            {
+                "timesteps": self.num_timesteps,
+                "seconds": time.monotonic() - self._start,
+                "accuracy": float(np.mean(successes)),
+                "reward": float(np.mean([episode["r"] for episode in episodes])),
+                "length": float(np.mean([episode["l"] for episode in episodes])),
+            }
+        )
+
+
+class TimeLimitCallback(BaseCallback):
+    """Ends training, between two rollouts, once `seconds` have passed.
+
+    Attributes:
+        reached: whether it did.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self.reached = False
+
+    def _on_training_start(self) -> None:
+        self._end = time.monotonic() + self._seconds
+
+    def _on_rollout_start(self) -> None:
+        # A rollout cut short is lost: decide here, act on its first step.
+        self.reached = time.monotonic() >= self._end
+
+    def _on_step(self) -> bool:
+        return not self.reached
+
+
+class ProgressCallback(BaseCallback):
+    """A progress bar with the running success rate."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+            TimeRemainingColumn(),
+        )
+
+    def _on_training_start(self) -> None:
+        self._bar.start()
+        total = self.model._total_timesteps
+        self._task = self._bar.add_task("training", total=total, note="")
+
+    def _on_step(self) -> bool:
+        self._bar.update(self._task, completed=self.num_timesteps)
+        return True
+
+    def _on_rollout_end(self) -> None:
+        successes = self.model.ep_success_buffer
+        if successes:
+            self._bar.update(self._task, note=f"{np.mean(successes):.0%} right")
+
+    def _on_training_end(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the terminal back; also after an error."""
+        self._bar.stop()

@@ -1,0 +1,195 @@
+"""Agents survive the disk, and nothing that is not an agent gets through."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.base_class import BaseAlgorithm
+
+from agents import bundle
+from agents.bundle import load_bundle, make_record, save_bundle, shipped_agent, weights_path
+from agents.spaces_json import space_from_json, space_to_json
+from agents.training_state import load_training_state, save_training_state
+from gqn_rl.errors import UserError
+from tests.agents.conftest import small_hyperparameters, small_model
+from tests.agents.fake_env import NUM_ANSWERS, NUM_MOVES
+
+
+@pytest.fixture
+def saved(tmp_path: Path, trained_model: BaseAlgorithm) -> Path:
+    record = make_record(
+        algo="ppo",
+        hyperparameters=small_hyperparameters(),
+        num_answers=NUM_ANSWERS,
+        env_id="Fake-v0",
+        env_kwargs={"max_looks": 10},
+        observation_space=trained_model.env.observation_space,
+        action_space=trained_model.env.action_space,
+        encoder={"name": "none", "sha256": "aa"},
+        training={"timesteps": trained_model.num_timesteps},
+    )
+    return save_bundle(tmp_path / "agent", trained_model.policy, record)
+
+
+def test_round_trip_acts_the_same(saved: Path, trained_model: BaseAlgorithm) -> None:
+    agent = load_bundle(saved)
+    observation = trained_model.env.reset()
+    expected, _ = trained_model.predict(observation, deterministic=True)
+    received, _ = agent.predict(observation, deterministic=True)
+    assert np.array_equal(expected, received)
+    weights = trained_model.policy.state_dict()
+    for name, weight in agent.policy.state_dict().items():
+        assert torch.equal(weight, weights[name])
+    assert agent.num_moves == NUM_MOVES
+    assert agent.record.training == {"timesteps": trained_model.num_timesteps}
+
+
+def test_found_by_folder_and_by_either_name(saved: Path) -> None:
+    for path in (saved.parent, saved, saved.with_suffix(".json"), saved.with_suffix("")):
+        assert load_bundle(path).path == saved
+    assert weights_path(Path("trained/GQNShepard-v0.1")).name == "GQNShepard-v0.1.safetensors"
+
+
+def test_no_file_of_it_can_run_code(saved: Path) -> None:
+    """Both files parse as what they claim to be; loading imports no pickle reader's input."""
+    assert sorted(file.name for file in saved.parent.iterdir()) == [
+        "agent.json",
+        "agent.safetensors",
+    ]
+    json.loads(saved.with_suffix(".json").read_text())
+    length = int.from_bytes(saved.read_bytes()[:8], "little")
+    json.loads(saved.read_bytes()[8 : 8 + length])
+
+
+@pytest.mark.parametrize("keep", [0, 4, 100, -1])
+def test_truncated_weights_are_refused(saved: Path, keep: int) -> None:
+    saved.write_bytes(saved.read_bytes()[:keep])
+    with pytest.raises(UserError, match="cannot be read"):
+        load_bundle(saved)
+
+
+def test_corrupt_or_missing_files_are_refused(saved: Path) -> None:
+    saved.with_suffix(".json").write_text('{"algo": ')
+    with pytest.raises(UserError, match="cannot be read"):
+        load_bundle(saved)
+    saved.with_suffix(".json").unlink()
+    with pytest.raises(UserError, match=r"no 'agent\.json'"):
+        load_bundle(saved)
+    saved.unlink()
+    with pytest.raises(UserError, match="does not exist"):
+        load_bundle(saved.parent)
+
+
+def test_other_tensors_are_refused(saved: Path) -> None:
+    from safetensors.torch import save_file
+
+    save_file({"x": torch.zeros(2)}, saved)
+    with pytest.raises(UserError, match="holds no agent"):
+        load_bundle(saved)
+    content = json.loads(saved.with_suffix(".json").read_text())
+    save_file({"x": torch.zeros(2)}, saved, metadata={"agent": json.dumps(content)})
+    with pytest.raises(UserError, match="cannot be read"):
+        load_bundle(saved)
+
+
+def test_a_write_that_fails_leaves_the_old_agent(
+    saved: Path, trained_model: BaseAlgorithm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = saved.read_bytes()
+    record = load_bundle(saved).record
+
+    def full_disk(weights: object, path: Path, metadata: object) -> None:
+        Path(path).write_bytes(b"half")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(bundle, "save_file", full_disk)
+    with pytest.raises(OSError, match="no space"):
+        save_bundle(saved, trained_model.policy, record)
+    assert saved.read_bytes() == before
+    assert len(list(saved.parent.iterdir())) == 2
+
+
+def test_the_wrong_environment_is_refused_naming_both_values(
+    saved: Path, trained_model: BaseAlgorithm
+) -> None:
+    agent = load_bundle(saved)
+    env = trained_model.env
+    observation, action = env.observation_space, env.action_space
+    agent.require_environment("Fake-v0", observation, action, {"sha256": "aa"})
+    agent.require_environment("Fake-v0", observation, action, None)
+    wider = spaces.Dict(
+        {**observation.spaces, "representation": spaces.Box(-np.inf, np.inf, (17,), np.float32)}
+    )
+    fewer = spaces.Dict({"viewpoint": observation["viewpoint"]})
+    cases = [
+        (("Other-v0", observation, action, None), "env_id 'Fake-v0'.*'Other-v0'"),
+        (("Fake-v0", wider, action, None), r"'representation' shape \[16\].*\[17\]"),
+        (("Fake-v0", fewer, action, None), "observations .*looks_left.*'viewpoint'"),
+        (("Fake-v0", observation, spaces.Discrete(9), None), "action_space .*'n': 6.*'n': 9"),
+        (("Fake-v0", observation, action, {"sha256": "bb"}), "encoder weights.*'aa'.*'bb'"),
+    ]
+    for arguments, message in cases:
+        with pytest.raises(UserError, match=message) as error:
+            agent.require_environment(*arguments)
+        assert "\n" not in str(error.value)
+
+
+def test_shipped_agent_is_a_path_or_a_clear_error() -> None:
+    with pytest.raises(UserError, match=r"no trained agent ships for 'Nowhere-v0'.*--agent"):
+        shipped_agent("Nowhere-v0")
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        spaces.Discrete(5, start=2),
+        spaces.Box(-np.inf, np.inf, (3,), np.float32),
+        spaces.Box(np.array([-1.0, -2.0]), np.array([0.5, np.inf]), dtype=np.float32),
+        spaces.Box(0, 255, (8, 8, 3), np.uint8),
+        spaces.Dict({"b": spaces.Discrete(2), "a": spaces.Box(0, 1, (1,), np.float64)}),
+    ],
+)
+def test_spaces_survive_json(space: spaces.Space) -> None:
+    text = json.dumps(space_to_json(space), allow_nan=False)
+    assert space_from_json(json.loads(text)) == space
+
+
+def test_unknown_spaces_are_refused() -> None:
+    with pytest.raises(TypeError, match="cannot be written"):
+        space_to_json(spaces.MultiBinary(3))
+    with pytest.raises(ValueError, match="unknown kind"):
+        space_from_json({"type": "Text"})
+
+
+def test_training_state_survives(tmp_path: Path) -> None:
+    model = small_model(num_envs=4)
+    model.learn(512)
+    save_training_state(tmp_path, model)
+    other = small_model(num_envs=4, seed=9)
+    load_training_state(tmp_path, other)
+    assert other.num_timesteps == model.num_timesteps
+    for one, two in (
+        (model.policy.optimizer, other.policy.optimizer),
+        (model.answer_optimizer, other.answer_optimizer),
+    ):
+        first, second = one.state_dict()["state"], two.state_dict()["state"]
+        assert first.keys() == second.keys()
+        assert first
+        for index, values in first.items():
+            assert torch.equal(values["exp_avg_sq"], second[index]["exp_avg_sq"])
+    other.learn(512, reset_num_timesteps=False)
+    assert other.num_timesteps == 2 * model.num_timesteps
+
+
+def test_training_state_of_another_shape_or_no_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="does not exist"):
+        load_training_state(tmp_path, small_model(num_envs=2))
+    save_training_state(tmp_path, small_model(num_envs=2))
+    wider = small_hyperparameters()["policy_kwargs"] | {"net_arch": {"pi": [8], "vf": [8]}}
+    with pytest.raises(UserError, match="cannot resume"):
+        load_training_state(tmp_path, small_model(num_envs=2, policy_kwargs=wider))

@@ -1,0 +1,94 @@
+"""Hyperparameter files and what is made of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from gymnasium import spaces
+
+from agents.answer_ppo import AnswerPPO
+from agents.factory import ALGORITHMS, FOLDER, load_hyperparameters, make_model, merged, schedule
+from agents.features import SceneFeatures
+from agents.sb3_vec_env import GymnasiumVecEnv
+from gqn_rl.errors import UserError
+from tests.agents.conftest import small_hyperparameters
+from tests.agents.fake_env import NUM_ANSWERS, fake_vector_env
+
+
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_every_section_of_every_file_builds_a_model(algo: str) -> None:
+    sections = yaml.safe_load((FOLDER / f"{algo}.yml").read_text())
+    for env_id in sections:
+        settings = load_hyperparameters(algo, env_id, {"aux_buffer_size": 10})
+        env = GymnasiumVecEnv(fake_vector_env(2))
+        model = make_model(algo, env, settings, num_answers=NUM_ANSWERS, device="cpu")
+        assert isinstance(model, AnswerPPO)
+        assert model.n_steps == settings["n_steps"]
+
+
+def test_schedules() -> None:
+    assert schedule(0.5) == 0.5
+    linear = schedule("lin_3e-4")
+    assert callable(linear)
+    assert (linear(1.0), linear(0.5), linear(0.0)) == (3e-4, 1.5e-4, 0.0)
+    assert linear(-0.1) == 0.0  # the last rollout may end after the last step
+    for wrong in ("lin_", "lin_-1", "cos_1", "fast"):
+        with pytest.raises(UserError, match="schedule is"):
+            schedule(wrong)
+
+
+def test_learning_rate_schedule_reaches_both_optimisers() -> None:
+    env = GymnasiumVecEnv(fake_vector_env(2))
+    settings = small_hyperparameters(learning_rate="lin_1e-3", aux_coef=0.5, n_steps=16)
+    model = make_model("ppo", env, settings, num_answers=NUM_ANSWERS, device="cpu")
+    model.learn(128, callback=lambda *_: model.num_timesteps <= 32)  # one rollout of four
+    assert model.policy.optimizer.param_groups[0]["lr"] == pytest.approx(7.5e-4)
+    assert model.answer_optimizer.param_groups[0]["lr"] == pytest.approx(3.75e-4)
+
+
+def test_unknown_names_are_refused_with_the_known_ones() -> None:
+    with pytest.raises(UserError, match=r"algo 'sarsa'.*'ppo'"):
+        load_hyperparameters("sarsa", "x")
+    with pytest.raises(UserError, match=r"hyperparameter 'gama'.*'gamma'"):
+        load_hyperparameters("ppo", "x", {"gama": 1})
+    env = GymnasiumVecEnv(fake_vector_env(2))
+    for wrong in ({"policy": "Mlp"}, {"policy_kwargs": {"activation_fn": "sine"}}):
+        with pytest.raises(UserError, match="unknown"):
+            make_model("ppo", env, small_hyperparameters(**wrong), num_answers=NUM_ANSWERS)
+
+
+def test_merging_is_deep_and_leaves_both_alone() -> None:
+    base, changes = {"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"b": 9}}
+    assert merged(base, changes) == {"a": {"b": 9, "c": 2}, "d": 3}
+    assert base == {"a": {"b": 1, "c": 2}, "d": 3}
+
+
+@pytest.mark.parametrize("num_envs", [1, 3, 16])
+def test_minibatches_divide_the_rollout(num_envs: int) -> None:
+    env = GymnasiumVecEnv(fake_vector_env(num_envs))
+    model = make_model("ppo", env, small_hyperparameters(), num_answers=NUM_ANSWERS, device="cpu")
+    assert (model.n_steps * num_envs) % model.batch_size == 0
+    assert model.batch_size > 1
+
+
+def test_features_take_each_kind_of_observation() -> None:
+    space = spaces.Dict(
+        {
+            "representation": spaces.Box(-10, 10, (300,), np.float32),
+            "image": spaces.Box(0, 255, (3, 32, 32), np.uint8),
+            "viewpoint": spaces.Box(-9, 9, (7,), np.float32),
+        }
+    )
+    features = SceneFeatures(space, hidden=(20, 10), image_features=30)
+    batch = {
+        "representation": torch.randn(4, 300),
+        "image": torch.rand(4, 3, 32, 32),
+        "viewpoint": torch.randn(4, 7),
+    }
+    output = features(batch)
+    assert output.shape == (4, 10 + 30 + 7) == (4, features.features_dim)
+    assert torch.equal(output[:, -7:], batch["viewpoint"])
+    output.sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in features.parameters())
