@@ -19,7 +19,7 @@ help: ## list the targets
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; \
 		sys.exit(0 if v == (3, 11) else \
-		"error: Python %d.%d found, 3.11 needed (the last with PyBullet wheels); name one with PYTHON=..." % v)'
+		"error: Python %d.%d found, 3.11 needed; name one with PYTHON=..." % v)'
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	$(RUN) pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@

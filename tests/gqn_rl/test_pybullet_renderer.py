@@ -1,0 +1,50 @@
+"""What is PyBullet's own: memory and the banner."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from gqn_rl.rendering import make_renderer
+from gqn_rl.scene import sample_scenes
+from gqn_rl.viewpoint import sample_on_sphere
+
+
+def resident_megabytes() -> float:
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs Linux's /proc")
+def test_memory_does_not_grow_over_ten_thousand_episodes(rng: np.random.Generator) -> None:
+    renderer = make_renderer("pybullet", image_size=32)
+
+    def draw_new_scenes(n: int) -> None:
+        for _ in range(n // 100):
+            # Sizes alternate, so that bodies leave the picture and come back.
+            scenes = sample_scenes(rng, 100, num_cubes=int(rng.integers(4, 8)), shapes="all")
+            renderer.render(scenes, sample_on_sphere(rng, 100))
+
+    draw_new_scenes(1_000)
+    before = resident_megabytes()
+    draw_new_scenes(10_000)
+    assert resident_megabytes() - before < 5
+    renderer.close()
+
+
+def test_importing_it_prints_nothing() -> None:
+    command = "from gqn_rl.rendering import make_renderer; make_renderer('pybullet')"
+    done = subprocess.run(
+        [sys.executable, "-c", command], capture_output=True, text=True, check=True
+    )
+    assert done.stdout + done.stderr == ""
+
+
+def test_errors_after_the_import_are_still_shown() -> None:
+    command = "import gqn_rl.rendering.pybullet_renderer, os; os.write(2, b'seen')"
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True, check=True)
+    assert done.stderr == b"seen"
