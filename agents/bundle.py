@@ -18,11 +18,12 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
 
 from agents.factory import policy_and_arguments
 from agents.features import channels_first
 from agents.spaces_json import space_from_json, space_to_json
+from agents.weights import distinct_weights, load_distinct_weights
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_atomically, write_json
 
@@ -169,12 +170,10 @@ def shipped_agent(env_id: str) -> Path:
     return path
 
 
-def save_bundle(path: Path, policy: ActorCriticPolicy, record: AgentRecord) -> Path:
+def save_bundle(path: Path, policy: BasePolicy, record: AgentRecord) -> Path:
     """Write both files of a bundle, each in one piece; returns the path of the weights."""
     target = weights_path(path)
-    weights = {
-        name: value.detach().cpu().contiguous() for name, value in policy.state_dict().items()
-    }
+    weights = distinct_weights(policy)
     content = asdict(record)
     header = {HEADER: json.dumps(content, allow_nan=False)}
     write_atomically(target, lambda temporary: save_file(weights, temporary, metadata=header))
@@ -199,7 +198,7 @@ def load_bundle(path: Path, device: str = "cpu") -> Agent:
         weights, content = read_weights(target)
         record = record_from_json(content)
         policy = build_policy(record)
-        policy.load_state_dict(weights)
+        load_distinct_weights(policy, weights)
     except UserError:
         raise
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:

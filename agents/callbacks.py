@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.evaluation import Evaluation, evaluate
+from agents.training_state import save_training_state
 
 Row = dict[str, Any]
 
@@ -131,6 +133,33 @@ class TimeLimitCallback(BaseCallback):
 
     def _on_step(self) -> bool:
         return not self.reached
+
+
+class CheckpointCallback(BaseCallback):
+    """Saves between rollouts, and at the end, what training needs to go on after a crash.
+
+    Args:
+        folder: run folder, see `agents.training_state`.
+        every: environment steps between two saves.
+    """
+
+    def __init__(self, folder: Path, every: int) -> None:
+        super().__init__()
+        self._folder, self._every = folder, every
+
+    def _on_training_start(self) -> None:
+        self._next = self.num_timesteps + self._every
+
+    def _on_rollout_start(self) -> None:
+        if self.num_timesteps >= self._next:
+            self._next = self.num_timesteps + self._every
+            save_training_state(self._folder, self.model)
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_training_end(self) -> None:
+        save_training_state(self._folder, self.model)
 
 
 class ProgressCallback(BaseCallback):

@@ -12,7 +12,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env.vec_transpose import VecTransposeImage
 from torch import Tensor, nn
 
-SMALL = 64
+SMALL = 8
 """A vector of up to this many numbers (viewpoint, looks left) is used as it is."""
 
 

@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from stable_baselines3.common.base_class import BaseAlgorithm
 
+from agents.weights import distinct_weights, load_distinct_weights
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_atomically
 
@@ -33,7 +34,7 @@ def optimizers(model: BaseAlgorithm) -> dict[str, torch.optim.Optimizer]:
 
 def save_training_state(folder: Path, model: BaseAlgorithm) -> None:
     """Write `folder`/training_state.safetensors in one piece."""
-    tensors = {f"weights/{name}": value for name, value in model.policy.state_dict().items()}
+    tensors = {f"weights/{name}": value for name, value in distinct_weights(model.policy).items()}
     groups: dict[str, Any] = {}
     for name, optimizer in optimizers(model).items():
         state = optimizer.state_dict()
@@ -65,7 +66,7 @@ def load_training_state(folder: Path, model: BaseAlgorithm) -> None:
             name: {"state": _state(_part(tensors, name)), "param_groups": groups}
             for name, groups in content["groups"].items()
         }
-        model.policy.load_state_dict(weights)
+        load_distinct_weights(model.policy, weights)
         for name, optimizer in optimizers(model).items():
             optimizer.load_state_dict(states[name])
         for key, value in content["counters"].items():

@@ -1,0 +1,346 @@
+"""Train an agent that looks around an object and names it, then measure how good it is.
+
+The run folder holds the best agent (agent.safetensors, agent.json), settings.json, metrics.json,
+curves.csv, learning_curve.png, episode.png, TensorBoard logs and what --resume needs. The best
+agent so far is there from the first evaluation on, also after an interruption.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.progress import Progress
+from stable_baselines3.common.base_class import BaseAlgorithm
+
+from agents.baselines import RandomAgent
+from agents.bundle import load_bundle, make_record, save_bundle
+from agents.callbacks import (
+    CheckpointCallback,
+    CurveCallback,
+    EvaluationCallback,
+    ProgressCallback,
+    TimeLimitCallback,
+)
+from agents.evaluation import Evaluation, Predictor, evaluate
+from agents.factory import load_hyperparameters, make_model
+from agents.training_state import load_training_state
+from experiments.agent_environment import AgentEnvironment, make_environment
+from experiments.agent_episode import record_episode
+from experiments.agent_figures import save_film_strip, save_learning_curve
+from experiments.command import new_run_folder, run_command, save_settings
+from gqn_rl.errors import UserError
+from gqn_rl.files import write_json, write_text
+
+EVALUATION_SEED, TEST_SEED = 1_000_003, 2_000_003
+"""Added to the seed: training, choosing the best agent and the final measurement each have their
+own episodes (rows take consecutive seeds)."""
+
+
+@dataclass(frozen=True)
+class TrainAgentSettings:
+    """Flags of `python -m experiments.train_agent`."""
+
+    env_id: str = "GQNShepard-v0"
+    """Environment to train on."""
+    algo: str = "ppo"
+    """Algorithm, see agents/hyperparameters."""
+    total_timesteps: int | None = None
+    """Environment steps to train for; by default what the hyperparameter file says."""
+    num_envs: int | None = None
+    """Environments side by side; by default what the hyperparameter file says."""
+    observation: str = "representation"
+    """What the agent sees: representation, pixels or state (the truth)."""
+    encoder: str = "gqn"
+    """Encoder for observation=representation: a name, or the path of a checkpoint."""
+    renderer: str = "pybullet"
+    """pybullet or raycast."""
+    gallery_size: int | None = None
+    """How many shapes there are to tell apart; by default the environment's."""
+    shapes: str | None = None
+    """train, or test for shapes unseen in GQN pre-training; by default the environment's."""
+    orientation: str | None = None
+    """grid or free; by default the environment's."""
+    num_cubes: int | None = None
+    """Cubes per object; by default the environment's."""
+    max_looks: int | None = None
+    """Images per episode, the first included; by default the environment's."""
+    seed: int = 0
+    """Seed of everything random."""
+    output: Path | None = None
+    """Run folder; by default runs/train_agent-<time>."""
+    eval_episodes: int = 1000
+    """Fresh episodes for the final measurement."""
+    eval_every: int = 25_000
+    """Environment steps between evaluations during training."""
+    eval_every_episodes: int = 256
+    """Episodes of each evaluation during training."""
+    time_limit: float = 420.0
+    """Seconds after which training ends, to be followed by the final measurement."""
+    resume: Path | None = None
+    """Run folder to continue from; the result goes to a new folder. Weights, optimisers and
+    counters are taken over; environments and random numbers start anew."""
+    hyper: tuple[str, ...] = ()
+    """Changes to hyperparameters, such as aux_coef=0 or policy_kwargs.sharpness=2."""
+    device: str = "cpu"
+    """Device of encoder and agent: cpu, cuda or auto."""
+
+
+@dataclass
+class Training:
+    """What a finished training leaves for the report."""
+
+    model: BaseAlgorithm
+    curve: CurveCallback
+    evaluations: EvaluationCallback
+    seconds: float
+    steps: int
+    timed_out: bool
+
+
+def main(settings: TrainAgentSettings) -> None:
+    """Train, measure, write the run folder."""
+    check_numbers(settings)
+    start = time.monotonic()
+    hyperparameters = load_hyperparameters(
+        settings.algo, settings.env_id.removeprefix("envs:"), parse_changes(settings.hyper)
+    )
+    environment = make_environment(
+        settings.env_id,
+        settings.num_envs or hyperparameters["num_envs"],
+        environment_arguments(settings),
+        device=settings.device,
+    )
+    steps = settings.total_timesteps or int(hyperparameters["n_timesteps"])
+    model = make_model(
+        settings.algo,
+        environment.bridge,
+        hyperparameters,
+        num_answers=environment.num_answers,
+        seed=settings.seed,
+        device=settings.device,
+    )
+    if settings.resume is not None:
+        resume(settings.resume, model, environment, steps)
+    folder = new_run_folder(settings.output, "train_agent")
+    save_settings(folder, settings)
+    write_json(folder / "hyperparameters.json", hyperparameters)
+    model.tensorboard_log = str(folder / "tensorboard")
+
+    held_out = environment.again()
+    training = train(settings, folder, model, environment, held_out, hyperparameters, steps)
+    report(settings, folder, environment, held_out, training, start)
+    environment.close()
+    held_out.close()
+
+
+def train(
+    settings: TrainAgentSettings,
+    folder: Path,
+    model: BaseAlgorithm,
+    environment: AgentEnvironment,
+    held_out: AgentEnvironment,
+    hyperparameters: dict[str, Any],
+    steps: int,
+) -> Training:
+    """Learn, keeping the best agent in `folder`."""
+    began = time.monotonic()
+    first_step = model.num_timesteps
+
+    def keep(best: BaseAlgorithm, evaluation: Evaluation) -> None:
+        progress = {
+            "timesteps": best.num_timesteps,
+            "seconds": round(time.monotonic() - began, 1),
+            "seed": settings.seed,
+            "selected_by": evaluation.summary(),
+        }
+        record = make_record(
+            algo=settings.algo,
+            hyperparameters=hyperparameters,
+            num_answers=environment.num_answers,
+            env_id=environment.env_id,
+            env_kwargs=environment.env_kwargs,
+            observation_space=environment.native.single_observation_space,
+            action_space=environment.native.single_action_space,
+            encoder=environment.encoder,
+            training=progress,
+        )
+        save_bundle(folder, best.policy, record)
+
+    evaluations = EvaluationCallback(
+        held_out.bridge,
+        settings.eval_every,
+        settings.eval_every_episodes,
+        settings.seed + EVALUATION_SEED,
+        keep,
+    )
+    curve, progress = CurveCallback(), ProgressCallback()
+    limit = TimeLimitCallback(settings.time_limit)
+    callbacks = [limit, curve, progress, evaluations, CheckpointCallback(folder, 10 * 2048)]
+    try:
+        model.learn(
+            steps - first_step,
+            callback=callbacks,
+            reset_num_timesteps=first_step == 0,
+            tb_log_name=settings.algo,
+        )
+    finally:
+        progress.close()
+    seconds = time.monotonic() - began
+    done = model.num_timesteps - first_step
+    return Training(model, curve, evaluations, seconds, done, limit.reached)
+
+
+def report(
+    settings: TrainAgentSettings,
+    folder: Path,
+    environment: AgentEnvironment,
+    held_out: AgentEnvironment,
+    training: Training,
+    start: float,
+) -> None:
+    """Measure the best agent on fresh episodes and write numbers and pictures."""
+    write_curves(folder / "curves.csv", training.curve.curve, training.evaluations.curve)
+    save_learning_curve(
+        folder / "learning_curve.png",
+        training.curve.curve,
+        training.evaluations.curve,
+        environment.chance,
+    )
+    agent = load_bundle(folder, device=settings.device)
+    seed = settings.seed + TEST_SEED
+    final = evaluate_with_bar("final evaluation", agent, held_out, settings.eval_episodes, seed)
+    random_agent = RandomAgent(environment.bridge.action_space, seed=settings.seed)  # type: ignore[arg-type]
+    chance = evaluate_with_bar(
+        "random baseline", random_agent, held_out, settings.eval_episodes, seed
+    )
+    single = environment.again(num_envs=1)
+    episode = record_episode(single, agent, seed + settings.eval_episodes)
+    single.close()
+    save_film_strip(folder / "episode.png", episode, environment.env_id)
+    summary = final.summary()
+    metrics = {
+        "env_id": environment.env_id,
+        "env_kwargs": environment.env_kwargs,
+        "encoder": environment.encoder,
+        "algo": settings.algo,
+        "seed": settings.seed,
+        **summary,
+        "chance": environment.chance,
+        "baselines": {"random": chance.summary()},
+        "timesteps": training.model.num_timesteps,
+        "best_at": agent.record.training,
+        "time_limit_reached": training.timed_out,
+        "training_seconds": round(training.seconds, 1),
+        "steps_per_second": round(training.steps / training.seconds, 1),
+        "wall_seconds": round(time.monotonic() - start, 1),
+    }
+    write_json(folder / "metrics.json", metrics)
+    low, high = summary["accuracy_95"]
+    print(
+        f"accuracy {final.accuracy:.3f} (95 % interval {low:.3f} to {high:.3f}; chance "
+        f"{environment.chance:.3f}), {final.looks:.1f} looks, reward {final.reward:.2f}, over "
+        f"{len(final)} fresh episodes\n{metrics['wall_seconds']:.0f} s in all, "
+        f"{metrics['steps_per_second']:.0f} training steps/s\n{folder}"
+    )
+
+
+def evaluate_with_bar(
+    what: str, predictor: Predictor, environment: AgentEnvironment, episodes: int, seed: int
+) -> Evaluation:
+    """`evaluate` with a progress bar."""
+    with Progress() as bar:
+        task = bar.add_task(what, total=episodes)
+        advance: Callable[[], None] = lambda: bar.advance(task)  # noqa: E731
+        return evaluate(predictor, environment.bridge, episodes, seed=seed, on_episode=advance)
+
+
+def environment_arguments(settings: TrainAgentSettings) -> dict[str, Any]:
+    """The environment's arguments among the flags; None is left to the environment."""
+    names = ("observation", "renderer", "gallery_size", "shapes", "orientation", "num_cubes")
+    arguments = {name: getattr(settings, name) for name in (*names, "max_looks")}
+    if settings.observation == "representation":
+        arguments["encoder"] = settings.encoder
+    return arguments
+
+
+def check_numbers(settings: TrainAgentSettings) -> None:
+    """Refuse counts that are not positive, before anything is built."""
+    names = ("total_timesteps", "num_envs", "eval_episodes", "eval_every", "eval_every_episodes")
+    for name in (*names, "time_limit"):
+        value = getattr(settings, name)
+        if value is not None and value <= 0:
+            raise UserError(f"{name} is {value}, expected more than 0")
+
+
+def parse_changes(changes: Sequence[str]) -> dict[str, Any]:
+    """ "a.b=1" to {"a": {"b": 1}}; values are read as YAML.
+
+    Raises:
+        UserError: for text without "=".
+    """
+    result: dict[str, Any] = {}
+    for change in changes:
+        name, equals, value = change.partition("=")
+        if not equals or not name:
+            raise UserError(f"hyperparameter {change!r} is not of the form name=value")
+        *path, last = name.split(".")
+        place = result
+        for part in path:
+            place = place.setdefault(part, {})
+        place[last] = yaml.safe_load(value)
+    return result
+
+
+def resume(
+    folder: Path, model: BaseAlgorithm, environment: AgentEnvironment, total_timesteps: int
+) -> None:
+    """Take over weights, optimisers and counters from a run folder.
+
+    Raises:
+        UserError: for a folder without a run, or one of another task or network.
+    """
+    if not folder.is_dir():
+        raise UserError(f"cannot resume: run folder {str(folder)!r} does not exist")
+    native = environment.native
+    load_bundle(folder).require_environment(
+        environment.env_id,
+        native.single_observation_space,
+        native.single_action_space,
+        environment.encoder,
+    )
+    load_training_state(folder, model)
+    if model.num_timesteps >= total_timesteps:
+        raise UserError(
+            f"{str(folder)!r} has already trained {model.num_timesteps} steps; "
+            f"--total-timesteps is {total_timesteps}, raise it to go on"
+        )
+
+
+def write_curves(
+    path: Path, training: Sequence[dict[str, Any]], evaluations: Sequence[dict[str, Any]]
+) -> None:
+    """Both curves in one table; `kind` says which; intervals as two columns."""
+    names = ["kind", "timesteps", "seconds", "accuracy", "looks", "reward", "length"]
+    names += [f"{key}_{end}" for key in ("accuracy", "looks", "reward") for end in ("low", "high")]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, restval="", extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    for row in training:
+        writer.writerow({"kind": "training", **row})
+    for row in evaluations:
+        bounds = {}
+        for key in ("accuracy", "looks", "reward"):
+            bounds[f"{key}_low"], bounds[f"{key}_high"] = row[f"{key}_95"]
+        writer.writerow({"kind": "evaluation", **row, **bounds})
+    write_text(path, text.getvalue())
+
+
+if __name__ == "__main__":
+    run_command(main, TrainAgentSettings, __doc__)
