@@ -1,0 +1,195 @@
+"""`train_agent` and `evaluate_agent`: a whole small run, and every kind of bad input."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from PIL import Image
+
+from experiments import evaluate_agent, train_agent
+from experiments.command import EXIT_BAD_INPUT, run_command
+
+SETTINGS = {
+    train_agent: train_agent.TrainAgentSettings,
+    evaluate_agent: evaluate_agent.EvaluateAgentSettings,
+}
+# The truth as observation needs no encoder and no rendering, so a run takes seconds.
+SMALL = ["--observation", "state", "--num-envs", "16", "--eval-episodes", "64"]
+SMALL += ["--eval-every", "2048", "--eval-every-episodes", "32", "--gallery-size", "4"]
+
+
+def run(module: ModuleType, monkeypatch: pytest.MonkeyPatch, *flags: object) -> int:
+    """The exit code of `python -m experiments.<module> flags`."""
+    monkeypatch.setattr("sys.argv", [module.__name__, *map(str, flags)])
+    try:
+        run_command(module.main, SETTINGS[module], module.__doc__)
+    except SystemExit as exit_:
+        return int(exit_.code or 0)
+    return 0
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small training run."""
+    folder = tmp_path_factory.mktemp("runs") / "first"
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        flags = [*SMALL, "--total-timesteps", 8192, "--output", folder]
+        assert run(train_agent, monkeypatch, *flags) == 0
+    return folder
+
+
+def test_training_leaves_everything_the_readme_promises(run_folder: Path) -> None:
+    metrics = json.loads((run_folder / "metrics.json").read_text())
+    assert metrics["episodes"] == 64
+    assert metrics["chance"] == 0.25
+    low, high = metrics["accuracy_95"]
+    assert 0 <= low <= metrics["accuracy"] <= high <= 1
+    # The truth is shown: it has to be far better than random after 8,000 steps.
+    assert metrics["accuracy"] > metrics["baselines"]["random"]["accuracy"] + 0.2
+    assert metrics["timesteps"] == 8192
+    assert metrics["steps_per_second"] > 0
+    assert metrics["training_seconds"] <= metrics["wall_seconds"]
+    settings = json.loads((run_folder / "settings.json").read_text())
+    assert settings["gallery_size"] == 4
+    for name in ("learning_curve.png", "episode.png"):
+        with Image.open(run_folder / name) as picture:
+            assert min(picture.size) > 200
+    assert list((run_folder / "tensorboard").rglob("events.*"))
+
+
+def test_curves_hold_training_and_evaluation(run_folder: Path) -> None:
+    with (run_folder / "curves.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    evaluations = [row for row in rows if row["kind"] == "evaluation"]
+    assert len(evaluations) >= 3
+    assert evaluations[-1]["timesteps"] == "8192"
+    for row in evaluations:
+        assert float(row["accuracy_low"]) <= float(row["accuracy"]) <= float(row["accuracy_high"])
+    assert sum(row["kind"] == "training" for row in rows) == 8192 // (16 * 32)
+
+
+def test_evaluation_reads_the_run_folder_back(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    flags = ["--agent", run_folder, "--episodes", 48, "--num-envs", 8, "--output", tmp_path / "e"]
+    flags += ["--labelled-episodes", 64, "--look-around", "right", "up"]
+    assert run(evaluate_agent, monkeypatch, *flags) == 0
+    metrics = json.loads((tmp_path / "e" / "metrics.json").read_text())
+    assert set(metrics["baselines"]) == {"look around", "random", "oracle"}
+    assert metrics["baselines"]["oracle"]["accuracy"] == 1.0
+    assert metrics["baselines"]["look around"]["looks"] == 3.0
+    assert metrics["baselines"]["random"]["accuracy"] < metrics["accuracy"]
+    assert metrics["look_around"]["labelled_episodes"] == 64
+    with Image.open(tmp_path / "e" / "episode.gif") as animation:
+        assert animation.format == "GIF"
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in ("agent", "look around", "random", "oracle"))
+
+
+def test_resume_continues_the_count(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = [*SMALL, "--total-timesteps", 10_240, "--resume", run_folder]
+    assert run(train_agent, monkeypatch, *flags, "--output", tmp_path / "more") == 0
+    metrics = json.loads((tmp_path / "more" / "metrics.json").read_text())
+    assert metrics["timesteps"] == 10_240
+
+
+BAD_TRAINING = {
+    "env id": (["--env-id", "Nowhere-v0"], "Nowhere-v0"),
+    "algo": (["--algo", "sarsa"], "sarsa"),
+    "observation": (["--observation", "smell"], "smell"),
+    "encoder": (["--observation", "representation", "--encoder", "nope"], "nope"),
+    "encoder file": (
+        ["--observation", "representation", "--encoder", "missing.safetensors"],
+        "missing.safetensors",
+    ),
+    "renderer": (["--renderer", "pencil"], "pencil"),
+    "gallery size": (["--gallery-size", "100000"], "100000"),
+    "max looks": (["--max-looks", "0"], "max_looks is 0"),
+    "num envs": (["--num-envs", "-1"], "num_envs is -1"),
+    "timesteps": (["--total-timesteps", "0"], "total_timesteps is 0"),
+    "hyperparameter": (["--hyper", "gama=1"], "gama"),
+    "hyperparameter form": (["--hyper", "gamma"], "name=value"),
+    "schedule": (["--hyper", "learning_rate=cos_1"], "cos_1"),
+    "policy": (["--hyper", "policy=Mlp"], "Mlp"),
+    "resume": (["--resume", "no/such/folder"], "no/such/folder"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_TRAINING)
+def test_bad_training_input_is_one_line_and_code_2(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    flags, named = BAD_TRAINING[case]
+    output = tmp_path / "out"
+    assert run(train_agent, monkeypatch, *SMALL, *flags, "--output", output) == EXIT_BAD_INPUT
+    message = capsys.readouterr().err
+    assert message.startswith("error: ")
+    assert message.count("\n") == 1
+    assert named in message
+    assert not output.exists()  # nothing was begun
+
+
+def test_an_output_folder_that_exists_is_left_alone(
+    run_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    before = {file.name: file.stat().st_mtime_ns for file in run_folder.iterdir()}
+    assert run(train_agent, monkeypatch, *SMALL, "--output", run_folder) == EXIT_BAD_INPUT
+    assert "exists" in capsys.readouterr().err
+    assert {file.name: file.stat().st_mtime_ns for file in run_folder.iterdir()} == before
+
+
+def test_resuming_another_task_or_a_finished_run_is_refused(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    flags = ["--resume", run_folder, "--output", tmp_path / "x"]
+    more = [*SMALL, "--gallery-size", "5", "--total-timesteps", "9000"]
+    assert run(train_agent, monkeypatch, *more, *flags) == EXIT_BAD_INPUT
+    assert "action_space" in capsys.readouterr().err
+    assert run(train_agent, monkeypatch, *SMALL, "--total-timesteps", 8192, *flags) == 2
+    assert "raise it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        (["--env-id", "Nowhere-v0"], "Nowhere-v0"),
+        (["--agent", "no/such/agent"], "no/such/agent"),
+        (["--look-around", "sideways"], "sideways"),
+        (["--renderer", "pencil"], "pencil"),
+        (["--episodes", "0"], "episodes is 0"),
+    ],
+)
+def test_bad_evaluation_input_is_one_line_and_code_2(
+    flags: list[str],
+    named: str,
+    run_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys,
+) -> None:
+    output = tmp_path / "out"
+    given = ["--agent", run_folder, *flags, "--output", output]
+    assert run(evaluate_agent, monkeypatch, *given) == EXIT_BAD_INPUT
+    message = capsys.readouterr().err
+    assert message.startswith("error: ")
+    assert message.count("\n") == 1
+    assert named in message
+    assert not output.exists()
+
+
+def test_truncated_agent_is_refused(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    for suffix in (".safetensors", ".json"):
+        content = (run_folder / f"agent{suffix}").read_bytes()
+        (tmp_path / f"agent{suffix}").write_bytes(content)
+    weights = tmp_path / "agent.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    assert run(evaluate_agent, monkeypatch, "--agent", tmp_path) == EXIT_BAD_INPUT
+    assert "cannot be read" in capsys.readouterr().err
