@@ -17,8 +17,10 @@ from gqn_rl.viewpoint import FIELD_OF_VIEW, Viewpoints
 
 VERSION = "1"
 HALF_EDGE = 0.5
-ROWS_PER_CHUNK = 64
-"""Images drawn at once; bounds the memory of the (images, pixels, cubes) intermediates."""
+BEYOND = 1e30
+"""Added to the distance of a cube that a ray misses; far above any float that it is added to."""
+RAYS_PER_CHUNK = {"cpu": 8 * 64 * 64, "other": 512 * 64 * 64}
+"""Rays cast at once. On a CPU the (images, cubes, rays) intermediates then stay in its cache."""
 
 
 class RaycastRenderer:
@@ -32,7 +34,8 @@ class RaycastRenderer:
     def __init__(self, image_size: int = 64, device: str | torch.device = "cpu") -> None:
         self._identity = RendererIdentity(name="raycast", version=VERSION, image_size=image_size)
         self.device = torch.device(device)
-        self._directions = pixel_directions(image_size).to(self.device)
+        self._directions = pixel_directions(image_size).T.contiguous().to(self.device)  # (3, HW)
+        self._closed = False
         self._light = torch.from_numpy(unit_light()).float().to(self.device)
 
     @property
@@ -48,13 +51,17 @@ class RaycastRenderer:
     ) -> tuple[NDArray[np.uint8], NDArray[np.int8]]:
         """Images uint8 (N, H, W, 3) and cube indices int8 (N, H, W), -1 for the background."""
         check_batch(scenes, viewpoints)
+        if self._closed:
+            raise RuntimeError("render() called on a closed RaycastRenderer")
+        size = self._identity.image_size
+        rays = RAYS_PER_CHUNK["cpu" if self.device.type == "cpu" else "other"]
+        chunk = max(1, rays // size**2)
         images, indices = [], []
-        for start in range(0, len(scenes), ROWS_PER_CHUNK):
-            part = slice(start, start + ROWS_PER_CHUNK)
+        for start in range(0, len(scenes), chunk):
+            part = slice(start, start + chunk)
             image, index = self.render_tensors(*self.to_tensors(scenes[part], viewpoints[part]))
             images.append(image.cpu().numpy())
             indices.append(index.cpu().numpy())
-        size = self._identity.image_size
         if not images:
             return np.zeros((0, size, size, 3), np.uint8), np.zeros((0, size, size), np.int8)
         return np.concatenate(images), np.concatenate(indices)
@@ -99,11 +106,13 @@ class RaycastRenderer:
         """
         n, size = len(cubes), self._identity.image_size
         # In the object's frame every cube is parallel to the axes.
-        origin = torch.einsum("nij,ni->nj", rotation, position)  # (N, 3)
-        directions = self._directions @ (axes @ rotation)  # (N, HW, 3)
+        to_object = rotation.mT
+        origin = _apply(to_object, position[..., None])[..., 0]  # (N, 3)
+        light = _apply(to_object, self._light[None, :, None])[..., 0]  # (N, 3)
+        directions = _apply(_apply(to_object, axes.mT), self._directions[None])  # (N, 3, HW)
         distance, index, axis = _nearest_cube(origin, directions, cubes, mask)
-        hit = torch.isfinite(distance)
-        shade = self._shade(directions, rotation, axis)  # (N, HW)
+        hit = distance < BEYOND / 2
+        shade = _shade(directions, light, axis)  # (N, HW)
         base = (colour * 255.0).floor()
         rgb = base.gather(1, index[..., None].expand(-1, -1, 3))
         rgb = (rgb * shade[..., None]).clamp(max=255.0) * hit[..., None]
@@ -113,14 +122,9 @@ class RaycastRenderer:
             index.to(torch.int8).view(n, size, size),
         )
 
-    def _shade(
-        self, directions: torch.Tensor, rotation: torch.Tensor, axis: torch.Tensor
-    ) -> torch.Tensor:
-        """Brightness of the face that a ray enters: its normal is -sign(d) along `axis`."""
-        light = torch.einsum("nij,i->nj", rotation, self._light)  # (N, 3), object's frame
-        along = directions.gather(-1, axis[..., None])[..., 0]
-        cosine = -along.sign() * light.gather(1, axis)
-        return AMBIENT + DIFFUSE * cosine.clamp(min=0.0)
+    def close(self) -> None:
+        """After this the renderer draws no more; more than once does no harm."""
+        self._closed = True
 
 
 def pixel_directions(image_size: int) -> torch.Tensor:
@@ -138,20 +142,54 @@ def pixel_directions(image_size: int) -> torch.Tensor:
     return torch.stack([grid_right, grid_up, forward], dim=-1).reshape(-1, 3).float()
 
 
+def _apply(matrix: torch.Tensor, vectors: torch.Tensor) -> torch.Tensor:
+    """(N, 3, 3) times (N or 1, 3, K), both float32.
+
+    Not a matrix product: autocast and a lowered matmul precision, which a training run may have
+    asked for, would round that to bf16 or TF32 and move edges by pixels.
+    """
+    result = matrix[:, :, 0, None] * vectors[:, None, 0]
+    result += matrix[:, :, 1, None] * vectors[:, None, 1]
+    result += matrix[:, :, 2, None] * vectors[:, None, 2]
+    return result
+
+
 def _nearest_cube(
     origin: torch.Tensor, directions: torch.Tensor, cubes: torch.Tensor, mask: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """First cube along each ray by the slab method.
 
+    Args:
+        origin: (N, 3); directions: (N, 3, R); cubes: (N, P, 3); mask: (N, P).
+
     Returns:
-        distance (N, R), infinite where nothing is hit; cube index (N, R); axis of the face (N, R).
+        distance (N, R), BEYOND where nothing is hit; cube index (N, R); axis of the face (N, R).
     """
-    inverse = 1.0 / torch.where(directions == 0, 1e-12, directions)  # (N, R, 3)
-    relative = (cubes - origin[:, None])[:, None]  # (N, 1, P, 3)
-    centre = relative * inverse[:, :, None]  # (N, R, P, 3)
-    reach = HALF_EDGE * inverse.abs()[:, :, None]
-    enter, axis = (centre - reach).max(dim=-1)  # (N, R, P)
-    leave = (centre + reach).amin(dim=-1)
-    hit = (enter < leave) & (enter > 0) & mask[:, None]
-    distance, index = torch.where(hit, enter, torch.inf).min(dim=-1)  # (N, R)
-    return distance, index, axis.gather(-1, index[..., None])[..., 0]
+    inverse = 1.0 / torch.where(directions == 0, 1e-12, directions)  # (N, 3, R)
+    reach = HALF_EDGE * inverse.abs()
+    relative = (cubes - origin[:, None]).mT  # (N, 3, P)
+    # Written for speed on a CPU, where it is three times as fast as the obvious code: one axis at a
+    # time, and arithmetic in place of `where`, `argmin` and `argmax`, which are not vectorised.
+    centre = relative[:, 0, :, None] * inverse[:, 0, None]  # (N, P, R)
+    enter, leave = centre - reach[:, 0, None], centre + reach[:, 0, None]
+    for axis in (1, 2):
+        centre = relative[:, axis, :, None] * inverse[:, axis, None]
+        enter = torch.maximum(enter, centre - reach[:, axis, None])
+        leave = torch.minimum(leave, centre + reach[:, axis, None])
+    hit = (enter < leave) & (enter > 0) & mask[:, :, None]
+    enter += (~hit).float().mul_(BEYOND)
+    distance = enter.amin(dim=1)  # (N, R)
+    rank = torch.arange(enter.shape[1], 0, -1, device=enter.device)[:, None]
+    is_first = (enter == distance[:, None]).float().mul_(rank)
+    index = enter.shape[1] - is_first.amax(dim=1).long()  # (N, R)
+    nearest = relative.gather(2, index[:, None].expand(-1, 3, -1))  # (N, 3, R)
+    x, y, z = (nearest * inverse).sub_(reach).unbind(1)
+    face = torch.where(z > torch.maximum(x, y), 2, (y > x).long())
+    return distance, index, face
+
+
+def _shade(directions: torch.Tensor, light: torch.Tensor, axis: torch.Tensor) -> torch.Tensor:
+    """Brightness of the face that a ray enters: its normal is -sign(d) along `axis`."""
+    along = directions.gather(1, axis[:, None])[:, 0]
+    cosine = -along.sign() * light.gather(1, axis)
+    return AMBIENT + DIFFUSE * cosine.clamp(min=0.0)
