@@ -28,8 +28,8 @@ from agents.evaluation import Predictor
 from experiments.agent_environment import MOVE_NAMES, AgentEnvironment, make_environment
 from experiments.agent_episode import record_episode
 from experiments.agent_figures import save_animation, save_comparison
+from experiments.agent_report import TEST_SEED, evaluate_with_bar
 from experiments.command import new_run_folder, run_command, save_settings
-from experiments.train_agent import TEST_SEED, evaluate_with_bar
 from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.files import write_json
 
@@ -177,12 +177,14 @@ def print_table(table: dict[str, dict[str, Any]], environment: AgentEnvironment)
     title = f"{environment.env_id}, {episodes} episodes, chance {environment.chance:.3f}"
     output = Table("strategy", "accuracy", "looks", "reward", title=title)
     for name, row in table.items():
-        cells = [
-            f"{row[key]:.3f} [{row[f'{key}_95'][0]:.3f}, {row[f'{key}_95'][1]:.3f}]"
-            for key in ("accuracy", "looks", "reward")
-        ]
-        output.add_row(name, *(cell.replace("[", r"\[") for cell in cells))
+        output.add_row(name, *(with_interval(row, key) for key in ("accuracy", "looks", "reward")))
     Console().print(output)
+
+
+def with_interval(row: dict[str, Any], key: str) -> str:
+    """Such as "0.93 (0.91 to 0.94)"."""
+    low, high = row[f"{key}_95"]
+    return f"{row[key]:.2f} ({low:.2f} to {high:.2f})"
 
 
 def save_pictures(

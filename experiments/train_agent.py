@@ -7,19 +7,15 @@ agent so far is there from the first evaluation on, also after an interruption.
 
 from __future__ import annotations
 
-import csv
-import io
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
-from rich.progress import Progress
 from stable_baselines3.common.base_class import BaseAlgorithm
 
-from agents.baselines import RandomAgent
 from agents.bundle import load_bundle, make_record, save_bundle
 from agents.callbacks import (
     CheckpointCallback,
@@ -28,19 +24,17 @@ from agents.callbacks import (
     ProgressCallback,
     TimeLimitCallback,
 )
-from agents.evaluation import Evaluation, Predictor, evaluate
+from agents.evaluation import Evaluation
 from agents.factory import load_hyperparameters, make_model
 from agents.training_state import load_training_state
 from experiments.agent_environment import AgentEnvironment, make_environment
-from experiments.agent_episode import record_episode
-from experiments.agent_figures import save_film_strip, save_learning_curve
+from experiments.agent_report import EVALUATION_SEED, Training, describe, report
 from experiments.command import new_run_folder, run_command, save_settings
 from gqn_rl.errors import UserError
-from gqn_rl.files import write_json, write_text
+from gqn_rl.files import write_json
 
-EVALUATION_SEED, TEST_SEED = 1_000_003, 2_000_003
-"""Added to the seed: training, choosing the best agent and the final measurement each have their
-own episodes (rows take consecutive seeds)."""
+CHECKPOINT_EVERY = 20_000
+"""Environment steps between two saves of what --resume needs."""
 
 
 @dataclass(frozen=True)
@@ -92,18 +86,6 @@ class TrainAgentSettings:
     """Device of encoder and agent: cpu, cuda or auto."""
 
 
-@dataclass
-class Training:
-    """What a finished training leaves for the report."""
-
-    model: BaseAlgorithm
-    curve: CurveCallback
-    evaluations: EvaluationCallback
-    seconds: float
-    steps: int
-    timed_out: bool
-
-
 def main(settings: TrainAgentSettings) -> None:
     """Train, measure, write the run folder."""
     check_numbers(settings)
@@ -135,7 +117,10 @@ def main(settings: TrainAgentSettings) -> None:
 
     held_out = environment.again()
     training = train(settings, folder, model, environment, held_out, hyperparameters, steps)
-    report(settings, folder, environment, held_out, training, start)
+    metrics = report(folder, held_out, training, settings.eval_episodes)
+    metrics["wall_seconds"] = round(time.monotonic() - start, 1)
+    write_json(folder / "metrics.json", metrics)
+    print(f"{describe(metrics)}\n{folder}")
     environment.close()
     held_out.close()
 
@@ -182,7 +167,7 @@ def train(
     )
     curve, progress = CurveCallback(), ProgressCallback()
     limit = TimeLimitCallback(settings.time_limit)
-    callbacks = [limit, curve, progress, evaluations, CheckpointCallback(folder, 10 * 2048)]
+    callbacks = [limit, curve, progress, evaluations, CheckpointCallback(folder, CHECKPOINT_EVERY)]
     try:
         model.learn(
             steps - first_step,
@@ -192,73 +177,17 @@ def train(
         )
     finally:
         progress.close()
-    seconds = time.monotonic() - began
-    done = model.num_timesteps - first_step
-    return Training(model, curve, evaluations, seconds, done, limit.reached)
-
-
-def report(
-    settings: TrainAgentSettings,
-    folder: Path,
-    environment: AgentEnvironment,
-    held_out: AgentEnvironment,
-    training: Training,
-    start: float,
-) -> None:
-    """Measure the best agent on fresh episodes and write numbers and pictures."""
-    write_curves(folder / "curves.csv", training.curve.curve, training.evaluations.curve)
-    save_learning_curve(
-        folder / "learning_curve.png",
-        training.curve.curve,
-        training.evaluations.curve,
-        environment.chance,
+    return Training(
+        algo=settings.algo,
+        seed=settings.seed,
+        device=settings.device,
+        timesteps=model.num_timesteps,
+        seconds=time.monotonic() - began,
+        steps=model.num_timesteps - first_step,
+        timed_out=limit.reached,
+        curve=curve.curve,
+        evaluations=evaluations.curve,
     )
-    agent = load_bundle(folder, device=settings.device)
-    seed = settings.seed + TEST_SEED
-    final = evaluate_with_bar("final evaluation", agent, held_out, settings.eval_episodes, seed)
-    random_agent = RandomAgent(environment.bridge.action_space, seed=settings.seed)  # type: ignore[arg-type]
-    chance = evaluate_with_bar(
-        "random baseline", random_agent, held_out, settings.eval_episodes, seed
-    )
-    single = environment.again(num_envs=1)
-    episode = record_episode(single, agent, seed + settings.eval_episodes)
-    single.close()
-    save_film_strip(folder / "episode.png", episode, environment.env_id)
-    summary = final.summary()
-    metrics = {
-        "env_id": environment.env_id,
-        "env_kwargs": environment.env_kwargs,
-        "encoder": environment.encoder,
-        "algo": settings.algo,
-        "seed": settings.seed,
-        **summary,
-        "chance": environment.chance,
-        "baselines": {"random": chance.summary()},
-        "timesteps": training.model.num_timesteps,
-        "best_at": agent.record.training,
-        "time_limit_reached": training.timed_out,
-        "training_seconds": round(training.seconds, 1),
-        "steps_per_second": round(training.steps / training.seconds, 1),
-        "wall_seconds": round(time.monotonic() - start, 1),
-    }
-    write_json(folder / "metrics.json", metrics)
-    low, high = summary["accuracy_95"]
-    print(
-        f"accuracy {final.accuracy:.3f} (95 % interval {low:.3f} to {high:.3f}; chance "
-        f"{environment.chance:.3f}), {final.looks:.1f} looks, reward {final.reward:.2f}, over "
-        f"{len(final)} fresh episodes\n{metrics['wall_seconds']:.0f} s in all, "
-        f"{metrics['steps_per_second']:.0f} training steps/s\n{folder}"
-    )
-
-
-def evaluate_with_bar(
-    what: str, predictor: Predictor, environment: AgentEnvironment, episodes: int, seed: int
-) -> Evaluation:
-    """`evaluate` with a progress bar."""
-    with Progress() as bar:
-        task = bar.add_task(what, total=episodes)
-        advance: Callable[[], None] = lambda: bar.advance(task)  # noqa: E731
-        return evaluate(predictor, environment.bridge, episodes, seed=seed, on_episode=advance)
 
 
 def environment_arguments(settings: TrainAgentSettings) -> dict[str, Any]:
@@ -321,25 +250,6 @@ def resume(
             f"{str(folder)!r} has already trained {model.num_timesteps} steps; "
             f"--total-timesteps is {total_timesteps}, raise it to go on"
         )
-
-
-def write_curves(
-    path: Path, training: Sequence[dict[str, Any]], evaluations: Sequence[dict[str, Any]]
-) -> None:
-    """Both curves in one table; `kind` says which; intervals as two columns."""
-    names = ["kind", "timesteps", "seconds", "accuracy", "looks", "reward", "length"]
-    names += [f"{key}_{end}" for key in ("accuracy", "looks", "reward") for end in ("low", "high")]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, restval="", extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    for row in training:
-        writer.writerow({"kind": "training", **row})
-    for row in evaluations:
-        bounds = {}
-        for key in ("accuracy", "looks", "reward"):
-            bounds[f"{key}_low"], bounds[f"{key}_high"] = row[f"{key}_95"]
-        writer.writerow({"kind": "evaluation", **row, **bounds})
-    write_text(path, text.getvalue())
 
 
 if __name__ == "__main__":
