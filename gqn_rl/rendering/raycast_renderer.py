@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gqn_rl.rays import pixel_directions
 from gqn_rl.rendering.base import AMBIENT, DIFFUSE, RendererIdentity, check_batch, unit_light
 from gqn_rl.scene import SceneBatch
-from gqn_rl.viewpoint import FIELD_OF_VIEW, Viewpoints
+from gqn_rl.viewpoint import Viewpoints
 
 VERSION = "1"
 HALF_EDGE = 0.5
@@ -125,21 +126,6 @@ class RaycastRenderer:
     def close(self) -> None:
         """After this the renderer draws no more; more than once does no harm."""
         self._closed = True
-
-
-def pixel_directions(image_size: int) -> torch.Tensor:
-    """Ray directions in camera axes (right, up, forward), float32 (HW, 3), not normalised.
-
-    TinyRenderer samples the pixel in column x and row y at (x, y + 1) in pixel units, not at its
-    centre; so do we.
-    """
-    half = float(np.tan(FIELD_OF_VIEW / 2))
-    steps = torch.arange(image_size, dtype=torch.float64)
-    right = (2 * steps / image_size - 1) * half
-    up = (1 - 2 * (steps + 1) / image_size) * half
-    grid_up, grid_right = torch.meshgrid(up, right, indexing="ij")
-    forward = torch.ones_like(grid_up)
-    return torch.stack([grid_right, grid_up, forward], dim=-1).reshape(-1, 3).float()
 
 
 def _apply(matrix: torch.Tensor, vectors: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,1 @@
+"""Generative Query Networks."""

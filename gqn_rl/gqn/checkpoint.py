@@ -1,0 +1,149 @@
+"""Weights on disk: safetensors beside a JSON sidecar that says what they are.
+
+The sidecar holds the family and configuration of the network, the identity of the renderer it was
+trained on, the camera convention, the hash of the weights, and the record of training and
+evaluation. Nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from gqn_rl.errors import UserError
+from gqn_rl.files import write_bytes, write_json
+from gqn_rl.gqn.config import LatticeConfig
+from gqn_rl.gqn.lattice_gqn import LatticeGQN
+from gqn_rl.gqn.model import GenerativeQueryNetwork
+from gqn_rl.viewpoint import CAMERA_CONVENTION
+
+FORMAT = "gqn_rl.gqn/1"
+FAMILIES = {LatticeGQN.family: (LatticeConfig, LatticeGQN)}
+
+
+def sidecar_path(path: Path) -> Path:
+    return path.with_suffix(".json")
+
+
+def pretrained_path(name_or_path: str | Path) -> Path:
+    """Where shipped weights of that name lie, or the path itself.
+
+    A folder stands for the file model.safetensors in it.
+    """
+    weights = resources.files("gqn_rl") / "weights"
+    shipped = Path(str(weights)) / f"gqn-{name_or_path}.safetensors"
+    if shipped.is_file():
+        return shipped
+    path = Path(name_or_path)
+    if path.is_dir():
+        return path / "model.safetensors"
+    if path.suffix == ".safetensors":
+        return path
+    names = sorted(p.stem.removeprefix("gqn-") for p in shipped.parent.glob("gqn-*.safetensors"))
+    raise UserError(f"no weights called {str(name_or_path)!r}; expected a path or one of {names}")
+
+
+def save_checkpoint(
+    path: Path,
+    model: LatticeGQN,
+    *,
+    renderer: dict[str, Any],
+    record: dict[str, Any],
+    dtype: torch.dtype = torch.float32,
+) -> None:
+    """Write the weights and their sidecar, each atomically, weights first.
+
+    Args:
+        path: ends in .safetensors.
+        renderer: `RendererIdentity.to_dict` of the renderer that made the training images.
+        record: how the weights were trained and how well they do; anything JSON can hold.
+        dtype: of the weights on disk; the standardisation statistics stay float32.
+    """
+    tensors = {
+        name: tensor.detach().cpu().to(dtype if not _is_statistic(name) else torch.float32)
+        for name, tensor in model.state_dict().items()
+    }
+    content = save({name: tensor.contiguous() for name, tensor in tensors.items()})
+    sidecar = {
+        "format": FORMAT,
+        "family": model.family,
+        "config": model.config.to_dict(),
+        "renderer": renderer,
+        "camera": CAMERA_CONVENTION,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "record": record,
+    }
+    write_bytes(path, content)
+    write_json(sidecar_path(path), sidecar)
+
+
+def load_checkpoint(
+    path: Path, device: str | torch.device = "cpu"
+) -> tuple[GenerativeQueryNetwork, dict[str, Any]]:
+    """The model in evaluation mode, and its sidecar.
+
+    Raises:
+        UserError: when a file is missing, truncated or changed, or the weights were made for
+            another architecture or camera convention.
+    """
+    sidecar = read_sidecar(path)
+    tensors = read_weights(path, sidecar)
+    if sidecar["camera"] != CAMERA_CONVENTION:
+        raise UserError(
+            f"{path} uses the camera convention {sidecar['camera']!r}, "
+            f"expected {CAMERA_CONVENTION!r}"
+        )
+    if sidecar["family"] not in FAMILIES:
+        raise UserError(f"{path} is of family {sidecar['family']!r}, expected {list(FAMILIES)}")
+    config_type, model_type = FAMILIES[sidecar["family"]]
+    model = model_type(config_type.from_dict(sidecar["config"], source=str(path)))
+    try:
+        model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise UserError(f"{path} does not fit its configuration: {reason}") from error
+    return model.to(device).eval().requires_grad_(False), sidecar
+
+
+def read_sidecar(path: Path) -> dict[str, Any]:
+    """The JSON beside the weights."""
+    for needed in (path, sidecar_path(path)):
+        if not needed.is_file():
+            raise UserError(f"weights file {str(needed)!r} does not exist")
+    try:
+        sidecar = json.loads(sidecar_path(path).read_text())
+    except (ValueError, OSError) as error:
+        raise UserError(f"{sidecar_path(path)} is not valid JSON: {error}") from error
+    missing = {"format", "family", "config", "renderer", "camera", "sha256"} - set(sidecar)
+    if missing or sidecar["format"] != FORMAT:
+        raise UserError(
+            f"{sidecar_path(path)} has format {sidecar.get('format')!r}, expected {FORMAT!r}"
+            + (f"; missing {sorted(missing)}" if missing else "")
+        )
+    return dict(sidecar)
+
+
+def read_weights(path: Path, sidecar: dict[str, Any]) -> dict[str, Tensor]:
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != sidecar["sha256"]:
+        raise UserError(
+            f"{path} is truncated or changed: sha256 {digest[:16]}..., "
+            f"expected {sidecar['sha256'][:16]}..."
+        )
+    try:
+        return load(content)
+    except SafetensorError as error:
+        raise UserError(f"{path} is not a safetensors file: {error}") from error
+
+
+def _is_statistic(name: str) -> bool:
+    return name.startswith("representation_")

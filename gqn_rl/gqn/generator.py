@@ -1,0 +1,120 @@
+"""Generator: slots and a latent to a coloured volume, and the volume to pixels.
+
+The volume holds density and colour; a query ray adds up what it meets. The scenes are lit from a
+fixed direction and have no highlights, so colour does not depend on the viewing direction and one
+volume explains all views: predictions of different views agree with each other.
+
+References:
+    Kumar et al., Consistent Generative Query Networks, arXiv:1807.02033, 2018 (one latent for all
+    queries of a scene).
+    Mildenhall et al., NeRF, ECCV 2020, eq. 3 (quadrature of the volume rendering integral).
+    Sun et al., Direct Voxel Grid Optimization, CVPR 2022 (activation after the interpolation,
+    which keeps faces sharp within a voxel).
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.distributions import Independent, Normal
+
+from gqn_rl.gqn.config import LatticeConfig
+from gqn_rl.gqn.lattice import OBJECT_RADIUS, Ball, ResidualVolume, initialise, subdivide
+
+DENSITY_SCALE = 10.0
+INITIAL_DENSITY = -6.5
+MIN_LOG_SCALE, MAX_LOG_SCALE = -6.0, 1.0
+
+
+class LatentHead(nn.Module):
+    """A diagonal Gaussian over the latents of all slots, event shape (C, X, Y, Z)."""
+
+    def __init__(self, in_channels: int, latent_channels: int, hidden: int = 32) -> None:
+        super().__init__()
+        self.hidden = nn.Conv3d(in_channels, hidden, 3, padding=1)
+        self.out = nn.Conv3d(hidden, 2 * latent_channels, 1)
+
+    def forward(self, volume: Tensor) -> Independent:
+        loc, log_scale = self.out(self.hidden(volume).relu()).float().chunk(2, dim=1)
+        scale = log_scale.clamp(MIN_LOG_SCALE, MAX_LOG_SCALE).exp()
+        return Independent(Normal(loc, scale), 4)
+
+
+class VolumeGenerator(nn.Module):
+    """Prior, posterior and decoder."""
+
+    def __init__(self, config: LatticeConfig, slots: Ball) -> None:
+        super().__init__()
+        self.config = config
+        # Shared with the representation network, which owns it.
+        self._slots = [slots]
+        width, voxel_width = config.generator_channels, config.voxel_channels
+        self.prior_head = LatentHead(config.slot_channels, config.latent_channels)
+        self.posterior_head = LatentHead(2 * config.slot_channels, config.latent_channels)
+        self.enter = nn.Conv3d(config.slot_channels + config.latent_channels, width, 3, padding=1)
+        self.block = ResidualVolume(width)
+        self.expand = nn.Conv3d(width, 8 * voxel_width, 1)
+        self.refine = nn.Conv3d(voxel_width, voxel_width, 3, padding=1)
+        self.out = nn.Conv3d(voxel_width, config.voxels_per_cell**3 * 4, 1)
+        initialise(self)
+        with torch.no_grad():
+            self.prior_head.out.weight.mul_(0.01)
+            self.posterior_head.out.weight.mul_(0.01)
+            self.out.weight.mul_(0.3)
+            self.out.bias.view(4, -1)[0] = INITIAL_DENSITY
+
+    def prior(self, slots: Tensor) -> Independent:
+        """pi(z | r) for slots (N, S, C)."""
+        out: Independent = self.prior_head(self._slots[0].to_volume(slots))
+        return out
+
+    def posterior(self, slots: Tensor, slots_with_queries: Tensor) -> Independent:
+        """q(z | r, x): the second argument has seen the query views too."""
+        both = torch.cat([slots, slots_with_queries], dim=-1)
+        out: Independent = self.posterior_head(self._slots[0].to_volume(both))
+        return out
+
+    def volume(self, slots: Tensor, latent: Tensor) -> Tensor:
+        """Density (before softplus) and colour (before sigmoid), float32 (N, 4, X, Y, Z)."""
+        x = self.enter(torch.cat([self._slots[0].to_volume(slots), latent], dim=1))
+        x = self.block(x).relu()
+        x = subdivide(self.expand(x), 2).relu()
+        x = x + self.refine(x).relu()
+        return subdivide(self.out(x).float(), self.config.voxels_per_cell)
+
+    def render(
+        self,
+        volume: Tensor,
+        origins: Tensor,
+        directions: Tensor,
+        jitter: Tensor | None = None,
+        ray_samples: int | None = None,
+    ) -> Tensor:
+        """Expected colour of each ray, float32 (N, R, 3) in [0, 1].
+
+        Args:
+            volume: see `volume`.
+            origins, directions: float (N, R, 3); directions need not be normalised.
+            jitter: (N, R, 1) in [0, 1), where in its interval each sample lies; None: in the
+                middle.
+            ray_samples: points per ray; None for the configured number.
+        """
+        samples = ray_samples or self.config.ray_samples
+        directions = F.normalize(directions, dim=-1)
+        closest = -(origins * directions).sum(-1, keepdim=True)  # (N, R, 1)
+        distance2 = (origins + closest * directions).square().sum(-1, keepdim=True)
+        half_chord = (OBJECT_RADIUS**2 - distance2).clamp(min=0.0).sqrt()
+        steps = torch.arange(samples, device=volume.device, dtype=torch.float32)
+        steps = steps + (0.5 if jitter is None else jitter)
+        depth = closest + half_chord * (2 * steps / samples - 1)  # (N, R, K)
+        points = origins[:, :, None] + depth[..., None] * directions[:, :, None]
+        # grid_sample wants the fastest axis first: z, y, x.
+        where = (points / self.config.extent).flip(-1)[:, None]
+        # At the rim repeat the outermost voxel: zeros would read as density.
+        read = F.grid_sample(volume, where, padding_mode="border", align_corners=False)
+        read = read[:, :, 0]  # (N, 4, R, K)
+        optical = F.softplus(read[:, 0]) * (half_chord * 2 * DENSITY_SCALE / samples)
+        passed = (-(optical.cumsum(-1) - optical)).exp()
+        weight = passed * -torch.expm1(-optical)  # (N, R, K)
+        return torch.einsum("nrk,nark->nra", weight, read[:, 1:].sigmoid())

@@ -1,0 +1,68 @@
+"""The lattice GQN: views write to points in the world, queries read along rays."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.distributions import Independent
+
+from gqn_rl.gqn.config import LatticeConfig
+from gqn_rl.gqn.evidence import Evidence
+from gqn_rl.gqn.generator import VolumeGenerator
+from gqn_rl.gqn.model import GenerativeQueryNetwork
+from gqn_rl.gqn.representation import LatticeRepresentation
+from gqn_rl.rays import camera_axes, pixel_directions
+
+
+class LatticeGQN(GenerativeQueryNetwork):
+    """A GQN whose representation is a lattice of slots around the object.
+
+    The flat representation r is the slots' numbers, slot after slot; `slot_points` says where in
+    the world each slot lies.
+    """
+
+    family = "lattice"
+    directions: Tensor
+
+    def __init__(self, config: LatticeConfig) -> None:
+        network = LatticeRepresentation(config)
+        super().__init__(config.image_size, len(network.slots) * config.slot_channels)
+        self.config = config
+        self.network = network
+        self.generator = VolumeGenerator(config, network.slots)
+        self.register_buffer("directions", pixel_directions(config.image_size), persistent=False)
+
+    @property
+    def slot_points(self) -> Tensor:
+        """float32 (S, 3): where the slots lie, in cube edges from the object's barycentre."""
+        return self.network.slots.points
+
+    def nothing_seen(self, n: int) -> Evidence:
+        return self.network.nothing_seen(n)
+
+    def look(self, images: Tensor, viewpoints: Tensor) -> Evidence:
+        return self.network.look(images, viewpoints)
+
+    def representation(self, evidence: Evidence) -> Tensor:
+        slots: Tensor = self.network(evidence)
+        return slots.flatten(1)
+
+    def prior(self, r: Tensor) -> Independent:
+        return self.generator.prior(self._slots(r))
+
+    def posterior(self, r: Tensor, r_with_queries: Tensor) -> Independent:
+        return self.generator.posterior(self._slots(r), self._slots(r_with_queries))
+
+    def imagine(self, r: Tensor, latent: Tensor) -> Tensor:
+        """Density and colour volumes, see `VolumeGenerator.volume`."""
+        return self.generator.volume(self._slots(r), latent)
+
+    def draw(
+        self, scene: Tensor, viewpoints: Tensor, pixels: Tensor, jitter: Tensor | None = None
+    ) -> Tensor:
+        axes = camera_axes(viewpoints)  # (N, R, 3, 3)
+        directions = torch.einsum("nra,nrai->nri", self.directions[pixels], axes)
+        return self.generator.render(scene, viewpoints[..., :3], directions, jitter)
+
+    def _slots(self, r: Tensor) -> Tensor:
+        return r.unflatten(1, (-1, self.config.slot_channels))

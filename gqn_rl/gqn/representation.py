@@ -1,0 +1,125 @@
+"""Representation network: what one view says about each point of a lattice, and their sum.
+
+The published network adds up one vector per view. Here every view writes to fixed anchors in the
+world: an anchor reads the view's features where it appears in the image, and the answers of all
+views are averaged with learned weights. That is attention of the anchors to the views with the
+pattern given by projective geometry instead of learned; numerator and denominator of the average
+are sums over views, so the state has a fixed size and the order of the views does not matter.
+
+References:
+    Eslami et al., Science 360:1204, 2018, eq. S3: r = sum over views of psi(x, v).
+    Tung et al., Learning Spatial Common Sense with Geometry-Aware Recurrent Networks, CVPR 2019
+    (unprojection of image features to a world grid).
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gqn_rl.gqn.config import LatticeConfig
+from gqn_rl.gqn.evidence import Evidence
+from gqn_rl.gqn.lattice import OBJECT_RADIUS, Ball, ResidualVolume, initialise
+from gqn_rl.rays import project
+from gqn_rl.viewpoint import SPHERE_RADIUS
+
+MAX_LOG_WEIGHT = 4.0
+"""Views differ in weight at an anchor by a factor of at most exp(8)."""
+POSE_FEATURES = 7
+
+
+class ViewNetwork(nn.Module):
+    """Image features at a half and at a quarter of the resolution.
+
+    Returns:
+        fine (N, 3 + C / 8, H / 2, W / 2), the first three being the colours themselves, and
+        coarse (N, C * 3 / 8, H / 4, W / 4).
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, channels // 2, 4, stride=2, padding=1)
+        self.fine = nn.Conv2d(channels // 2, channels // 8, 1)
+        self.down = nn.Conv2d(channels // 2, channels, 3, stride=2, padding=1)
+        self.blocks = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(4))
+        self.coarse = nn.Conv2d(channels, channels * 3 // 8, 1)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        stem = self.stem(images).relu()
+        x = self.down(stem).relu()
+        for block in self.blocks:
+            x = x + block(x).relu()
+        # An anchor that projects onto the black background is empty: leave the colours readable.
+        colours = F.avg_pool2d(images, 2)
+        return torch.cat([colours, self.fine(stem)], dim=1), self.coarse(x)
+
+
+class LatticeRepresentation(nn.Module):
+    """psi: one view to evidence; and the network that turns summed evidence into slots."""
+
+    def __init__(self, config: LatticeConfig) -> None:
+        super().__init__()
+        self.config = config
+        radius = OBJECT_RADIUS + config.extent / config.evidence_cells
+        self.anchors = Ball(config.evidence_cells, config.extent, radius)
+        # One cell wider than the object, so that its surface always lies between slots.
+        self.slots = Ball(config.cells, config.extent, OBJECT_RADIUS + config.extent / config.cells)
+        self.view = ViewNetwork(config.view_channels)
+        sampled = 3 + config.view_channels // 8 + config.view_channels * 3 // 8
+        channels = config.evidence_channels
+        self.modulate = nn.Linear(POSE_FEATURES, 2 * sampled)
+        self.write = nn.Linear(sampled, channels + 1)
+        self.down = nn.Conv3d(channels + 1, config.mixer_channels, 4, stride=2, padding=1)
+        self.mixer = nn.ModuleList(ResidualVolume(config.mixer_channels) for _ in range(2))
+        self.to_slots = nn.Conv3d(config.mixer_channels, config.slot_channels, 1)
+        initialise(self)
+
+    def nothing_seen(self, n: int) -> Evidence:
+        """Evidence of no view."""
+        weight = self.write.weight
+        shape = (n, len(self.anchors))
+        return Evidence(
+            weight.new_zeros(*shape, self.config.evidence_channels, dtype=torch.float32),
+            weight.new_zeros(*shape, 1, dtype=torch.float32),
+        )
+
+    def look(self, images: Tensor, viewpoints: Tensor) -> Evidence:
+        """Evidence of one view each of N scenes.
+
+        Args:
+            images: float (N, 3, H, W) in [0, 1].
+            viewpoints: float (N, 7).
+        """
+        size = self.config.image_size
+        fine, coarse = self.view(images.contiguous(memory_format=torch.channels_last))
+        where, depth = project(self.anchors.points, viewpoints, size)
+        sampled = torch.cat([_sample(fine, where), _sample(coarse, where)], dim=1)
+        scale, shift = self.modulate(self._pose_features(viewpoints, depth)).chunk(2, dim=-1)
+        hidden = torch.addcmul(shift, sampled.transpose(1, 2).to(scale.dtype), 1 + scale).relu()
+        written = self.write(hidden)
+        answer, log_weight = written[..., :-1], written[..., -1:].float()
+        weight = (MAX_LOG_WEIGHT * (log_weight / MAX_LOG_WEIGHT).tanh()).exp()
+        return Evidence(answer * weight.to(answer.dtype), weight)
+
+    def _pose_features(self, viewpoints: Tensor, depth: Tensor) -> Tensor:
+        """Depth of each anchor, direction from it to the camera, its position; (N, A, 7)."""
+        points = self.anchors.points.expand(len(viewpoints), -1, -1)
+        towards = F.normalize(viewpoints[:, None, :3] - points, dim=-1)
+        relative_depth = (depth - SPHERE_RADIUS)[..., None] / self.config.extent
+        return torch.cat([relative_depth, towards, points / self.config.extent], dim=-1)
+
+    def forward(self, evidence: Evidence) -> Tensor:
+        """The scene representation as slots, (N, S, C)."""
+        mean = evidence.numerator / (evidence.denominator + 1e-3)
+        total = (1.0 + evidence.denominator).log()
+        x = self.down(self.anchors.to_volume(torch.cat([mean, total], dim=-1)))
+        for block in self.mixer:
+            x = block(x)
+        return self.slots.to_slots(self.to_slots(x.relu())).float()
+
+
+def _sample(features: Tensor, where: Tensor) -> Tensor:
+    """Bilinear reading (N, C, A) of features (N, C, h, w) at where (N, A, 2); zero outside."""
+    read = F.grid_sample(features.float(), where[:, :, None].float(), align_corners=False)
+    return read[..., 0]
