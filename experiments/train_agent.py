@@ -46,9 +46,9 @@ class TrainAgentSettings:
     algo: str = "ppo"
     """Algorithm, see agents/hyperparameters."""
     total_timesteps: int | None = None
-    """Environment steps to train for; by default what the hyperparameter file says."""
+    """Environment steps to train for; by default the hyperparameter file's (200,000)."""
     num_envs: int | None = None
-    """Environments side by side; by default what the hyperparameter file says."""
+    """Environments side by side; by default the hyperparameter file's (64)."""
     observation: str = "representation"
     """What the agent sees: representation, pixels or state (the truth)."""
     encoder: str = "gqn"
@@ -56,15 +56,15 @@ class TrainAgentSettings:
     renderer: str = "pybullet"
     """pybullet or raycast."""
     gallery_size: int | None = None
-    """How many shapes there are to tell apart; by default the environment's."""
+    """How many shapes there are to tell apart; by default the environment's (10)."""
     shapes: str | None = None
-    """train, or test for shapes unseen in GQN pre-training; by default the environment's."""
+    """train, or test for shapes unseen in GQN pre-training; by default the environment's (train)."""
     orientation: str | None = None
-    """grid or free; by default the environment's."""
+    """grid or free; by default the environment's (grid)."""
     num_cubes: int | None = None
-    """Cubes per object; by default the environment's."""
+    """Cubes per object; by default the environment's (7)."""
     max_looks: int | None = None
-    """Images per episode, the first included; by default the environment's."""
+    """Images per episode, the first included; by default the environment's (12)."""
     seed: int = 0
     """Seed of everything random."""
     output: Path | None = None

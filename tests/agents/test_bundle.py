@@ -149,7 +149,7 @@ def test_shipped_agent_is_a_path_or_a_clear_error() -> None:
     [
         spaces.Discrete(5, start=2),
         spaces.Box(-np.inf, np.inf, (3,), np.float32),
-        spaces.Box(np.array([-1.0, -2.0]), np.array([0.5, np.inf]), dtype=np.float32),
+        spaces.Box(np.float32([-1.0, -2.0]), np.float32([0.5, np.inf]), dtype=np.float32),
         spaces.Box(0, 255, (8, 8, 3), np.uint8),
         spaces.Dict({"b": spaces.Discrete(2), "a": spaces.Box(0, 1, (1,), np.float64)}),
     ],
