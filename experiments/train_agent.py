@@ -58,7 +58,7 @@ class TrainAgentSettings:
     gallery_size: int | None = None
     """How many shapes there are to tell apart; by default the environment's (10)."""
     shapes: str | None = None
-    """train, or test for shapes unseen in GQN pre-training; by default the environment's (train)."""
+    """train, or test for shapes unseen by the GQN; by default the environment's (train)."""
     orientation: str | None = None
     """grid or free; by default the environment's (grid)."""
     num_cubes: int | None = None
