@@ -42,15 +42,15 @@ def run_command(
         sys.exit(EXIT_INTERRUPTED)
 
 
-def new_run_folder(output: Path | None, command: str) -> Path:
-    """Make the folder for one run: `output`, or runs/<command>-<time> when it is None.
+def new_run_folder(output: Path | None, command: str, parent: Path = Path("runs")) -> Path:
+    """Make the folder for one run: `output`, or <parent>/<command>-<time> when it is None.
 
     Raises:
         UserError: when `output` exists and is not an empty folder. Nothing in it is touched.
     """
     if output is None:
         stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-        output = unused(Path("runs") / f"{command}-{stamp}")
+        output = unused(parent / f"{command}-{stamp}")
     try:
         if output.exists() and (not output.is_dir() or any(output.iterdir())):
             raise UserError(f"output folder {str(output)!r} exists; choose another or remove it")

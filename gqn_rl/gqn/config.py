@@ -15,27 +15,26 @@ class LatticeConfig:
     Attributes:
         image_size: height and width of the images, in pixels; a multiple of 4.
         extent: half the side of the cube that the lattices fill, in cube edges.
-        evidence_cells: cells per axis of the lattice that gathers evidence from views.
-        evidence_channels: channels of one anchor's evidence.
-        cells: cells per axis of the scene representation; half of evidence_cells.
-        slot_channels: numbers per slot of the representation.
-        latent_channels: latent variables per slot.
-        view_channels, mixer_channels, generator_channels, voxel_channels: widths.
-        voxels_per_cell: the drawn volume has evidence_cells times this many voxels per axis.
+        cells: cells per axis of the lattice, an even number.
+        evidence_channels: numbers that a view writes at one point of the lattice.
+        slot_channels: numbers of the scene representation at one point of the lattice.
+        latent_channels: latent variables per block of 2 x 2 x 2 cells.
+        view_channels: width of the network that reads images.
+        fine_channels, coarse_channels: widths of the networks over the lattice, at its own and at
+            half its resolution.
+        voxels_per_cell: the drawn volume has `cells` times this many voxels per axis.
         ray_samples: points along a query ray.
     """
 
     image_size: int = 64
     extent: float = 3.75
-    evidence_cells: int = 12
+    cells: int = 12
     evidence_channels: int = 24
-    cells: int = 6
-    slot_channels: int = 12
-    latent_channels: int = 2
+    slot_channels: int = 4
+    latent_channels: int = 4
     view_channels: int = 64
-    mixer_channels: int = 48
-    generator_channels: int = 64
-    voxel_channels: int = 24
+    fine_channels: int = 24
+    coarse_channels: int = 48
     voxels_per_cell: int = 3
     ray_samples: int = 32
 
@@ -44,10 +43,8 @@ class LatticeConfig:
             raise UserError(
                 f"image_size is {self.image_size}, expected a multiple of 4 of at least 16"
             )
-        if self.evidence_cells != 2 * self.cells:
-            raise UserError(
-                f"evidence_cells is {self.evidence_cells}, expected 2 * cells = {2 * self.cells}"
-            )
+        if self.cells < 4 or self.cells % 2:
+            raise UserError(f"cells is {self.cells}, expected an even number of at least 4")
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -63,12 +60,11 @@ class LatticeConfig:
 
 PRESETS = {
     "tiny": LatticeConfig(
+        cells=6,
         evidence_channels=8,
-        slot_channels=4,
         view_channels=16,
-        mixer_channels=16,
-        generator_channels=16,
-        voxel_channels=8,
+        fine_channels=8,
+        coarse_channels=8,
         ray_samples=16,
     ),
     "small": LatticeConfig(),

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 
 from gqn_rl.gqn.config import LatticeConfig
-from gqn_rl.gqn.lattice import OBJECT_RADIUS, Ball, ResidualVolume, initialise, subdivide
+from gqn_rl.gqn.lattice import OBJECT_RADIUS, Ball, TwoScales, initialise, subdivide
 
 DENSITY_SCALE = 10.0
 INITIAL_DENSITY = -6.5
@@ -28,11 +28,11 @@ MIN_LOG_SCALE, MAX_LOG_SCALE = -6.0, 1.0
 
 
 class LatentHead(nn.Module):
-    """A diagonal Gaussian over the latents of all slots, event shape (C, X, Y, Z)."""
+    """A diagonal Gaussian over latents at half the lattice's resolution, event (C, X, Y, Z)."""
 
     def __init__(self, in_channels: int, latent_channels: int, hidden: int = 32) -> None:
         super().__init__()
-        self.hidden = nn.Conv3d(in_channels, hidden, 3, padding=1)
+        self.hidden = nn.Conv3d(in_channels, hidden, 4, stride=2, padding=1)
         self.out = nn.Conv3d(hidden, 2 * latent_channels, 1)
 
     def forward(self, volume: Tensor) -> Independent:
@@ -44,44 +44,48 @@ class LatentHead(nn.Module):
 class VolumeGenerator(nn.Module):
     """Prior, posterior and decoder."""
 
-    def __init__(self, config: LatticeConfig, slots: Ball) -> None:
+    def __init__(self, config: LatticeConfig, anchors: Ball) -> None:
         super().__init__()
         self.config = config
-        # Shared with the representation network, which owns it.
-        self._slots = [slots]
-        width, voxel_width = config.generator_channels, config.voxel_channels
+        # In a list, because the representation network owns it.
+        self._anchors = [anchors]
         self.prior_head = LatentHead(config.slot_channels, config.latent_channels)
         self.posterior_head = LatentHead(2 * config.slot_channels, config.latent_channels)
-        self.enter = nn.Conv3d(config.slot_channels + config.latent_channels, width, 3, padding=1)
-        self.block = ResidualVolume(width)
-        self.expand = nn.Conv3d(width, 8 * voxel_width, 1)
-        self.refine = nn.Conv3d(voxel_width, voxel_width, 3, padding=1)
-        self.out = nn.Conv3d(voxel_width, config.voxels_per_cell**3 * 4, 1)
+        self.enter = nn.Conv3d(config.slot_channels, config.fine_channels, 3, padding=1)
+        self.mixer = TwoScales(
+            config.fine_channels,
+            config.coarse_channels,
+            blocks=1,
+            extra_channels=config.latent_channels,
+        )
+        self.out = nn.Conv3d(config.fine_channels, 4 * config.voxels_per_cell**3, 1)
         initialise(self)
-        with torch.no_grad():
+        with torch.no_grad():  # start thin, and close to the standard normal
             self.prior_head.out.weight.mul_(0.01)
             self.posterior_head.out.weight.mul_(0.01)
+            self.mixer.extra.weight.mul_(0.1)
             self.out.weight.mul_(0.3)
             self.out.bias.view(4, -1)[0] = INITIAL_DENSITY
 
     def prior(self, slots: Tensor) -> Independent:
         """pi(z | r) for slots (N, S, C)."""
-        out: Independent = self.prior_head(self._slots[0].to_volume(slots))
+        out: Independent = self.prior_head(self._volume(slots))
         return out
 
     def posterior(self, slots: Tensor, slots_with_queries: Tensor) -> Independent:
         """q(z | r, x): the second argument has seen the query views too."""
         both = torch.cat([slots, slots_with_queries], dim=-1)
-        out: Independent = self.posterior_head(self._slots[0].to_volume(both))
+        out: Independent = self.posterior_head(self._volume(both))
         return out
 
     def volume(self, slots: Tensor, latent: Tensor) -> Tensor:
         """Density (before softplus) and colour (before sigmoid), float32 (N, 4, X, Y, Z)."""
-        x = self.enter(torch.cat([self._slots[0].to_volume(slots), latent], dim=1))
-        x = self.block(x).relu()
-        x = subdivide(self.expand(x), 2).relu()
-        x = x + self.refine(x).relu()
-        return subdivide(self.out(x).float(), self.config.voxels_per_cell)
+        entered = self.enter(self._volume(slots)).relu()
+        voxels = self.out(self.mixer(entered, latent)).float()
+        return subdivide(voxels, self.config.voxels_per_cell)
+
+    def _volume(self, slots: Tensor) -> Tensor:
+        return self._anchors[0].to_volume(slots)
 
     def render(
         self,

@@ -64,6 +64,36 @@ class ResidualVolume(nn.Module):
         return out
 
 
+class TwoScales(nn.Module):
+    """A volume processed at its own and at half its resolution, and put together again.
+
+    Args:
+        channels, coarse_channels: widths at the two resolutions.
+        blocks: residual blocks at the coarse one.
+        extra_channels: of a coarse volume that joins there, such as a latent.
+    """
+
+    def __init__(
+        self, channels: int, coarse_channels: int, blocks: int, extra_channels: int = 0
+    ) -> None:
+        super().__init__()
+        self.down = nn.Conv3d(channels, coarse_channels, 4, stride=2, padding=1)
+        self.extra = nn.Conv3d(extra_channels, coarse_channels, 1) if extra_channels else None
+        self.blocks = nn.ModuleList(ResidualVolume(coarse_channels) for _ in range(blocks))
+        self.up = nn.Conv3d(coarse_channels, 8 * channels, 1)
+        self.refine = nn.Conv3d(channels, channels, 3, padding=1)
+
+    def forward(self, volume: Tensor, extra: Tensor | None = None) -> Tensor:
+        coarse = self.down(volume)
+        if self.extra is not None:
+            coarse = coarse + self.extra(extra)
+        for block in self.blocks:
+            coarse = block(coarse)
+        fine = (volume + subdivide(self.up(coarse.relu()), 2)).relu()
+        out: Tensor = fine + self.refine(fine).relu()
+        return out
+
+
 def initialise(network: nn.Module) -> None:
     """He initialisation of every layer, biases zero, residual branches a tenth.
 

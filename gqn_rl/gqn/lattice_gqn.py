@@ -26,16 +26,16 @@ class LatticeGQN(GenerativeQueryNetwork):
 
     def __init__(self, config: LatticeConfig) -> None:
         network = LatticeRepresentation(config)
-        super().__init__(config.image_size, len(network.slots) * config.slot_channels)
+        super().__init__(config.image_size, len(network.anchors) * config.slot_channels)
         self.config = config
         self.network = network
-        self.generator = VolumeGenerator(config, network.slots)
+        self.generator = VolumeGenerator(config, network.anchors)
         self.register_buffer("directions", pixel_directions(config.image_size), persistent=False)
 
     @property
     def slot_points(self) -> Tensor:
         """float32 (S, 3): where the slots lie, in cube edges from the object's barycentre."""
-        return self.network.slots.points
+        return self.network.anchors.points
 
     def nothing_seen(self, n: int) -> Evidence:
         return self.network.nothing_seen(n)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from gqn_rl.gqn.config import LatticeConfig
 from gqn_rl.gqn.evidence import Evidence
-from gqn_rl.gqn.lattice import OBJECT_RADIUS, Ball, ResidualVolume, initialise
+from gqn_rl.gqn.lattice import OBJECT_RADIUS, Ball, TwoScales, initialise
 from gqn_rl.rays import project
 from gqn_rl.viewpoint import SPHERE_RADIUS
 
@@ -44,6 +44,7 @@ class ViewNetwork(nn.Module):
         self.down = nn.Conv2d(channels // 2, channels, 3, stride=2, padding=1)
         self.blocks = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(4))
         self.coarse = nn.Conv2d(channels, channels * 3 // 8, 1)
+        self.out_channels = 3 + channels // 8 + channels * 3 // 8
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         stem = self.stem(images).relu()
@@ -56,24 +57,27 @@ class ViewNetwork(nn.Module):
 
 
 class LatticeRepresentation(nn.Module):
-    """psi: one view to evidence; and the network that turns summed evidence into slots."""
+    """psi: one view to evidence; and the network that turns summed evidence into slots.
+
+    Attributes:
+        anchors: the points of the lattice at which views write and slots lie.
+    """
 
     def __init__(self, config: LatticeConfig) -> None:
         super().__init__()
         self.config = config
-        radius = OBJECT_RADIUS + config.extent / config.evidence_cells
-        self.anchors = Ball(config.evidence_cells, config.extent, radius)
-        # One cell wider than the object, so that its surface always lies between slots.
-        self.slots = Ball(config.cells, config.extent, OBJECT_RADIUS + config.extent / config.cells)
+        # One cell wider than the object, so that its surface always lies between anchors.
+        cell = 2 * config.extent / config.cells
+        self.anchors = Ball(config.cells, config.extent, OBJECT_RADIUS + cell / 2)
         self.view = ViewNetwork(config.view_channels)
-        sampled = 3 + config.view_channels // 8 + config.view_channels * 3 // 8
-        channels = config.evidence_channels
-        self.modulate = nn.Linear(POSE_FEATURES, 2 * sampled)
-        self.write = nn.Linear(sampled, channels + 1)
-        self.down = nn.Conv3d(channels + 1, config.mixer_channels, 4, stride=2, padding=1)
-        self.mixer = nn.ModuleList(ResidualVolume(config.mixer_channels) for _ in range(2))
-        self.to_slots = nn.Conv3d(config.mixer_channels, config.slot_channels, 1)
+        self.modulate = nn.Linear(POSE_FEATURES, 2 * self.view.out_channels)
+        self.write = nn.Linear(self.view.out_channels, config.evidence_channels + 1)
+        self.enter = nn.Conv3d(config.evidence_channels + 1, config.fine_channels, 3, padding=1)
+        self.mixer = TwoScales(config.fine_channels, config.coarse_channels, blocks=2)
+        self.to_slots = nn.Conv3d(config.fine_channels, config.slot_channels, 1)
         initialise(self)
+        with torch.no_grad():  # what a view shows counts before where it was taken from
+            self.modulate.weight.mul_(0.1)
 
     def nothing_seen(self, n: int) -> Evidence:
         """Evidence of no view."""
@@ -113,10 +117,9 @@ class LatticeRepresentation(nn.Module):
         """The scene representation as slots, (N, S, C)."""
         mean = evidence.numerator / (evidence.denominator + 1e-3)
         total = (1.0 + evidence.denominator).log()
-        x = self.down(self.anchors.to_volume(torch.cat([mean, total], dim=-1)))
-        for block in self.mixer:
-            x = block(x)
-        return self.slots.to_slots(self.to_slots(x.relu())).float()
+        volume = self.anchors.to_volume(torch.cat([mean, total], dim=-1))
+        mixed = self.mixer(self.enter(volume).relu())
+        return self.anchors.to_slots(self.to_slots(mixed)).float()
 
 
 def _sample(features: Tensor, where: Tensor) -> Tensor:

@@ -1,0 +1,206 @@
+"""Pre-train a GQN on Shepard-Metzler scenes rendered on the fly.
+
+Hypothesis: views written to and read from a lattice in the world leave the plateau of the
+published architecture within minutes instead of days.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from experiments.command import new_run_folder, run_command, save_settings
+from gqn_rl.data.synthetic import SceneDistribution, render_views
+from gqn_rl.devices import PRECISIONS, choose_device, has_fast_bf16
+from gqn_rl.errors import UserError, unknown_name
+from gqn_rl.files import write_json
+from gqn_rl.gqn.checkpoint import save_checkpoint
+from gqn_rl.gqn.config import LatticeConfig, preset
+from gqn_rl.gqn.lattice_gqn import LatticeGQN
+from gqn_rl.metrics import predict_queries, prediction_errors
+from gqn_rl.rendering import make_renderer
+from gqn_rl.training.loop import SyntheticBatches, stream, train
+from gqn_rl.training.recipe import Recipe
+from gqn_rl.training.state import load_state, read_metadata
+from gqn_rl.training.statistics import set_statistics
+from gqn_rl.training.trainer import Trainer
+
+EVALUATION_SCENES = 64
+EVALUATION_SEED = 7_000_001
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of `python -m experiments.pretrain_gqn`."""
+
+    iterations: int = 20_000
+    """Optimiser steps of the whole run; the learning rate and sigma schedules span them."""
+    batch_size: int = 16
+    """Scenes per step."""
+    model_path: Path = Path("runs")
+    """Folder in which the run's own folder, named by the time, is made."""
+    output: Path | None = None
+    """The run's folder itself, instead of a new one under model_path."""
+    resume: Path | None = None
+    """Run folder to continue; its own settings apply and only the time limit is read anew."""
+    preset: str = "small"
+    """Sizes of the network, see gqn_rl.gqn.config.PRESETS."""
+    num_views: int = 5
+    """Views per scene; a random number of them is the context, the others are queries."""
+    num_rays: int = 384
+    """Query rays per scene."""
+    learning_rate: float = 6e-4
+    """Peak of the warm-up and cosine schedule."""
+    free_fraction: float = 0.3
+    """Share of scenes in free orientation, the others in grid orientation."""
+    num_cubes: int = 7
+    """Cubes per object."""
+    renderer: str = "pybullet"
+    """What draws the scenes: pybullet or raycast; they draw the same pictures."""
+    precision: str = "auto"
+    """auto, bf16 or fp32; auto is bf16 where the processor computes it faster."""
+    device: str = "auto"
+    """auto, cpu, cuda or another PyTorch device."""
+    threads: int = 0
+    """CPU threads of PyTorch; 0 leaves its default."""
+    workers: int = 0
+    """Processes that render ahead; 0 renders in between the steps."""
+    time_limit: float = 0.0
+    """Minutes after which to stop and save; 0 for none."""
+    save_every: int = 500
+    """Steps between saved training states."""
+    evaluate_every: int = 500
+    """Steps between evaluations of the prior path on held-out shapes."""
+    seed: int = 0
+    """Of weights, scenes, rays and latents."""
+
+
+def main(settings: Settings) -> None:
+    if settings.precision not in PRECISIONS:
+        raise unknown_name("precision", settings.precision, PRECISIONS)
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    device = choose_device(settings.device)
+    if settings.resume is None:
+        folder, trainer, record = _start(settings, device)
+    else:
+        folder, trainer, record = _continue(settings, settings.resume, device)
+    recipe, config = trainer.recipe, trainer.model.config
+    print(f"{folder}: step {trainer.step} of {recipe.iterations}, {_describe(trainer)}", flush=True)
+    batches = SyntheticBatches(recipe, settings.num_cubes, settings.renderer, config.image_size)
+    try:
+        record = train(
+            trainer,
+            stream(batches, trainer.step, recipe.iterations, settings.workers),
+            folder,
+            stop=recipe.iterations,
+            time_limit=60 * settings.time_limit or None,
+            save_every=settings.save_every,
+            record=record,
+            evaluate=_Evaluation(settings),
+            evaluate_every=settings.evaluate_every,
+        )
+    except KeyboardInterrupt:
+        print(f"stopped at step {trainer.step}; go on with --resume {folder}", file=sys.stderr)
+        raise
+    _finish(folder, trainer, record, settings)
+
+
+def _start(
+    settings: Settings, device: torch.device
+) -> tuple[Path, Trainer, dict[str, object] | None]:
+    config = preset(settings.preset)
+    recipe = Recipe(
+        **{f.name: getattr(settings, f.name) for f in fields(Recipe) if hasattr(settings, f.name)}
+    )
+    make_renderer(settings.renderer, config.image_size).close()  # a wrong name fails here
+    if settings.output is None:
+        folder = new_run_folder(None, "pretrain_gqn", settings.model_path)
+    else:
+        folder = new_run_folder(settings.output, "pretrain_gqn")
+    save_settings(folder, settings)
+    trainer = Trainer(_new_model(config, recipe.seed, device), recipe, settings.precision)
+    return folder, trainer, None
+
+
+def _continue(
+    settings: Settings, folder: Path, device: torch.device
+) -> tuple[Path, Trainer, dict[str, object] | None]:
+    stored = read_metadata(folder)
+    recipe = Recipe(**stored["recipe"])
+    model = _new_model(LatticeConfig.from_dict(stored["config"], str(folder)), recipe.seed, device)
+    trainer = Trainer(model, recipe, settings.precision)
+    load_state(folder, trainer)
+    if trainer.step >= recipe.iterations:
+        raise UserError(f"{folder} has already done its {recipe.iterations} iterations")
+    return folder, trainer, stored["record"]
+
+
+def _new_model(config: LatticeConfig, seed: int, device: torch.device) -> LatticeGQN:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = LatticeGQN(config)
+    return model.to(device)
+
+
+def _describe(trainer: Trainer) -> str:
+    model = trainer.model
+    count = sum(p.numel() for p in model.parameters())
+    fast = "bf16" if has_fast_bf16(model.device) else "fp32"
+    precision = fast if trainer.precision == "auto" else trainer.precision
+    return f"{count / 1e6:.2f}M parameters on {model.device} in {precision}"
+
+
+class _Evaluation:
+    """Errors of the moving average on held-out shapes, 3 context views, both orientations."""
+
+    def __init__(self, settings: Settings) -> None:
+        renderer = make_renderer(settings.renderer, preset(settings.preset).image_size)
+        rng = np.random.default_rng(EVALUATION_SEED)
+        self.views = {}
+        for name, free in (("grid", 0.0), ("free", 1.0)):
+            distribution = SceneDistribution(settings.num_cubes, "test", free)
+            scenes = distribution.sample(rng, EVALUATION_SCENES)
+            self.views[name] = render_views(renderer, scenes, 4, rng)
+        renderer.close()
+
+    def __call__(self, trainer: Trainer) -> dict[str, float]:
+        numbers = {}
+        for name, views in self.views.items():
+            generator = torch.Generator(trainer.model.device).manual_seed(EVALUATION_SEED)
+            predicted = predict_queries(
+                trainer.average, views, 3, generator=generator, precision=trainer.precision
+            )
+            errors = prediction_errors(predicted[0], views.images[:, -1])
+            numbers |= {f"{name}_{key}": errors[key] for key in ("rmse", "mae")}
+        return numbers
+
+
+def _finish(folder: Path, trainer: Trainer, record: dict[str, object], settings: Settings) -> None:
+    """Weights with statistics and sidecar, and metrics.json."""
+    renderer = make_renderer(settings.renderer, trainer.model.config.image_size)
+    distribution = SceneDistribution(settings.num_cubes, "train", trainer.recipe.free_fraction)
+    set_statistics(trainer.average, renderer, distribution, seed=trainer.recipe.seed)
+    summary = {
+        "step": trainer.step,
+        "recipe": trainer.recipe.to_dict(),
+        "num_cubes": settings.num_cubes,
+        "training_seconds": record["seconds"],
+        "device": str(trainer.model.device),
+    }
+    save_checkpoint(
+        folder / "model.safetensors",
+        trainer.average,
+        renderer=renderer.identity.to_dict(),
+        record={"training": summary},
+    )
+    write_json(folder / "metrics.json", summary | {"record": record})
+    print(f"weights: {folder / 'model.safetensors'}")
+
+
+if __name__ == "__main__":
+    run_command(main, Settings, __doc__)

@@ -1,0 +1,39 @@
+"""Mean and spread of the representation, stored with the weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from gqn_rl.data.synthetic import SceneDistribution, render_views
+from gqn_rl.gqn.model import GenerativeQueryNetwork
+from gqn_rl.metrics import representations
+from gqn_rl.rendering import Renderer
+
+SCENES_PER_COUNT = 256
+MAX_VIEWS = 6
+MIN_SCALE = 1e-3
+"""Numbers that hardly vary stay small instead of being blown up to unit spread."""
+
+
+def set_statistics(
+    model: GenerativeQueryNetwork,
+    renderer: Renderer,
+    distribution: SceneDistribution,
+    *,
+    seed: int,
+) -> None:
+    """Set the model's `representation_mean` and `representation_scale`.
+
+    They are taken over training scenes seen from 1 to 6 views, as an agent meets them.
+    """
+    rng = np.random.default_rng([seed, 1])
+    parts = [
+        representations(
+            model, render_views(renderer, distribution.sample(rng, SCENES_PER_COUNT), count, rng)
+        )
+        for count in range(1, MAX_VIEWS + 1)
+    ]
+    r = np.concatenate(parts).astype(np.float64)
+    model.representation_mean.copy_(torch.from_numpy(r.mean(axis=0)))
+    model.representation_scale.copy_(torch.from_numpy(np.maximum(r.std(axis=0), MIN_SCALE)))
