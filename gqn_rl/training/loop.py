@@ -17,6 +17,7 @@ from tqdm import tqdm
 from gqn_rl.data.synthetic import SceneDistribution, SceneViews, synthetic_batch
 from gqn_rl.gqn.objective import Terms
 from gqn_rl.rendering import Renderer, make_renderer
+from gqn_rl.training.interruption import postponed_interruption
 from gqn_rl.training.recipe import Recipe
 from gqn_rl.training.state import save_state
 from gqn_rl.training.trainer import Trainer
@@ -102,7 +103,10 @@ def train(
     averages = Averages()
     with _session(folder, trainer, record) as (writer, bar, elapsed):
         while trainer.step < stop and (time_limit is None or elapsed() < time_limit):
-            averages.add(trainer.train_step(next(batches)))
+            batch = next(batches)
+            with postponed_interruption():  # or the saved state would be in between two steps
+                terms = trainer.train_step(batch)
+            averages.add(terms)
             bar.update()
             if trainer.step % LOG_EVERY == 0:
                 _log(writer, bar, record, trainer, averages.take())

@@ -59,3 +59,11 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+    @staticmethod
+    def from_dict(values: dict[str, Any], source: str) -> Recipe:
+        """Inverse of `to_dict`; a key that does not belong is refused."""
+        try:
+            return Recipe(**values)
+        except TypeError as error:
+            raise UserError(f"{source} does not hold a training recipe: {error}") from error

@@ -45,12 +45,10 @@ def read_metadata(folder: Path) -> dict[str, Any]:
         raise UserError(f"{path} is truncated or not a safetensors file: {error}") from error
     if metadata.get("format") != FORMAT:
         raise UserError(f"{path} has format {metadata.get('format')!r}, expected {FORMAT!r}")
-    return {
-        "step": int(metadata["step"]),
-        "config": json.loads(metadata["config"]),
-        "recipe": json.loads(metadata["recipe"]),
-        "record": json.loads(metadata["record"]),
-    }
+    try:
+        return {key: json.loads(metadata[key]) for key in ("step", "config", "recipe", "record")}
+    except (KeyError, ValueError) as error:
+        raise UserError(f"{path} is not a training state: {error!r}") from error
 
 
 def load_state(folder: Path, trainer: Trainer) -> None:

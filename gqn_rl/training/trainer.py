@@ -56,17 +56,18 @@ class Trainer:
         """One optimiser step on batch number `self.step`.
 
         Raises:
-            UserError: when the loss is not a finite number; the weights are left as they were.
+            UserError: when the loss or its gradient is not finite; the weights are left as they
+                were.
         """
         recipe = self.recipe
         self._generator.manual_seed(recipe.seed * 1_000_003 + self.step)
         self.model.train()
         terms = self._bound(batch)
-        if not math.isfinite(float(terms.loss.detach())):
-            raise UserError(f"the loss is {float(terms.loss)} at step {self.step}: training stops")
+        self._require_finite("loss", terms.loss)
         self.optimiser.zero_grad(set_to_none=True)
-        terms.loss.backward()
-        torch.nn.utils.clip_grad_norm_(self._parameters, recipe.max_gradient_norm)
+        terms.loss.backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.clip_grad_norm_(self._parameters, recipe.max_gradient_norm)
+        self._require_finite("gradient's norm", norm)
         for group in self.optimiser.param_groups:
             group["lr"] = warmup_cosine(
                 self.step, recipe.iterations, recipe.learning_rate, recipe.warmup
@@ -75,6 +76,11 @@ class Trainer:
         self._update_average()
         self.step += 1
         return Terms(*(term.detach() for term in terms))
+
+    def _require_finite(self, what: str, value: Tensor) -> None:
+        number = float(value.detach())
+        if not math.isfinite(number):
+            raise UserError(f"the {what} is {number} at step {self.step}: training stops")
 
     @property
     def sigma(self) -> float:
@@ -113,7 +119,7 @@ class Trainer:
     def _update_average(self) -> None:
         # Early on the average forgets faster, or it would be stuck at the initial weights.
         decay = min(self.recipe.ema_decay, (1 + self.step) / (10 + self.step))
-        averaged = list(self.average.parameters())
+        averaged: list[Tensor] = list(self.average.parameters())
         torch._foreach_lerp_(averaged, list(self._parameters), 1 - decay)
 
     def state(self) -> dict[str, Tensor]:
