@@ -1,0 +1,62 @@
+"""Scenes rendered on the fly."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gqn_rl.data.synthetic import SceneDistribution, SceneViews, render_views, synthetic_batch
+from gqn_rl.errors import UserError
+from gqn_rl.rendering import make_renderer
+from gqn_rl.viewpoint import SPHERE_RADIUS, Viewpoints
+
+RENDERER = make_renderer("raycast", 32)
+
+
+def batch(seed: int, index: int) -> SceneViews:
+    return synthetic_batch(
+        RENDERER, SceneDistribution(), seed=seed, index=index, batch_size=3, num_views=2
+    )
+
+
+def test_batches_are_functions_of_seed_and_index() -> None:
+    first = batch(0, 5)
+    batch(0, 6)
+    again = batch(0, 5)
+    np.testing.assert_array_equal(again.images, first.images)
+    np.testing.assert_array_equal(again.viewpoints, first.viewpoints)
+    for other in (batch(0, 6), batch(1, 5)):
+        assert not np.array_equal(other.images, first.images)
+
+
+def test_views_are_what_the_renderer_shows_from_their_poses(rng: np.random.Generator) -> None:
+    scenes = SceneDistribution(free_fraction=0.5).sample(rng, 4)
+    views = render_views(RENDERER, scenes, 3, rng)
+    assert len(views) == 4
+    assert views.images.shape == (4, 3, 32, 32, 3)
+    assert views.images.dtype == np.uint8
+    assert views.viewpoints.shape == (4, 3, 7)
+    assert views.viewpoints.dtype == np.float32
+    for v in range(3):
+        again = RENDERER.render(scenes, Viewpoints.decode(views.viewpoints[:, v]))
+        assert (again != views.images[:, v]).any(-1).mean() < 1e-3  # poses are rounded
+    radius = np.linalg.norm(views.viewpoints[..., :3], axis=-1)
+    np.testing.assert_allclose(radius, SPHERE_RADIUS, rtol=1e-5)
+
+
+@pytest.mark.parametrize("free_fraction", [0.0, 0.3, 1.0])
+def test_the_free_fraction_is_the_share_of_turned_scenes(
+    rng: np.random.Generator, free_fraction: float
+) -> None:
+    scenes = SceneDistribution(free_fraction=free_fraction).sample(rng, 2000)
+    assert len(scenes) == 2000
+    entries = np.abs(scenes.rotation)
+    is_grid = np.isclose(entries.max(axis=2), 1.0, atol=1e-6).all(axis=1)
+    assert abs((~is_grid).mean() - free_fraction) < 0.04
+
+
+def test_impossible_distributions_are_refused(rng: np.random.Generator) -> None:
+    with pytest.raises(UserError, match="training"):
+        SceneDistribution(shapes="training").sample(rng, 1)
+    with pytest.raises(UserError, match="num_cubes"):
+        SceneDistribution(num_cubes=5).sample(rng, 1)
