@@ -1,4 +1,4 @@
-"""Pre-train a GQN on Shepard-Metzler scenes rendered on the fly.
+"""Pre-train a GQN on Shepard-Metzler scenes, rendered on the fly or read from disk.
 
 Hypothesis: views written to and read from a lattice in the world leave the plateau of the
 published architecture within minutes instead of days.
@@ -6,15 +6,19 @@ published architecture within minutes instead of days.
 
 from __future__ import annotations
 
+import json
 import sys
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from torch.utils.data import Dataset
 
 from experiments.command import new_run_folder, run_command, save_settings
-from gqn_rl.data.synthetic import SceneDistribution, render_views
+from gqn_rl.data.shards import ShardBatches
+from gqn_rl.data.synthetic import SceneDistribution, SceneViews, render_views
 from gqn_rl.devices import PRECISIONS, choose_device, has_fast_bf16
 from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.files import write_json
@@ -31,6 +35,9 @@ from gqn_rl.training.trainer import Trainer
 
 EVALUATION_SCENES = 64
 EVALUATION_SEED = 7_000_001
+WEIGHTS = "model.safetensors"
+READ_ANEW = ("resume", "time_limit", "device", "threads", "workers", "save_every")
+"""Flags that count when a run is resumed: none of them changes what is computed."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +48,16 @@ class Settings:
     """Optimiser steps of the whole run; the learning rate and sigma schedules span them."""
     batch_size: int = 16
     """Scenes per step."""
+    data_path: Path | None = None
+    """Folder of shards from `python -m experiments.generate_dataset`; none: scenes are rendered on
+    the fly."""
     model_path: Path = Path("runs")
     """Folder in which the run's own folder, named by the time, is made."""
     output: Path | None = None
     """The run's folder itself, instead of a new one under model_path."""
     resume: Path | None = None
-    """Run folder to continue; its own settings apply and only the time limit is read anew."""
+    """Run folder to continue with its own settings; only time limit, device, threads, workers and
+    save-every are read anew."""
     preset: str = "small"
     """Sizes of the network, see gqn_rl.gqn.config.PRESETS."""
     num_views: int = 5
@@ -80,18 +91,20 @@ class Settings:
 
 
 def main(settings: Settings) -> None:
-    if settings.precision not in PRECISIONS:
-        raise unknown_name("precision", settings.precision, PRECISIONS)
+    if settings.resume is not None:
+        settings = _settings_of(settings.resume, settings)
+    _check(settings)
     if settings.threads:
         torch.set_num_threads(settings.threads)
     device = choose_device(settings.device)
+    recipe = _recipe(settings)  # of a resumed run: the one it was started with
+    batches = _batches(settings, recipe)
+    evaluation = _Evaluation(settings)
     if settings.resume is None:
-        folder, trainer, record = _start(settings, device)
+        folder, trainer, record = _start(settings, recipe, device)
     else:
-        folder, trainer, record = _continue(settings, settings.resume, device)
-    recipe, config = trainer.recipe, trainer.model.config
+        folder, trainer, record = _continue(settings, settings.resume, recipe, device)
     print(f"{folder}: step {trainer.step} of {recipe.iterations}, {_describe(trainer)}", flush=True)
-    batches = SyntheticBatches(recipe, settings.num_cubes, settings.renderer, config.image_size)
     try:
         record = train(
             trainer,
@@ -101,7 +114,7 @@ def main(settings: Settings) -> None:
             time_limit=60 * settings.time_limit or None,
             save_every=settings.save_every,
             record=record,
-            evaluate=_Evaluation(settings),
+            evaluate=evaluation,
             evaluate_every=settings.evaluate_every,
         )
     except KeyboardInterrupt:
@@ -110,32 +123,84 @@ def main(settings: Settings) -> None:
     _finish(folder, trainer, record, settings)
 
 
-def _start(
-    settings: Settings, device: torch.device
-) -> tuple[Path, Trainer, dict[str, object] | None]:
-    config = preset(settings.preset)
-    recipe = Recipe(
+def _settings_of(folder: Path, given: Settings) -> Settings:
+    """The settings with which the run in `folder` was started, save for those read anew."""
+    read_metadata(folder)  # a folder without a state fails here, with a better message
+    path = folder / "settings.json"
+    try:
+        stored = dict(json.loads(path.read_text()))
+        for name in ("data_path", "model_path", "output"):
+            if stored.get(name) is not None:
+                stored[name] = Path(stored[name])
+        settings = Settings(**stored)
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"{path} does not hold the settings of a run: {error}") from error
+    return replace(settings, **{name: getattr(given, name) for name in READ_ANEW})
+
+
+def _check(settings: Settings) -> None:
+    if settings.precision not in PRECISIONS:
+        raise unknown_name("precision", settings.precision, PRECISIONS)
+    least = {"save_every": 1, "evaluate_every": 1, "workers": 0, "threads": 0, "time_limit": 0}
+    for name, value in (least | {"seed": 0}).items():
+        if not getattr(settings, name) >= value:
+            raise UserError(f"{name} is {getattr(settings, name)}, expected at least {value}")
+
+
+def _recipe(settings: Settings) -> Recipe:
+    if settings.resume is not None:
+        return Recipe.from_dict(read_metadata(settings.resume)["recipe"], str(settings.resume))
+    return Recipe(
         **{f.name: getattr(settings, f.name) for f in fields(Recipe) if hasattr(settings, f.name)}
     )
-    make_renderer(settings.renderer, config.image_size).close()  # a wrong name fails here
+
+
+def _batches(settings: Settings, recipe: Recipe) -> Dataset[SceneViews]:
+    """Training batches, from disk or rendered on the fly."""
+    image_size = preset(settings.preset).image_size
+    if settings.data_path is None:
+        return SyntheticBatches(recipe, settings.num_cubes, settings.renderer, image_size)
+    renderer = make_renderer(settings.renderer, image_size)
+    renderer.close()
+    batches = ShardBatches(
+        settings.data_path,
+        renderer.identity,
+        batch_size=recipe.batch_size,
+        num_views=recipe.num_views,
+        num_batches=recipe.iterations,
+        seed=recipe.seed,
+    )
+    expected = {"num_cubes": settings.num_cubes, "shapes": "train"}
+    for name, value in expected.items():
+        received = getattr(batches.description, name)
+        if received != value:
+            raise UserError(
+                f"{str(settings.data_path)!r} was made with {name}={received!r}, "
+                f"expected {value!r} as in the evaluation on held-out shapes"
+            )
+    return batches
+
+
+def _start(
+    settings: Settings, recipe: Recipe, device: torch.device
+) -> tuple[Path, Trainer, dict[str, Any] | None]:
     if settings.output is None:
         folder = new_run_folder(None, "pretrain_gqn", settings.model_path)
     else:
         folder = new_run_folder(settings.output, "pretrain_gqn")
     save_settings(folder, settings)
-    trainer = Trainer(_new_model(config, recipe.seed, device), recipe, settings.precision)
-    return folder, trainer, None
+    model = _new_model(preset(settings.preset), recipe.seed, device)
+    return folder, Trainer(model, recipe, settings.precision), None
 
 
 def _continue(
-    settings: Settings, folder: Path, device: torch.device
-) -> tuple[Path, Trainer, dict[str, object] | None]:
+    settings: Settings, folder: Path, recipe: Recipe, device: torch.device
+) -> tuple[Path, Trainer, dict[str, Any] | None]:
     stored = read_metadata(folder)
-    recipe = Recipe(**stored["recipe"])
     model = _new_model(LatticeConfig.from_dict(stored["config"], str(folder)), recipe.seed, device)
     trainer = Trainer(model, recipe, settings.precision)
     load_state(folder, trainer)
-    if trainer.step >= recipe.iterations:
+    if trainer.step >= recipe.iterations and (folder / WEIGHTS).is_file():
         raise UserError(f"{folder} has already done its {recipe.iterations} iterations")
     return folder, trainer, stored["record"]
 
@@ -169,7 +234,7 @@ class _Evaluation:
         renderer.close()
 
     def __call__(self, trainer: Trainer) -> dict[str, float]:
-        numbers = {}
+        numbers: dict[str, float] = {}
         for name, views in self.views.items():
             generator = torch.Generator(trainer.model.device).manual_seed(EVALUATION_SEED)
             predicted = predict_queries(
@@ -180,7 +245,7 @@ class _Evaluation:
         return numbers
 
 
-def _finish(folder: Path, trainer: Trainer, record: dict[str, object], settings: Settings) -> None:
+def _finish(folder: Path, trainer: Trainer, record: dict[str, Any], settings: Settings) -> None:
     """Weights with statistics and sidecar, and metrics.json."""
     renderer = make_renderer(settings.renderer, trainer.model.config.image_size)
     distribution = SceneDistribution(settings.num_cubes, "train", trainer.recipe.free_fraction)
@@ -189,17 +254,18 @@ def _finish(folder: Path, trainer: Trainer, record: dict[str, object], settings:
         "step": trainer.step,
         "recipe": trainer.recipe.to_dict(),
         "num_cubes": settings.num_cubes,
+        "data_path": None if settings.data_path is None else str(settings.data_path),
         "training_seconds": record["seconds"],
         "device": str(trainer.model.device),
     }
     save_checkpoint(
-        folder / "model.safetensors",
+        folder / WEIGHTS,
         trainer.average,
         renderer=renderer.identity.to_dict(),
         record={"training": summary},
     )
     write_json(folder / "metrics.json", summary | {"record": record})
-    print(f"weights: {folder / 'model.safetensors'}")
+    print(f"weights: {folder / WEIGHTS}")
 
 
 if __name__ == "__main__":

@@ -27,6 +27,8 @@ from gqn_rl.viewpoint import CAMERA_CONVENTION, ENCODING_SIZE, sample_on_sphere
 
 FORMAT = "gqn_rl.shard/1"
 PATTERN = "shard-*.safetensors"
+METADATA_KEY = "shard"
+"""All metadata is JSON under one key: the order of several would differ from file to file."""
 
 
 @dataclass(frozen=True)
@@ -119,15 +121,16 @@ def write_shard(
     identity: RendererIdentity,
 ) -> None:
     """Write shard number `index` atomically."""
-    metadata = {
+    about = {
         "format": FORMAT,
-        "description": json.dumps(asdict(description)),
-        "index": str(index),
-        "renderer": json.dumps(identity.to_dict()),
+        "description": asdict(description),
+        "index": index,
+        "renderer": identity.to_dict(),
         "camera": CAMERA_CONVENTION,
     }
-    tensors = {"images": views.images, "viewpoints": views.viewpoints}
-    write_bytes(shard_path(folder, index), save(tensors, metadata=metadata))
+    tensors: dict[str, NDArray[Any]] = {"images": views.images, "viewpoints": views.viewpoints}
+    content = save(tensors, metadata={METADATA_KEY: json.dumps(about)})
+    write_bytes(shard_path(folder, index), content)
 
 
 def read_header(path: Path) -> Shard:
@@ -145,12 +148,12 @@ def read_header(path: Path) -> Shard:
             }
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path} is truncated or not a safetensors file: {error}") from error
-    if metadata.get("format") != FORMAT:
-        raise UserError(f"{path} has format {metadata.get('format')!r}, expected {FORMAT!r}")
+    about = _parse(metadata.get(METADATA_KEY, ""))
+    if about.get("format") != FORMAT:
+        raise UserError(f"{path} has format {about.get('format')!r}, expected {FORMAT!r}")
     try:
-        description = DataDescription(**json.loads(metadata["description"]))
-        renderer = dict(json.loads(metadata["renderer"]))
-        index, camera, size = int(metadata["index"]), metadata["camera"], renderer["image_size"]
+        description, renderer = DataDescription(**about["description"]), dict(about["renderer"])
+        index, camera, size = about["index"], about["camera"], renderer["image_size"]
     except (KeyError, ValueError, TypeError) as error:
         raise UserError(f"{path} does not say what it holds: {error!r}") from error
     count = layout.get("images", ("", (0,)))[1][0]
@@ -161,6 +164,15 @@ def read_header(path: Path) -> Shard:
     if layout != expected or not 1 <= count <= description.scenes_per_shard:
         raise UserError(f"{path} holds {layout}, expected {expected}")
     return Shard(path, description, index, renderer, camera, count)
+
+
+def _parse(text: str) -> dict[str, Any]:
+    """The JSON object in `text`, or an empty one."""
+    try:
+        about = json.loads(text)
+    except ValueError:
+        return {}
+    return about if isinstance(about, dict) else {}
 
 
 def read_headers(folder: Path, identity: RendererIdentity) -> list[Shard]:

@@ -39,8 +39,8 @@ class Evidence(NamedTuple):
         Args:
             mask: bool (B, V), which views count.
         """
-        numerator = self.numerator.unflatten(0, mask.shape)
-        denominator = self.denominator.unflatten(0, mask.shape)
+        numerator = self.numerator.unflatten(0, mask.shape)  # type: ignore[no-untyped-call]
+        denominator = self.denominator.unflatten(0, mask.shape)  # type: ignore[no-untyped-call]
         return Evidence(
             torch.einsum("bv,bvac->bac", mask.to(numerator.dtype), numerator).float(),
             torch.einsum("bv,bvac->bac", mask.to(denominator.dtype), denominator).float(),

@@ -63,9 +63,9 @@ class VolumeGenerator(nn.Module):
         with torch.no_grad():  # start thin, and close to the standard normal
             self.prior_head.out.weight.mul_(0.01)
             self.posterior_head.out.weight.mul_(0.01)
-            self.mixer.extra.weight.mul_(0.1)
+            self.mixer.extra.weight.mul_(0.1)  # type: ignore[union-attr]
             self.out.weight.mul_(0.3)
-            self.out.bias.view(4, -1)[0] = INITIAL_DENSITY
+            self.out.bias.view(4, -1)[0] = INITIAL_DENSITY  # type: ignore[union-attr]
 
     def prior(self, slots: Tensor) -> Independent:
         """pi(z | r) for slots (N, S, C)."""

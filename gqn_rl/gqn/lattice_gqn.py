@@ -65,4 +65,5 @@ class LatticeGQN(GenerativeQueryNetwork):
         return self.generator.render(scene, viewpoints[..., :3], directions, jitter)
 
     def _slots(self, r: Tensor) -> Tensor:
-        return r.unflatten(1, (-1, self.config.slot_channels))
+        slots: Tensor = r.unflatten(1, (-1, self.config.slot_channels))  # type: ignore[no-untyped-call]
+        return slots

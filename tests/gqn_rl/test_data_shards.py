@@ -142,12 +142,10 @@ def edit(**changes: object) -> Callable[[Path], None]:
     def change(folder: Path) -> None:
         path = shard_path(folder, 1)
         texts = metadata(path)
+        about = json.loads(texts["shard"])
         for key, value in changes.items():
-            if isinstance(value, dict):
-                texts[key] = json.dumps(json.loads(texts[key]) | value)
-            else:
-                texts[key] = str(value)
-        save_file(load_file(path), path, metadata=texts)
+            about[key] = about[key] | value if isinstance(value, dict) else value
+        save_file(load_file(path), path, metadata={"shard": json.dumps(about)})
 
     return change
 
@@ -169,7 +167,7 @@ def drop_poses(folder: Path) -> None:
         (lambda f: shard_path(f, 1).write_bytes(b"not tensors at all"), "not a safetensors file"),
         (lambda f: save_file({"x": np.zeros(3)}, shard_path(f, 1)), "format None"),
         (edit(format="gqn_rl.shard/9"), "gqn_rl.shard/9"),
-        (edit(description="{}["), "does not say what it holds"),
+        (edit(description="seven cubes"), "does not say what it holds"),
         (edit(description={"depth": 3}), "does not say what it holds"),
         (drop_poses, "holds"),
         (edit(renderer={"look": "shiny"}), "look='shiny'"),

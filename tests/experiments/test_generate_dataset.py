@@ -1,0 +1,151 @@
+"""`generate_dataset`: shards that can be continued, and bad input."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from experiments import generate_dataset
+from experiments.command import EXIT_BAD_INPUT, run_command
+from gqn_rl.data.shards import read_headers, shard_path
+from gqn_rl.rendering import make_renderer
+
+SMALL = {"scenes": 5, "views": 2, "scenes-per-shard": 2, "image-size": 16, "renderer": "raycast"}
+
+
+def run(monkeypatch: pytest.MonkeyPatch, folder: Path, **changes: object) -> int:
+    """The exit code of `python -m experiments.generate_dataset` with small numbers."""
+    changes = {name.replace("_", "-"): value for name, value in changes.items()}
+    flags = SMALL | {"output": folder} | changes
+    words = [word for name, value in flags.items() for word in (f"--{name}", str(value))]
+    monkeypatch.setattr("sys.argv", ["generate_dataset", *words])
+    try:
+        run_command(
+            generate_dataset.main,
+            generate_dataset.GenerateDatasetSettings,
+            generate_dataset.__doc__,
+        )
+    except SystemExit as exit_:
+        return int(exit_.code or 0)
+    return 0
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("shard-*"))}
+
+
+def test_a_data_set_has_the_scenes_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, tmp_path / "data", free_fraction=0.5, seed=3) == 0
+    shards = read_headers(tmp_path / "data", make_renderer("raycast", 16).identity)
+    assert [shard.num_scenes for shard in shards] == [2, 2, 1]
+    assert shards[0].description.seed == 3
+    summary = json.loads((tmp_path / "data" / "dataset.json").read_text())
+    assert summary["scenes"] == 5
+    assert summary["free_fraction"] == 0.5
+    assert "5 scenes in 3 shards" in capsys.readouterr().out
+
+
+def test_processes_make_the_same_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(monkeypatch, tmp_path / "one") == 0
+    assert run(monkeypatch, tmp_path / "two", workers=1) == 0
+    assert contents(tmp_path / "two") == contents(tmp_path / "one")
+
+
+def test_an_interrupted_data_set_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, tmp_path / "whole") == 0
+    make_shard, made = generate_dataset.make_shard, []
+
+    def interrupted(renderer, description, index, num_scenes):
+        made.append(index)
+        if len(made) == 2:
+            raise KeyboardInterrupt
+        return make_shard(renderer, description, index, num_scenes)
+
+    monkeypatch.setattr(generate_dataset, "make_shard", interrupted)
+    assert run(monkeypatch, tmp_path / "parts") == 130
+    assert "the same command goes on from here" in capsys.readouterr().err
+    first = shard_path(tmp_path / "parts", 0).stat().st_mtime_ns
+    assert run(monkeypatch, tmp_path / "parts") == 0
+    assert made == [0, 1, 1, 2], "the shard that was there is kept"
+    assert shard_path(tmp_path / "parts", 0).stat().st_mtime_ns == first
+    assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
+
+
+def test_more_scenes_are_added_to_those_that_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(monkeypatch, tmp_path / "data") == 0
+    before = contents(tmp_path / "data")
+    assert run(monkeypatch, tmp_path / "data", scenes=8) == 0
+    after = contents(tmp_path / "data")
+    assert len(after) == 4
+    for name in list(before)[:2]:
+        assert after[name] == before[name]
+
+
+@pytest.mark.parametrize(
+    "change", [{"seed": 1}, {"views": 3}, {"image_size": 32}, {"shapes": "all"}]
+)
+def test_another_data_set_in_the_folder_is_left_alone(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    change: dict[str, object],
+) -> None:
+    assert run(monkeypatch, tmp_path / "data") == 0
+    before = contents(tmp_path / "data")
+    capsys.readouterr()
+    assert run(monkeypatch, tmp_path / "data", **change) == EXIT_BAD_INPUT
+    printed = capsys.readouterr().err
+    assert "shard-00000.safetensors" in printed
+    assert len(printed.splitlines()) == 1
+    assert contents(tmp_path / "data") == before
+
+
+def test_a_damaged_shard_is_named_and_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, tmp_path / "data") == 0
+    path = shard_path(tmp_path / "data", 1)
+    path.write_bytes(path.read_bytes()[:-1])
+    assert run(monkeypatch, tmp_path / "data") == EXIT_BAD_INPUT
+    assert f"{path} is truncated" in capsys.readouterr().err
+    path.unlink()
+    assert run(monkeypatch, tmp_path / "data") == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"scenes": 0}, "scenes is 0"),
+        ({"views": 0}, "views is 0"),
+        ({"scenes_per_shard": 0}, "scenes_per_shard is 0"),
+        ({"workers": -1}, "workers is -1"),
+        ({"num_cubes": 0}, "num_cubes"),
+        ({"num_cubes": 5}, "num_cubes >= 6"),
+        ({"shapes": "round"}, "unknown shapes 'round'"),
+        ({"free_fraction": 1.5}, "free_fraction is 1.5"),
+        ({"renderer": "crayons"}, "unknown renderer 'crayons'"),
+        ({"image_size": 4}, "image_size is 4"),
+        ({"seed": -1}, "seed is -1"),
+        ({"output": "/proc/version/data"}, "cannot make folder"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing_behind(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    change: dict[str, object],
+    message: str,
+) -> None:
+    assert run(monkeypatch, tmp_path / "data", **change) == EXIT_BAD_INPUT
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert len(printed.err.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
