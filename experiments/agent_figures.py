@@ -51,7 +51,7 @@ def save_film_strip(path: Path, episode: Episode, title: str) -> None:
     imagined = any(image is not None for image in episode.imagined)
     columns, rows = len(episode.views), 1 + imagined
     figure, grid = plt.subplots(
-        rows, columns, figsize=(max(4.0, 1.5 * columns), 1.9 * rows + 0.8), squeeze=False
+        rows, columns, figsize=(max(4.0, 1.5 * columns), 1.65 * rows + 0.7), squeeze=False
     )
     for column in range(columns):
         _panel(grid[0, column], episode.views[column], f"look {column + 1}")
@@ -130,7 +130,7 @@ def _column(rows: Sequence[dict[str, Any]], name: str) -> list[Any]:
 
 
 def _save(figure: Figure, path: Path) -> None:
-    figure.tight_layout()
+    figure.tight_layout(h_pad=0.4)
     write: Callable[[Path], None] = lambda temporary: figure.savefig(temporary, dpi=130)  # noqa: E731
     try:
         write_atomically(path, write)

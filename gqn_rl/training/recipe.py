@@ -37,7 +37,7 @@ class Recipe:
     weight_decay: float = 1e-4
     max_gradient_norm: float = 1.0
     sigma_start: float = 1.0
-    sigma_end: float = 0.1
+    sigma_end: float = 0.4
     ema_decay: float = 0.999
     free_fraction: float = 0.3
     seed: int = 0
