@@ -1,0 +1,258 @@
+"""Measure a GQN: prediction by number of views, and what can be read off its representation.
+
+Everything is measured on held-out shapes. Predictions are samples from the prior path, beside
+black, mean-image and nearest-view predictions of the same queries. Probes name ten shapes, beside
+the same probes on random weights and on raw pixels. The output folder gets metrics.json,
+contact_sheet.png and curves.png.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from experiments.command import new_run_folder, run_command, save_settings
+from experiments.gqn_figures import Panel, save_contact_sheet, save_curves
+from experiments.gqn_probing import (
+    PREDICTION_STREAM,
+    encoders_to_compare,
+    noise_of_encoders,
+    probe_encoders,
+    progress,
+)
+from experiments.gqn_report import key_figures, print_tables, write_record
+from gqn_rl.data.synthetic import SceneDistribution, SceneViews, render_views
+from gqn_rl.devices import PRECISIONS, choose_device
+from gqn_rl.errors import UserError, unknown_name
+from gqn_rl.files import write_json
+from gqn_rl.gqn.checkpoint import load_checkpoint, pretrained_path
+from gqn_rl.gqn.model import GenerativeQueryNetwork
+from gqn_rl.metrics import baseline_errors
+from gqn_rl.prediction import predict_by_views
+from gqn_rl.probe_scenes import Features, LabelledScenes, gallery_shapes
+from gqn_rl.rendering import Renderer, make_renderer
+from gqn_rl.shape_catalogue import shape_catalogue
+from gqn_rl.shepard_metzler import check_num_cubes
+
+MOST_VIEWS = 10
+"""Scenes always have one view more, the query, so that it does not depend on --views."""
+ORIENTATIONS = {"grid": 0.0, "free": 1.0}
+"""Name to share of scenes in free orientation."""
+SHEET_ROWS = 4
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Flags of `python -m experiments.evaluate_gqn`."""
+
+    model: str = "small"
+    """Weights: the name of shipped ones, a .safetensors file, or a folder with one."""
+    scenes: int = 100
+    """Scenes per orientation on which prediction is measured."""
+    views: tuple[int, ...] = tuple(range(1, MOST_VIEWS + 1))
+    """Numbers of context views, each 1 to 10."""
+    curve_samples: int = 2
+    """Prior-path samples per query at each number of views."""
+    sample_views: int = 3
+    """The number of context views of the contact sheet and of the mean of many samples."""
+    samples: int = 10
+    """Prior-path samples per query at that number of views."""
+    shapes: str = "test"
+    """test (never shown in pre-training), train or all."""
+    num_cubes: int = 7
+    """Cubes per object."""
+    probe_scenes: int = 6000
+    """Labelled scenes that train each probe; 0 leaves the probes out."""
+    probe_test_scenes: int = 2000
+    """Fresh labelled scenes that test it."""
+    probe_views: tuple[int, ...] = (3,)
+    """Numbers of views from which the probes' representations are made."""
+    probe_orientations: tuple[str, ...] = ("grid",)
+    """Orientations of the probes' scenes: grid, free or both."""
+    gallery_size: int = 10
+    """Shapes that the probes tell apart."""
+    renderer: str = "pybullet"
+    """What draws the scenes: pybullet or raycast; they draw the same pictures."""
+    device: str = "auto"
+    """auto, cpu, cuda or another PyTorch device."""
+    precision: str = "auto"
+    """auto, bf16 or fp32; auto is bf16 where the processor computes it faster."""
+    threads: int = 0
+    """CPU threads of PyTorch; 0 leaves its default."""
+    seed: int = 0
+    """Of scenes, latents and probes."""
+    output: Path | None = None
+    """Output folder; by default runs/evaluate_gqn-<time>."""
+    write_record: bool = False
+    """Store the key figures in the JSON beside the weights; the weights stay as they are.
+    False or True."""
+
+
+def main(settings: Settings) -> None:
+    begin = time.monotonic()
+    _check(settings)
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    path = pretrained_path(settings.model)
+    model, sidecar = load_checkpoint(path, choose_device(settings.device))
+    renderer = make_renderer(settings.renderer, model.image_size)
+    renderer.identity.require_same_pictures(sidecar["renderer"], str(path))
+    folder = new_run_folder(settings.output, "evaluate_gqn")
+    save_settings(folder, settings)
+
+    prediction, panels = _measure_prediction(settings, model, renderer)
+    encoders = encoders_to_compare(model, sidecar, settings.precision, settings.seed)
+    metrics = {
+        "model": _describe(path, model, sidecar),
+        "renderer": renderer.identity.to_dict(),
+        "shapes": settings.shapes,
+        "num_cubes": settings.num_cubes,
+        "scenes": settings.scenes,
+        "sample_views": settings.sample_views,
+        "seed": settings.seed,
+        "prediction": prediction,
+        "probes": _measure_probes(settings, encoders, renderer),
+        "signal_to_noise": noise_of_encoders(
+            encoders,
+            renderer,
+            SceneDistribution(settings.num_cubes, settings.shapes),
+            num_views=settings.sample_views,
+            seed=settings.seed,
+        ),
+        "seconds": round(time.monotonic() - begin, 1),
+    }
+    renderer.close()
+    write_json(folder / "metrics.json", metrics)
+    title = f"{settings.shapes} shapes from {settings.sample_views} views; errors 0-255"
+    save_contact_sheet(folder / "contact_sheet.png", panels, title)
+    save_curves(folder / "curves.png", prediction)
+    if settings.write_record:
+        write_record(path, sidecar["sha256"], key_figures(metrics))
+    print_tables(metrics)
+    print(folder)
+
+
+def _check(settings: Settings) -> None:
+    """Refuse what cannot be measured, before anything is loaded or made."""
+    for name in ("scenes", "probe_test_scenes"):
+        if getattr(settings, name) < 2:
+            raise UserError(f"{name} is {getattr(settings, name)}, expected at least 2")
+    fewest = 2 * settings.gallery_size
+    if settings.probe_scenes and settings.probe_scenes < fewest:
+        raise UserError(f"probe_scenes is {settings.probe_scenes}, expected 0 or at least {fewest}")
+    for name in ("samples", "curve_samples"):
+        if getattr(settings, name) < 1:
+            raise UserError(f"{name} is {getattr(settings, name)}, expected at least 1")
+    for name, counts in (
+        ("views", settings.views),
+        ("sample_views", (settings.sample_views,)),
+        ("probe_views", settings.probe_views),
+    ):
+        for count in counts:
+            if not 1 <= count <= MOST_VIEWS:
+                raise UserError(f"{name} has {count}, expected 1 to {MOST_VIEWS}")
+        if not counts:
+            raise UserError(f"{name} is empty, expected numbers from 1 to {MOST_VIEWS}")
+    for orientation in settings.probe_orientations:
+        if orientation not in ORIENTATIONS:
+            raise unknown_name("orientation", orientation, ORIENTATIONS)
+    if settings.precision not in PRECISIONS:
+        raise unknown_name("precision", settings.precision, PRECISIONS)
+    if settings.seed < 0:
+        raise UserError(f"seed is {settings.seed}, expected 0 or more")
+    check_num_cubes(settings.num_cubes)
+    shape_catalogue(settings.num_cubes).indices(settings.shapes)
+    if settings.probe_scenes:
+        gallery_shapes(settings.num_cubes, settings.shapes, settings.gallery_size)
+
+
+def _describe(path: Path, model: GenerativeQueryNetwork, sidecar: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "path": str(path),
+        "sha256": sidecar["sha256"],
+        "family": sidecar["family"],
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "representation_size": model.representation_size,
+        "training": sidecar.get("record", {}).get("training", {}),
+    }
+
+
+def _measure_prediction(
+    settings: Settings, model: GenerativeQueryNetwork, renderer: Renderer
+) -> tuple[dict[str, Any], list[Panel]]:
+    """Errors by orientation and number of views, and the rows of the contact sheet."""
+    numbers: dict[str, Any] = {}
+    panels: list[Panel] = []
+    samples = dict.fromkeys(
+        sorted({*settings.views, settings.sample_views}), settings.curve_samples
+    )
+    samples[settings.sample_views] = settings.samples
+    for index, (name, free) in enumerate(ORIENTATIONS.items()):
+        rng = np.random.default_rng([settings.seed, PREDICTION_STREAM, index])
+        distribution = SceneDistribution(settings.num_cubes, settings.shapes, free)
+        scenes = distribution.sample(rng, settings.scenes)
+        views = render_views(renderer, scenes, MOST_VIEWS + 1, rng)
+        with progress(f"prediction, {name}", settings.scenes) as advance:
+            found = predict_by_views(
+                model,
+                views,
+                samples,
+                seed=settings.seed,
+                precision=settings.precision,
+                keep=SHEET_ROWS,
+                on_scenes=advance,
+            )
+        numbers[name] = {"views": {}, "baselines": {}}
+        for count, predictions in found.items():
+            numbers[name]["views"][str(count)] = predictions.summary()
+            numbers[name]["baselines"][str(count)] = baseline_errors(views, count)
+        kept = found[settings.sample_views].kept
+        panels += _panels(name, views, kept, settings.sample_views)
+    return numbers, panels
+
+
+def _panels(
+    orientation: str, views: SceneViews, kept: np.ndarray, context_views: int
+) -> list[Panel]:
+    return [
+        Panel(orientation, views.images[row, :context_views], views.images[row, -1], kept[:, row])
+        for row in range(kept.shape[1])
+    ]
+
+
+def _measure_probes(
+    settings: Settings, encoders: dict[str, Features], renderer: Renderer
+) -> dict[str, Any]:
+    """Accuracies by orientation, number of views, encoder and kind of probe."""
+    if not settings.probe_scenes:
+        return {}
+    gallery = (settings.num_cubes, settings.shapes, settings.gallery_size)
+    return {
+        "chance": 1 / settings.gallery_size,
+        "scenes": settings.probe_scenes,
+        "orientations": {
+            orientation: {
+                str(count): probe_encoders(
+                    encoders,
+                    renderer,
+                    LabelledScenes(*gallery, orientation),
+                    train_scenes=settings.probe_scenes,
+                    test_scenes=settings.probe_test_scenes,
+                    num_views=count,
+                    seed=settings.seed,
+                    device=choose_device(settings.device),
+                )
+                for count in settings.probe_views
+            }
+            for orientation in settings.probe_orientations
+        },
+    }
+
+
+if __name__ == "__main__":
+    run_command(main, Settings, __doc__)

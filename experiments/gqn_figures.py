@@ -1,0 +1,160 @@
+"""Pictures of what a GQN predicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from gqn_rl.files import write_atomically
+
+MODEL, MEAN = "#1f5f99", "#2a9d8f"
+BASELINE_STYLES = {"black": (":", "#000000"), "mean_image": ("--", "#8a8a8a")}
+NEAREST = "#c44e52"
+MOST_CONTEXT_COLUMNS = 5
+MIN_STD_RANGE = 16.0
+"""The map of standard deviations is bright at this value (0-255) or at its largest one."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One row of the contact sheet.
+
+    Attributes:
+        orientation: "grid" or "free".
+        context: uint8 (M, H, W, 3).
+        truth: uint8 (H, W, 3).
+        samples: float32 (S, H, W, 3) in [0, 1], from the prior path.
+    """
+
+    orientation: str
+    context: NDArray[np.uint8]
+    truth: NDArray[np.uint8]
+    samples: NDArray[np.float32]
+
+
+def save_contact_sheet(path: Path, panels: Sequence[Panel], title: str) -> None:
+    """A row per scene: context views, truth, a sample, the mean of samples, their spread."""
+    shown = min(len(panels[0].context), MOST_CONTEXT_COLUMNS)
+    columns = shown + 4
+    figure, grid = plt.subplots(
+        len(panels),
+        columns,
+        figsize=(1.5 * columns, 1.62 * len(panels) + 0.7),
+        squeeze=False,
+        layout="constrained",
+    )
+    spreads = [255 * panel.samples.std(axis=0).mean(axis=-1) for panel in panels]
+    brightest = max(MIN_STD_RANGE, *(float(spread.max()) for spread in spreads))
+    for axes, panel, spread in zip(grid, panels, spreads, strict=True):
+        for number in range(shown):
+            _image(axes[number], panel.context[number])
+        mean = panel.samples.mean(axis=0)
+        _image(axes[shown], panel.truth)
+        _image(
+            axes[shown + 1], panel.samples[0], f"RMSE {_rmse(panel.samples[0], panel.truth):.1f}"
+        )
+        _image(axes[shown + 2], mean, f"RMSE {_rmse(mean, panel.truth):.1f}")
+        _image(axes[shown + 3], spread, f"up to {spread.max():.0f}", brightest)
+        axes[0].set_ylabel(panel.orientation, fontsize=9)
+    titles = [f"view {i + 1}" for i in range(shown)]
+    count = len(panels[0].samples)
+    titles += ["truth", "one sample", f"mean of {count}", f"std of {count}"]
+    for axes, heading in zip(grid[0], titles, strict=True):
+        axes.set_title(heading, fontsize=9)
+    figure.suptitle(title, fontsize=10)
+    _save(figure, path)
+
+
+def save_curves(path: Path, prediction: dict[str, Any]) -> None:
+    """Error, spread of samples and KL against the number of context views, per orientation."""
+    figure, grid = plt.subplots(
+        3,
+        len(prediction),
+        figsize=(4.6 * len(prediction), 8),
+        sharex=True,
+        sharey="row",
+        layout="constrained",
+    )
+    for column, (orientation, found) in zip(grid.T, prediction.items(), strict=True):
+        counts = [int(count) for count in found["views"]]
+        rows = list(found["views"].values())
+        _error_curve(column[0], counts, rows, list(found["baselines"].values()))
+        column[0].set_title(f"{orientation} orientation", fontsize=10)
+        spread = [
+            (c, row["sample_std"])
+            for c, row in zip(counts, rows, strict=True)
+            if "sample_std" in row
+        ]
+        if spread:
+            column[1].plot(*zip(*spread, strict=True), color=MODEL, marker="o", markersize=3)
+        column[2].plot(counts, [row["kl"] for row in rows], color=MODEL, marker="o", markersize=3)
+        column[2].set_xlabel("context views")
+    labels = ("RMSE (0-255)", "std of prior samples (0-255)", "KL(posterior || prior), nats")
+    for axes, label in zip(grid[:, 0], labels, strict=True):
+        axes.set_ylabel(label)
+        axes.set_ylim(bottom=0)
+    lines, names = grid[0, 0].get_legend_handles_labels()
+    figure.legend(lines, names, loc="outside upper center", ncols=len(names), fontsize=8)
+    _save(figure, path)
+
+
+def _error_curve(
+    axes: Axes, counts: list[int], rows: list[dict[str, Any]], baselines: list[dict[str, Any]]
+) -> None:
+    """RMSE of single samples with a band of two standard errors, and of what needs no model."""
+    mse = np.array([row["mse"] for row in rows])
+    error = 2 * np.array([row["mse_standard_error"] for row in rows])
+    low, high = (255 * np.sqrt(np.maximum(0, mse + sign * error)) for sign in (-1, 1))
+    axes.fill_between(counts, low, high, color=MODEL, alpha=0.2, linewidth=0)
+    axes.plot(counts, 255 * np.sqrt(mse), color=MODEL, marker="o", markersize=3, label="one sample")
+    for count, row in zip(counts, rows, strict=True):
+        if row["samples"] > 2:
+            label = f"mean of {row['samples']} samples"
+            value = row["mean_of_samples"]["rmse"]
+            axes.plot([count], [value], color=MEAN, marker="s", linestyle="", label=label)
+    nearest = [row["nearest_view"]["rmse"] for row in baselines]
+    axes.plot(counts, nearest, color=NEAREST, linewidth=1, label="nearest view")
+    for name, (style, colour) in BASELINE_STYLES.items():
+        axes.axhline(
+            baselines[0][name]["rmse"],
+            color=colour,
+            linestyle=style,
+            linewidth=1,
+            label=name.replace("_", " "),
+        )
+
+
+def _rmse(prediction: NDArray[np.floating], truth: NDArray[np.uint8]) -> float:
+    return float(np.sqrt(np.square(255.0 * prediction - truth).mean()))
+
+
+def _image(
+    axes: Axes, image: NDArray[Any], caption: str = "", brightest: float | None = None
+) -> None:
+    axes.set(xticks=[], yticks=[])
+    if brightest is None:
+        axes.imshow(image, interpolation="nearest")
+    else:
+        axes.imshow(image, interpolation="nearest", cmap="magma", vmin=0, vmax=brightest)
+    if caption:
+        axes.set_xlabel(caption, fontsize=7, labelpad=2)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    write: Callable[[Path], None] = lambda temporary: figure.savefig(temporary, dpi=130)  # noqa: E731
+    try:
+        write_atomically(path, write)
+    finally:
+        plt.close(figure)
