@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -38,15 +40,29 @@ def run(monkeypatch: pytest.MonkeyPatch, *flags: object, small: bool = True) -> 
     return 0
 
 
-def start(*flags: object, small: bool = True) -> subprocess.Popen[str]:
-    """A real process; its progress bar goes to a pipe nobody needs to read to the end."""
-    arguments = [*SMALL, *map(str, flags)] if small else [*map(str, flags)]
-    return subprocess.Popen(
-        [sys.executable, "-m", "experiments.pretrain_gqn", *arguments],
+@contextmanager
+def started(*flags: object) -> Iterator[subprocess.Popen[str]]:
+    """A real process, which does not outlive the block."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "experiments.pretrain_gqn", *SMALL, *map(str, flags)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Shells start background jobs with Ctrl-C switched off, and children inherit that.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def usual_ctrl_c() -> Iterator[None]:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
@@ -100,10 +116,9 @@ def test_a_killed_run_resumes_to_the_same_bits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flags = ["--iterations", 40, "--save-every", 5]
-    process = start(*flags, "--output", tmp_path / "killed")
-    wait_until(lambda: saved_step(tmp_path / "killed") >= 10, process)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    with started(*flags, "--output", tmp_path / "killed") as process:
+        wait_until(lambda: saved_step(tmp_path / "killed") >= 10, process)
+        process.send_signal(signal.SIGKILL)
     assert not (tmp_path / "killed" / "model.safetensors").exists()
     # The run's own settings apply: none of them has to be repeated.
     assert run(monkeypatch, "--resume", tmp_path / "killed", small=False) == 0
@@ -115,10 +130,10 @@ def test_ctrl_c_saves_and_tells_how_to_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "run"
-    process = start("--iterations", 10**6, "--save-every", 2, "--output", folder)
-    wait_until(lambda: saved_step(folder) >= 2, process)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    with started("--iterations", 10**6, "--save-every", 2, "--output", folder) as process:
+        wait_until(lambda: saved_step(folder) >= 2, process)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert f"go on with --resume {folder}" in errors
     assert "Traceback" not in errors
@@ -152,6 +167,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures("usual_ctrl_c")
 def test_data_on_disk_trains_and_resumes_to_the_same_bits(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -125,6 +125,14 @@ def test_a_loss_that_is_not_finite_keeps_the_last_good_state(
     assert_same(restored, good)
 
 
+@pytest.fixture
+def usual_ctrl_c() -> Iterator[None]:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("usual_ctrl_c")
 def test_ctrl_c_in_the_middle_of_a_step_waits_for_its_end(
     batch: SceneViews, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

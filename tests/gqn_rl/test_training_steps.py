@@ -231,7 +231,7 @@ def test_batch_k_depends_on_seed_and_k_alone() -> None:
     whole = list(stream(batches, 0, 6, workers=0))
     assert len(whole) == len(batches) == 6
     again = SyntheticBatches(recipe, 7, "raycast", 32)
-    for workers in (0, 2):
+    for workers in (0, 1):
         for k, got in enumerate(stream(again, 3, 6, workers), start=3):
             np.testing.assert_array_equal(got.images, whole[k].images)
             np.testing.assert_array_equal(got.viewpoints, whole[k].viewpoints)
