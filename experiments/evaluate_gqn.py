@@ -142,6 +142,10 @@ def _check(settings: Settings) -> None:
     for name in ("scenes", "probe_test_scenes"):
         if getattr(settings, name) < 2:
             raise UserError(f"{name} is {getattr(settings, name)}, expected at least 2")
+    check_num_cubes(settings.num_cubes)
+    shape_catalogue(settings.num_cubes).indices(settings.shapes)
+    if settings.probe_scenes:
+        gallery_shapes(settings.num_cubes, settings.shapes, settings.gallery_size)
     fewest = 2 * settings.gallery_size
     if settings.probe_scenes and settings.probe_scenes < fewest:
         raise UserError(f"probe_scenes is {settings.probe_scenes}, expected 0 or at least {fewest}")
@@ -165,10 +169,6 @@ def _check(settings: Settings) -> None:
         raise unknown_name("precision", settings.precision, PRECISIONS)
     if settings.seed < 0:
         raise UserError(f"seed is {settings.seed}, expected 0 or more")
-    check_num_cubes(settings.num_cubes)
-    shape_catalogue(settings.num_cubes).indices(settings.shapes)
-    if settings.probe_scenes:
-        gallery_shapes(settings.num_cubes, settings.shapes, settings.gallery_size)
 
 
 def _describe(path: Path, model: GenerativeQueryNetwork, sidecar: dict[str, Any]) -> dict[str, Any]:

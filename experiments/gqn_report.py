@@ -36,7 +36,7 @@ def print_tables(metrics: dict[str, Any]) -> None:
         console.print(_probe_table(metrics["probes"]))
     noise = metrics["signal_to_noise"]
     text = ", ".join(f"{name} {value:.2f}" for name, value in noise.items())
-    console.print(f"variance of r across scenes / across views of a scene: {text}")
+    console.print(f"variance of r across scenes over that across views of one scene: {text}")
     console.print(f"{metrics['seconds']:.0f} s")
 
 
@@ -46,7 +46,7 @@ def _prediction_table(orientation: str, found: dict[str, Any], scenes: int) -> T
     constants = (f"{name} {first[key]['rmse']:.1f}" for key, name in CONSTANTS.items())
     caption = "RMSE of predictions without a model: " + ", ".join(constants)
     names = ("views", *COLUMNS.values(), "std", "KL", "nearest")
-    table = Table(title=title, caption=caption, box=SIMPLE_HEAD)
+    table = Table(title=title, caption=caption, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in names:
         table.add_column(name, no_wrap=name == "views")
     for count, row in found["views"].items():
@@ -68,9 +68,9 @@ def _numbers(values: Iterable[float | None]) -> list[str]:
 
 def _probe_table(probes: dict[str, Any]) -> Table:
     title = f"naming a shape, {probes['scenes']} labels, chance {probes['chance']:.2f}"
-    table = Table(
-        "scenes", "views", "features", *KINDS, title=title, box=SIMPLE_HEAD, padding=(0, 1)
-    )
+    table = Table(title=title, box=SIMPLE_HEAD)
+    for name in ("scenes", "views", "features", *KINDS):
+        table.add_column(name, no_wrap=True)
     for orientation, by_views in probes["orientations"].items():
         for count, by_encoder in by_views.items():
             for name, kinds in by_encoder.items():
