@@ -22,6 +22,7 @@ class LatticeConfig:
         view_channels: width of the network that reads images.
         fine_channels, coarse_channels: widths of the networks over the lattice, at its own and at
             half its resolution.
+        voxel_channels: width of the layer that splits a cell into voxels.
         voxels_per_cell: the drawn volume has `cells` times this many voxels per axis.
         ray_samples: points along a query ray.
     """
@@ -35,6 +36,7 @@ class LatticeConfig:
     view_channels: int = 64
     fine_channels: int = 24
     coarse_channels: int = 48
+    voxel_channels: int = 96
     voxels_per_cell: int = 3
     ray_samples: int = 32
 
@@ -65,6 +67,7 @@ PRESETS = {
         view_channels=16,
         fine_channels=8,
         coarse_channels=8,
+        voxel_channels=16,
         ray_samples=16,
     ),
     "small": LatticeConfig(),

@@ -58,7 +58,8 @@ class VolumeGenerator(nn.Module):
             blocks=1,
             extra_channels=config.latent_channels,
         )
-        self.out = nn.Conv3d(config.fine_channels, 4 * config.voxels_per_cell**3, 1)
+        self.expand = nn.Conv3d(config.fine_channels, config.voxel_channels, 1)
+        self.out = nn.Conv3d(config.voxel_channels, 4 * config.voxels_per_cell**3, 1)
         initialise(self)
         with torch.no_grad():  # start thin, and close to the standard normal
             self.prior_head.out.weight.mul_(0.01)
@@ -81,7 +82,7 @@ class VolumeGenerator(nn.Module):
     def volume(self, slots: Tensor, latent: Tensor) -> Tensor:
         """Density (before softplus) and colour (before sigmoid), float32 (N, 4, X, Y, Z)."""
         entered = self.enter(self._volume(slots)).relu()
-        voxels = self.out(self.mixer(entered, latent)).float()
+        voxels = self.out(self.expand(self.mixer(entered, latent)).relu()).float()
         return subdivide(voxels, self.config.voxels_per_cell)
 
     def _volume(self, slots: Tensor) -> Tensor:

@@ -61,6 +61,8 @@ class LatticeRepresentation(nn.Module):
 
     Attributes:
         anchors: the points of the lattice at which views write and slots lie.
+        carving: the points of a lattice twice as fine at which only colours are gathered: what is
+            background in one view is empty, which gives sharp outlines to what the anchors know.
     """
 
     def __init__(self, config: LatticeConfig) -> None:
@@ -69,10 +71,12 @@ class LatticeRepresentation(nn.Module):
         # One cell wider than the object, so that its surface always lies between anchors.
         cell = 2 * config.extent / config.cells
         self.anchors = Ball(config.cells, config.extent, OBJECT_RADIUS + cell / 2)
+        self.carving = Ball(2 * config.cells, config.extent, OBJECT_RADIUS + cell / 2)
         self.view = ViewNetwork(config.view_channels)
         self.modulate = nn.Linear(POSE_FEATURES, 2 * self.view.out_channels)
         self.write = nn.Linear(self.view.out_channels, config.evidence_channels + 1)
         self.enter = nn.Conv3d(config.evidence_channels + 1, config.fine_channels, 3, padding=1)
+        self.carve = nn.Conv3d(5, config.fine_channels, 4, stride=2, padding=1)
         self.mixer = TwoScales(config.fine_channels, config.coarse_channels, blocks=2)
         self.to_slots = nn.Conv3d(config.fine_channels, config.slot_channels, 1)
         initialise(self)
@@ -82,11 +86,12 @@ class LatticeRepresentation(nn.Module):
     def nothing_seen(self, n: int) -> Evidence:
         """Evidence of no view."""
         weight = self.write.weight
-        shape = (n, len(self.anchors))
-        return Evidence(
-            weight.new_zeros(*shape, self.config.evidence_channels, dtype=torch.float32),
-            weight.new_zeros(*shape, 1, dtype=torch.float32),
+        sizes = (
+            (len(self.anchors), self.config.evidence_channels),
+            (len(self.anchors), 1),
+            (len(self.carving), 5),
         )
+        return Evidence(*(weight.new_zeros(n, *size, dtype=torch.float32) for size in sizes))
 
     def look(self, images: Tensor, viewpoints: Tensor) -> Evidence:
         """Evidence of one view each of N scenes.
@@ -104,7 +109,16 @@ class LatticeRepresentation(nn.Module):
         written = self.write(hidden)
         answer, log_weight = written[..., :-1], written[..., -1:].float()
         weight = (MAX_LOG_WEIGHT * (log_weight / MAX_LOG_WEIGHT).tanh()).exp()
-        return Evidence(answer * weight.to(answer.dtype), weight)
+        return Evidence(answer * weight.to(answer.dtype), weight, self._colours(images, viewpoints))
+
+    @torch.no_grad()
+    def _colours(self, images: Tensor, viewpoints: Tensor) -> Tensor:
+        """Red, green, blue, foreground and "is in the picture" at the fine points, (N, B, 5)."""
+        where, _ = project(self.carving.points, viewpoints, self.config.image_size)
+        foreground = (images.amax(dim=1, keepdim=True) > 0).to(images.dtype)
+        read = _sample(torch.cat([images, foreground], dim=1), where).transpose(1, 2)
+        visible = (where.abs().amax(dim=-1, keepdim=True) <= 1.0).float()
+        return torch.cat([read * visible, visible], dim=-1)
 
     def _pose_features(self, viewpoints: Tensor, depth: Tensor) -> Tensor:
         """Depth of each anchor, direction from it to the camera, its position; (N, A, 7)."""
@@ -117,9 +131,17 @@ class LatticeRepresentation(nn.Module):
         """The scene representation as slots, (N, S, C)."""
         mean = evidence.numerator / (evidence.denominator + 1e-3)
         total = (1.0 + evidence.denominator).log()
-        volume = self.anchors.to_volume(torch.cat([mean, total], dim=-1))
-        mixed = self.mixer(self.enter(volume).relu())
+        entered = self.enter(self.anchors.to_volume(torch.cat([mean, total], dim=-1)))
+        mixed = self.mixer((entered + self._carved(evidence.colours)).relu())
         return self.anchors.to_slots(self.to_slots(mixed)).float()
+
+    def _carved(self, colours: Tensor) -> Tensor:
+        """What the mean colours say, at the lattice's own resolution; (N, C, X, Y, Z)."""
+        count = colours[..., -1:]
+        mean = colours[..., :-1] / count.clamp(min=1.0)
+        volume = self.carving.to_volume(torch.cat([mean, (1.0 + count).log()], dim=-1))
+        carved: Tensor = self.carve(volume)
+        return carved
 
 
 def _sample(features: Tensor, where: Tensor) -> Tensor:

@@ -79,7 +79,11 @@ def test_forgetting_is_scene_by_scene(model: LatticeGQN, views) -> None:
 
 
 def test_forgetting_heals_a_broken_scene() -> None:
-    broken = Evidence(torch.full((1, 2, 3), torch.nan), torch.full((1, 2, 1), torch.inf))
+    broken = Evidence(
+        torch.full((1, 2, 3), torch.nan),
+        torch.full((1, 2, 1), torch.inf),
+        torch.full((1, 4, 5), torch.nan),
+    )
     healed = broken.forget(torch.tensor([True]))
     assert all(bool((part == 0).all()) for part in healed)
 
