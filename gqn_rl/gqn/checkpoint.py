@@ -122,6 +122,10 @@ def read_sidecar(path: Path) -> dict[str, Any]:
         sidecar = json.loads(sidecar_path(path).read_text())
     except (ValueError, OSError) as error:
         raise UserError(f"{sidecar_path(path)} is not valid JSON: {error}") from error
+    if not isinstance(sidecar, dict):
+        raise UserError(
+            f"{sidecar_path(path)} holds a {type(sidecar).__name__}, expected an object"
+        )
     missing = {"format", "family", "config", "renderer", "camera", "sha256"} - set(sidecar)
     if missing or sidecar["format"] != FORMAT:
         raise UserError(

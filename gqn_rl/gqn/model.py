@@ -132,7 +132,13 @@ class GenerativeQueryNetwork(nn.Module, ABC):
         Returns:
             float32 (B, 3, H, W) in [0, 1].
         """
-        r = self.representation(self.gather(context))
+        evidence = self.gather(context)
+        expected = (len(context.images), ENCODING_SIZE)
+        if tuple(query_viewpoint.shape) != expected:
+            raise UserError(
+                f"query_viewpoint has shape {tuple(query_viewpoint.shape)}, expected {expected}"
+            )
+        r = self.representation(evidence)
         scene = self.imagine(r, sample(self.prior(r), generator))
         return self.draw_images(scene, query_viewpoint)
 
@@ -176,8 +182,13 @@ def check_views(images: Tensor, viewpoints: Tensor, image_size: int) -> None:
             f"viewpoints has shape {tuple(viewpoints.shape)}, expected "
             f"{(*images.shape[:2], ENCODING_SIZE)}"
         )
-    if images.shape[1] == 0:
-        raise UserError("the context has 0 views, expected at least 1")
+    if 0 in images.shape[:2]:
+        raise UserError(
+            f"the context has {images.shape[0]} scenes of {images.shape[1]} views, "
+            "expected at least 1 of each"
+        )
+    if not bool(torch.isfinite(viewpoints).all()):
+        raise UserError("viewpoints contain NaN or infinity, expected finite numbers")
     if not images.is_floating_point():
         raise UserError(f"images is {images.dtype}, expected floating point in [0, 1]")
     low, high = float(images.min()), float(images.max())

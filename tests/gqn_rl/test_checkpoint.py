@@ -89,6 +89,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "no sidecar": (lambda p: sidecar_path(p).unlink(), "model.json' does not exist"),
     "sidecar truncated": (lambda p: sidecar_path(p).write_text('{"format": '), "not valid JSON"),
     "sidecar of something else": (lambda p: sidecar_path(p).write_text("{}"), "format None"),
+    "sidecar no object": (lambda p: sidecar_path(p).write_text("[1]"), "holds a list"),
     "another format": (lambda p: edit(p, format="gqn_rl.gqn/9"), "gqn_rl.gqn/9"),
     "camera": (lambda p: edit(p, camera="y-up"), "camera convention 'y-up'"),
     "family": (lambda p: edit(p, family="tower"), r"family 'tower', expected \['lattice'\]"),

@@ -98,6 +98,10 @@ def bad_views(kind: str, images: Tensor, viewpoints: Tensor) -> tuple[Tensor, Te
             return (images * 255).byte(), viewpoints
         case "NaN":
             return torch.where(images > 0, torch.nan, images), viewpoints
+        case "no scenes":
+            return images[:0], viewpoints[:0]
+        case "NaN poses":
+            return images, viewpoints * torch.nan
         case "five-number poses":
             return images, viewpoints[..., :5]
         case _:
@@ -115,6 +119,8 @@ def bad_views(kind: str, images: Tensor, viewpoints: Tensor) -> tuple[Tensor, Te
         ("-1 to 1", "from -1 to 0"),
         ("bytes", "uint8"),
         ("NaN", "from nan"),
+        ("no scenes", "0 scenes"),
+        ("NaN poses", "viewpoints contain NaN"),
         ("five-number poses", "(2, 6, 5)"),
         ("fewer poses than images", "(2, 5, 7)"),
     ],
@@ -133,6 +139,12 @@ def test_what_is_no_batch_of_views_is_refused_in_one_line(
         assert received in str(refusal.value)
         assert "expected" in str(refusal.value)
         assert "\n" not in str(refusal.value)
+
+
+def test_a_query_that_is_no_pose_per_scene_is_refused(views: tuple[Tensor, Tensor]) -> None:
+    images, viewpoints = views
+    with pytest.raises(UserError, match=r"query_viewpoint has shape \(2, 5\), expected \(2, 7\)"):
+        make_model().predict(Context(images, viewpoints), viewpoints[:, 0, :5])
 
 
 def test_standardising_uses_the_stored_statistics() -> None:
