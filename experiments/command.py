@@ -27,11 +27,7 @@ def run_command(
 
     Flags, defaults and help come from the dataclass: its fields and the docstring below each.
     """
-    settings = tyro.cli(
-        settings_type,
-        description=description,
-        config=(tyro.conf.FlagConversionOff,),
-    )
+    settings = tyro.cli(settings_type, description=description)
     try:
         main(settings)
     except UserError as error:

@@ -22,7 +22,7 @@ from gqn_rl.data.synthetic import SceneDistribution, SceneViews, render_views
 from gqn_rl.devices import PRECISIONS, choose_device, has_fast_bf16
 from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.files import write_json
-from gqn_rl.gqn.checkpoint import save_checkpoint
+from gqn_rl.gqn.checkpoint import load_checkpoint, pretrained_path, save_checkpoint
 from gqn_rl.gqn.config import LatticeConfig, preset
 from gqn_rl.gqn.lattice_gqn import LatticeGQN
 from gqn_rl.metrics import predict_queries, prediction_errors
@@ -44,7 +44,7 @@ READ_ANEW = ("resume", "time_limit", "device", "threads", "workers", "save_every
 class Settings:
     """Settings of `python -m experiments.pretrain_gqn`."""
 
-    iterations: int = 20_000
+    iterations: int = 12_000
     """Optimiser steps of the whole run; the learning rate and sigma schedules span them."""
     batch_size: int = 16
     """Scenes per step."""
@@ -58,15 +58,17 @@ class Settings:
     resume: Path | None = None
     """Run folder to continue with its own settings; only time limit, device, threads, workers and
     save-every are read anew."""
+    initial_weights: str | None = None
+    """Shipped weights, a .safetensors file or a run folder to start from; none: random weights."""
     preset: str = "small"
     """Sizes of the network, see gqn_rl.gqn.config.PRESETS."""
     num_views: int = 5
     """Views per scene; a random number of them is the context, the others are queries."""
     num_rays: int = 384
     """Query rays per scene."""
-    learning_rate: float = 6e-4
+    learning_rate: float = 1.2e-3
     """Peak of the warm-up and cosine schedule."""
-    free_fraction: float = 0.3
+    free_fraction: float = 0.25
     """Share of scenes in free orientation, the others in grid orientation."""
     num_cubes: int = 7
     """Cubes per object."""
@@ -184,13 +186,27 @@ def _batches(settings: Settings, recipe: Recipe) -> Dataset[SceneViews]:
 def _start(
     settings: Settings, recipe: Recipe, device: torch.device
 ) -> tuple[Path, Trainer, dict[str, Any] | None]:
+    model = _new_model(preset(settings.preset), recipe.seed, device)
+    if settings.initial_weights is not None:
+        _load_initial(model, settings.initial_weights)
     if settings.output is None:
         folder = new_run_folder(None, "pretrain_gqn", settings.model_path)
     else:
         folder = new_run_folder(settings.output, "pretrain_gqn")
     save_settings(folder, settings)
-    model = _new_model(preset(settings.preset), recipe.seed, device)
     return folder, Trainer(model, recipe, settings.precision), None
+
+
+def _load_initial(model: LatticeGQN, name: str) -> None:
+    """Copy weights into a new model; the optimiser and the schedules start anew."""
+    path = pretrained_path(name)
+    source, sidecar = load_checkpoint(path)
+    if sidecar["config"] != model.config.to_dict():
+        raise UserError(
+            f"{path} has the configuration {sidecar['config']}, "
+            f"but the preset has {model.config.to_dict()}"
+        )
+    model.load_state_dict(source.state_dict())
 
 
 def _continue(

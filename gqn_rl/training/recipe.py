@@ -28,18 +28,18 @@ class Recipe:
         seed: of weights, scenes, rays and latents.
     """
 
-    iterations: int = 20_000
-    batch_size: int = 32
-    num_views: int = 6
-    num_rays: int = 512
-    learning_rate: float = 1.5e-3
+    iterations: int = 12_000
+    batch_size: int = 16
+    num_views: int = 5
+    num_rays: int = 384
+    learning_rate: float = 1.2e-3
     warmup: int = 100
     weight_decay: float = 1e-4
     max_gradient_norm: float = 1.0
     sigma_start: float = 1.0
-    sigma_end: float = 0.4
+    sigma_end: float = 0.5
     ema_decay: float = 0.999
-    free_fraction: float = 0.3
+    free_fraction: float = 0.25
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -116,7 +116,7 @@ def test_figures_go_into_the_sidecar_and_the_weights_stay(
     for suffix in (".safetensors", ".json"):
         shutil.copy(runs / f"tiny-0{suffix}", tmp_path / f"model{suffix}")
     weights = (tmp_path / "model.safetensors").read_bytes()
-    flags = ["--model", tmp_path, "--output", tmp_path / "out", "--write-record", "True"]
+    flags = ["--model", tmp_path, "--output", tmp_path / "out", "--write-record"]
     assert run(monkeypatch, *SMALL, *flags) == 0
     assert (tmp_path / "model.safetensors").read_bytes() == weights
     _, sidecar = load_checkpoint(tmp_path / "model.safetensors")

@@ -112,6 +112,24 @@ def test_a_run_leaves_weights_settings_and_numbers(
     assert "already done its 4 iterations" in capsys.readouterr().err
 
 
+def test_a_run_can_start_from_the_weights_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "--iterations", 2, "--output", tmp_path / "first") == 0
+    flags = ["--initial-weights", tmp_path / "first", "--output", tmp_path / "second"]
+    assert run(monkeypatch, *flags, "--iterations", 1, "--learning-rate", 1e-12) == 0
+    first, second = (
+        GenerativeQueryNetwork.from_pretrained(tmp_path / name) for name in ("first", "second")
+    )
+    for a, b in zip(first.parameters(), second.parameters(), strict=True):
+        torch.testing.assert_close(a, b)
+    capsys.readouterr()
+    assert run(monkeypatch, *flags[:2], "--preset", "small") == EXIT_BAD_INPUT
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert "but the preset has" in error
+
+
 def test_a_killed_run_resumes_to_the_same_bits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
