@@ -100,13 +100,22 @@ def bound_terms(
     posterior: torch.distributions.Distribution,
     prior: torch.distributions.Distribution,
     *,
+    from_prior: Tensor | None = None,
     num_queries: Tensor,
     num_pixels: int,
     sigma: float,
 ) -> Terms:
-    """Terms of the bound for predictions (B, R, 3); num_queries is float (B,)."""
+    """Terms of the bound for predictions (B, R, 3).
+
+    Args:
+        from_prior: bool (B,), scenes whose latent came from the prior, None for none: there the
+            squared error alone counts, and in the returned kl and elbo they have no divergence.
+        num_queries: float (B,), query images per scene.
+    """
     mse = ((prediction - rays.colour).square().mean(-1) * rays.weight).sum(-1)  # (B,)
     kl = kl_divergence(posterior, prior)  # (B,)
+    if from_prior is not None:
+        kl = kl.masked_fill(from_prior, 0.0)
     dimensions = 3 * num_pixels
     loss = mse + 2 * sigma**2 * kl / (dimensions * num_queries)
     normaliser = 0.5 * math.log(2 * math.pi * sigma**2) * dimensions

@@ -12,6 +12,10 @@ from gqn_rl.errors import UserError
 class Recipe:
     """Hyperparameters of pre-training.
 
+    References:
+        Sohn, Lee and Yan, Learning Structured Output Representation using Deep Conditional
+        Generative Models, NIPS 2015, eq. 7 (the hybrid objective).
+
     Attributes:
         iterations: optimiser steps of the whole run; the schedules span them.
         batch_size: scenes per step.
@@ -23,6 +27,8 @@ class Recipe:
         weight_decay: of AdamW.
         max_gradient_norm: gradients are scaled down to it.
         sigma_start, sigma_end: standard deviation of the pixels, annealed geometrically.
+        prior_share: share of scenes whose latent is drawn from the prior instead of the posterior,
+            the hybrid objective of Sohn et al. (2015): what is drawn in use is trained too.
         ema_decay: of the moving average of the weights, which is what gets evaluated and shipped.
         free_fraction: share of scenes in free orientation.
         seed: of weights, scenes, rays and latents.
@@ -38,6 +44,7 @@ class Recipe:
     max_gradient_norm: float = 1.0
     sigma_start: float = 1.0
     sigma_end: float = 0.5
+    prior_share: float = 0.5
     ema_decay: float = 0.999
     free_fraction: float = 0.25
     seed: int = 0
@@ -50,7 +57,7 @@ class Recipe:
             raise UserError(
                 f"num_views is {self.num_views}, expected at least 2: a context view and a query"
             )
-        for name in ("free_fraction", "ema_decay"):
+        for name in ("free_fraction", "prior_share", "ema_decay"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise UserError(f"{name} is {getattr(self, name)}, expected within [0, 1]")
         for name in ("learning_rate", "sigma_start", "sigma_end", "max_gradient_norm"):

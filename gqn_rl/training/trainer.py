@@ -101,7 +101,10 @@ class Trainer:
             r = model.representation(each.sum_views(~is_query))
             r_all = model.representation(each.sum_views(torch.ones_like(is_query)))
             prior, posterior = model.prior(r), model.posterior(r, r_all)
-            scene = model.imagine(r, sample(posterior, generator))
+            from_prior = self._choose_prior(b)
+            expected, informed = sample(prior, generator), sample(posterior, generator)
+            choice = from_prior.view(-1, *[1] * (informed.ndim - 1))
+            scene = model.imagine(r, torch.where(choice, expected, informed))
         poses = viewpoints.gather(1, rays.view[..., None].expand(-1, -1, viewpoints.shape[-1]))
         jitter = torch.rand(b, recipe.num_rays, 1, generator=generator, device=generator.device)
         prediction = model.draw(scene, poses, rays.pixel, jitter)
@@ -110,10 +113,16 @@ class Trainer:
             rays,
             posterior,
             prior,
+            from_prior=from_prior,
             num_queries=is_query.sum(1).float(),
             num_pixels=size * size,
             sigma=self.sigma,
         )
+
+    def _choose_prior(self, batch_size: int) -> Tensor:
+        """Which scenes are drawn from the prior in this step, bool (B,)."""
+        draws = torch.rand(batch_size, generator=self._generator, device=self._generator.device)
+        return draws < self.recipe.prior_share
 
     @torch.no_grad()
     def _update_average(self) -> None:

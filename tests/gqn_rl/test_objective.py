@@ -133,6 +133,32 @@ def test_kl_counts_once_per_scene_however_many_rays(num_rays: int) -> None:
     assert float(terms.loss) == pytest.approx(2 * 0.25 * 12 / (3 * 4096 * 3), rel=1e-5)
 
 
+def test_scenes_drawn_from_the_prior_have_no_divergence() -> None:
+    rays = QueryRays(
+        view=torch.zeros(2, 4, dtype=torch.int64),
+        pixel=torch.zeros(2, 4, dtype=torch.int64),
+        colour=torch.zeros(2, 4, 3),
+        weight=torch.full((2, 4), 0.25),
+    )
+    posterior = Independent(Normal(torch.full((2, 5), 2.0), 1.0), 1)
+    prior = Independent(Normal(torch.zeros(2, 5), 1.0), 1)
+    found = []
+    for from_prior in (None, torch.tensor([True, False]), torch.tensor([True, True])):
+        terms = bound_terms(
+            torch.ones(2, 4, 3),
+            rays,
+            posterior,
+            prior,
+            from_prior=from_prior,
+            num_queries=torch.ones(2),
+            num_pixels=16,
+            sigma=0.5,
+        )
+        assert float(terms.mse) == pytest.approx(1.0)
+        found.append(float(terms.kl))
+    assert found == pytest.approx([10.0, 5.0, 0.0])
+
+
 def test_the_loss_and_the_bound_have_the_same_gradient_up_to_a_factor() -> None:
     prediction = torch.rand(1, 5, 3, generator=generator(), requires_grad=True)
     rays = QueryRays(

@@ -1,0 +1,35 @@
+"""Agents in the package load with the shipped encoder and do what their record says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agents.bundle import load_bundle, shipped_agent
+from agents.evaluation import evaluate
+from experiments.agent_environment import make_environment
+
+TRAINED = Path(__file__).parents[2] / "agents" / "trained"
+ENV_IDS = sorted(path.stem for path in TRAINED.glob("*.safetensors"))
+
+
+def test_an_agent_ships_for_recognition() -> None:
+    assert "GQNShepard-v0" in ENV_IDS
+
+
+@pytest.mark.parametrize("env_id", ENV_IDS)
+def test_a_shipped_agent_knows_its_task(env_id: str) -> None:
+    agent = load_bundle(shipped_agent(env_id))
+    environment = make_environment(env_id, 32, dict(agent.record.env_kwargs))
+    native = environment.native
+    agent.require_environment(
+        environment.env_id,
+        native.single_observation_space,
+        native.single_action_space,
+        environment.encoder,
+    )
+    result = evaluate(agent, environment.bridge, 96, seed=31)
+    environment.close()
+    # Three quarters is far above chance and well below the 0.9 that is expected of it.
+    assert result.summary()["accuracy"] > 0.75
