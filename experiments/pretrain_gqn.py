@@ -60,6 +60,8 @@ class Settings:
     save-every are read anew."""
     initial_weights: str | None = None
     """Shipped weights, a .safetensors file or a run folder to start from; none: random weights."""
+    freeze_representation: bool = False
+    """Train only prior, posterior and generator: agents on the representation stay valid."""
     preset: str = "small"
     """Sizes of the network, see gqn_rl.gqn.config.PRESETS."""
     num_views: int = 5
@@ -187,6 +189,7 @@ def _start(
     settings: Settings, recipe: Recipe, device: torch.device
 ) -> tuple[Path, Trainer, dict[str, Any] | None]:
     model = _new_model(preset(settings.preset), recipe.seed, device)
+    model.network.requires_grad_(not settings.freeze_representation)
     if settings.initial_weights is not None:
         _load_initial(model, settings.initial_weights)
     if settings.output is None:
@@ -214,6 +217,7 @@ def _continue(
 ) -> tuple[Path, Trainer, dict[str, Any] | None]:
     stored = read_metadata(folder)
     model = _new_model(LatticeConfig.from_dict(stored["config"], str(folder)), recipe.seed, device)
+    model.network.requires_grad_(not settings.freeze_representation)
     trainer = Trainer(model, recipe, settings.precision)
     load_state(folder, trainer)
     if trainer.step >= recipe.iterations and (folder / WEIGHTS).is_file():

@@ -28,7 +28,7 @@ class Trainer:
     """Model, moving average and optimiser at some step of a recipe.
 
     Args:
-        model: trained in place, on its own device.
+        model: trained in place, on its own device; parameters without requires_grad stay still.
         recipe: see `Recipe`.
         precision: "auto", "bf16" or "fp32".
 
@@ -43,7 +43,10 @@ class Trainer:
         self.precision = precision
         self.step = 0
         self.average = deepcopy(model).eval().requires_grad_(False)
-        self._names, self._parameters = zip(*model.named_parameters(), strict=True)
+        trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        self._names, self._parameters = list(trained), list(trained.values())
+        average = dict(self.average.named_parameters())
+        self._averaged: list[Tensor] = [average[name] for name in trained]
         self.optimiser = torch.optim.AdamW(
             self._parameters,
             lr=recipe.learning_rate,
@@ -128,8 +131,8 @@ class Trainer:
     def _update_average(self) -> None:
         # Early on the average forgets faster, or it would be stuck at the initial weights.
         decay = min(self.recipe.ema_decay, (1 + self.step) / (10 + self.step))
-        averaged: list[Tensor] = list(self.average.parameters())
-        torch._foreach_lerp_(averaged, list(self._parameters), 1 - decay)
+        parameters: list[Tensor] = list(self._parameters)
+        torch._foreach_lerp_(self._averaged, parameters, 1 - decay)
 
     def state(self) -> dict[str, Tensor]:
         """Everything but the step, as tensors by name."""

@@ -130,6 +130,21 @@ def test_a_run_can_start_from_the_weights_of_another(
     assert "but the preset has" in error
 
 
+def test_a_frozen_representation_keeps_its_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(monkeypatch, "--iterations", 1, "--output", tmp_path / "first") == 0
+    flags = ["--initial-weights", tmp_path / "first", "--freeze-representation"]
+    assert run(monkeypatch, *flags, "--iterations", 3, "--output", tmp_path / "second") == 0
+    first, second = (
+        dict(GenerativeQueryNetwork.from_pretrained(tmp_path / name).named_parameters())
+        for name in ("first", "second")
+    )
+    changed = {name for name in first if not torch.equal(first[name], second[name])}
+    assert changed
+    assert not {name for name in changed if name.startswith("network.")}
+
+
 def test_a_killed_run_resumes_to_the_same_bits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
