@@ -40,8 +40,8 @@ def test_flags_become_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_false_is_false(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run(monkeypatch, "--verbose", "True").verbose is True
-    assert run(monkeypatch, "--verbose", "False").verbose is False
+    assert run(monkeypatch, "--verbose").verbose is True
+    assert run(monkeypatch, "--no-verbose").verbose is False
 
 
 def test_help_explains_each_flag_with_its_default(
@@ -58,15 +58,23 @@ def test_help_explains_each_flag_with_its_default(
 
 
 @pytest.mark.parametrize(
-    "flags", [("--episode-count", "3"), ("--episodes", "many"), ("--verbose", "perhaps")]
+    ("flags", "named"),
+    [
+        (("--episode-count", "3"), "--episode-count"),
+        (("--episodes", "many"), "--episodes"),
+        (("--verbose", "perhaps"), "perhaps"),
+    ],
 )
 def test_bad_flags_leave_with_2(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], flags: tuple[str, str]
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    flags: tuple[str, str],
+    named: str,
 ) -> None:
     with pytest.raises(SystemExit) as leaving:
         run(monkeypatch, *flags)
     assert leaving.value.code == 2
-    assert flags[0] in capsys.readouterr().err
+    assert named in capsys.readouterr().err
 
 
 def test_other_errors_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
