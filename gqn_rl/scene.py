@@ -108,7 +108,7 @@ def sample_scenes(
     """n random scenes: growth rule over the given shapes, random orientation and colours.
 
     Args:
-        shapes: "train", "test" (never drawn for "train") or "all".
+        shapes: "train", "validation", "test" or "all", see `gqn_rl.shape_catalogue`.
         orientation: "grid" or "free", see `gqn_rl.rotations.sample_orientations`.
     """
     catalogue = shape_catalogue(num_cubes)

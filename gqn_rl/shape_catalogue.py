@@ -1,4 +1,8 @@
-"""Every Shepard-Metzler shape of a given size, and the split that keeps some of them unseen."""
+"""Every Shepard-Metzler shape of a given size, and the split that keeps some of them unseen.
+
+Networks are trained on the "train" shapes only. "validation" shapes may be looked at while recipes
+are chosen; "test" shapes are for the figures that are reported.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,11 @@ from gqn_rl.shepard_metzler import (
     check_num_cubes,
 )
 
-TEST_FRACTION = 0.2
+SHAPES = ("train", "validation", "test", "all")
+"""Names of the parts of a catalogue, wherever a flag or an argument is called `shapes`."""
+HELD_OUT_FRACTION = 0.2
+VALIDATION_EVERY = 3
+"""Of the held-out shapes, mirror images together, every third in the order of the hash."""
 MIN_CUBES_TO_SPLIT = 6
 """Five cubes make only 18 shapes: too few to hold some out."""
 
@@ -31,8 +39,8 @@ class ShapeCatalogue:
         probability: float64 (W,), how likely the growth rule makes each walk; sums to 1.
         shape: int64 (W,), index of the walk's shape.
         mirror: int64 (S,), index of each shape's mirror image; itself for an achiral shape.
-        is_test: bool (S,), the held-out shapes. Stable: a hash of the shape decides, not an
-            order or a seed, and mirror images fall on the same side.
+        is_validation, is_test: bool (S,), the held-out shapes; those in neither are for training.
+            Stable: a hash of the shapes decides, not a seed, and mirror images stay together.
         rank: int64 (S,), the shapes in a fixed pseudo-random order (by that hash).
     """
 
@@ -40,6 +48,7 @@ class ShapeCatalogue:
     probability: NDArray[np.float64]
     shape: NDArray[np.int64]
     mirror: NDArray[np.int64]
+    is_validation: NDArray[np.bool_]
     is_test: NDArray[np.bool_]
     rank: NDArray[np.int64]
 
@@ -52,18 +61,20 @@ class ShapeCatalogue:
         return self.mirror != np.arange(self.num_shapes)
 
     def indices(self, shapes: str) -> NDArray[np.int64]:
-        """The shapes of "train", "test" or "all", in their fixed pseudo-random order."""
+        """The shapes of one of `SHAPES`, in their fixed pseudo-random order."""
         num_cubes = self.walks.shape[1]
+        if shapes not in SHAPES:
+            raise unknown_name("shapes", shapes, SHAPES)
         if shapes == "all":
             return self.rank
-        if shapes not in ("train", "test"):
-            raise unknown_name("shapes", shapes, ("all", "train", "test"))
         if num_cubes < MIN_CUBES_TO_SPLIT:
             raise UserError(
                 f"shapes={shapes!r} needs num_cubes >= {MIN_CUBES_TO_SPLIT} (fewer shapes cannot "
                 f"be held out), received num_cubes={num_cubes}; use shapes='all'"
             )
-        return self.rank[self.is_test[self.rank] == (shapes == "test")]
+        parts = {"validation": self.is_validation, "test": self.is_test}
+        wanted = parts.get(shapes, ~(self.is_validation | self.is_test))
+        return self.rank[wanted[self.rank]]
 
     def representative(self, shape: int) -> ShepardMetzlerObject:
         """One object of the shape, always the same."""
@@ -95,12 +106,16 @@ def shape_catalogue(num_cubes: int = 7) -> ShapeCatalogue:
     mirror = _mirror_indices(walks, shape, forms)
     score = _hash_scores(forms)
     pair_score = score[np.minimum(mirror, np.arange(len(forms)))]
+    held_out = pair_score < HELD_OUT_FRACTION
+    watched = np.unique(pair_score[held_out])[VALIDATION_EVERY - 1 :: VALIDATION_EVERY]
+    is_validation = np.isin(pair_score, watched)
     catalogue = ShapeCatalogue(
         walks=walks,
         probability=probability,
         shape=shape,
         mirror=mirror,
-        is_test=pair_score < TEST_FRACTION,
+        is_validation=is_validation,
+        is_test=held_out & ~is_validation,
         rank=np.argsort(score, kind="stable").astype(np.int64),
     )
     for array in vars(catalogue).values():

@@ -34,7 +34,7 @@ class SceneDistribution:
 
     Attributes:
         num_cubes: cubes per object.
-        shapes: "train", "test" or "all".
+        shapes: "train", "validation", "test" or "all", see `gqn_rl.shape_catalogue`.
         free_fraction: share of scenes in free orientation, the others in grid orientation.
     """
 

@@ -8,7 +8,7 @@ from matplotlib.colors import rgb_to_hsv
 from scipy import stats
 
 from gqn_rl.scene import MIN_SATURATION, SceneBatch, sample_colours, sample_scenes
-from gqn_rl.shape_catalogue import shape_catalogue
+from gqn_rl.shape_catalogue import SHAPES, shape_catalogue
 from gqn_rl.shepard_metzler import ShepardMetzlerObject, canonical_forms
 
 
@@ -46,7 +46,7 @@ def test_colours_are_vivid_and_of_every_hue(rng: np.random.Generator) -> None:
     assert stats.kstest(hue, "uniform").pvalue > 0.01
 
 
-@pytest.mark.parametrize("shapes", ["train", "test"])
+@pytest.mark.parametrize("shapes", SHAPES)
 def test_scenes_show_only_the_shapes_asked_for(rng: np.random.Generator, shapes: str) -> None:
     catalogue = shape_catalogue(7)
     allowed = {catalogue.representative(i).canonical_form for i in catalogue.indices(shapes)}

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from gqn_rl.errors import UserError
-from gqn_rl.shape_catalogue import shape_catalogue
+from gqn_rl.shape_catalogue import SHAPES, shape_catalogue
 from gqn_rl.shepard_metzler import ShepardMetzlerObject
 
 
@@ -50,29 +50,46 @@ def test_probabilities_sum_to_one_and_favour_no_mirror_image() -> None:
     np.testing.assert_allclose(of_shape, of_shape[catalogue.mirror])
 
 
-def test_every_shape_is_on_one_side_of_the_split() -> None:
-    catalogue = shape_catalogue(7)
-    train, test = catalogue.indices("train"), catalogue.indices("test")
-    np.testing.assert_array_equal(np.sort(np.concatenate([train, test])), np.arange(310))
-    np.testing.assert_array_equal(np.sort(catalogue.indices("all")), np.arange(310))
-    np.testing.assert_array_equal(catalogue.is_test, catalogue.is_test[catalogue.mirror])
+@pytest.mark.parametrize("num_cubes", [6, 7, 8])
+def test_every_shape_is_in_one_part_of_the_split_with_its_mirror_image(num_cubes: int) -> None:
+    catalogue = shape_catalogue(num_cubes)
+    parts = [catalogue.indices(name) for name in SHAPES if name != "all"]
+    everything = np.arange(catalogue.num_shapes)
+    np.testing.assert_array_equal(np.sort(np.concatenate(parts)), everything)
+    np.testing.assert_array_equal(np.sort(catalogue.indices("all")), everything)
+    for part in parts:
+        assert set(catalogue.mirror[part].tolist()) == set(part.tolist())
+
+
+@pytest.mark.parametrize("num_cubes", [6, 7, 8, 9])
+def test_a_fifth_is_held_out_and_a_third_of_that_is_for_validation(num_cubes: int) -> None:
+    catalogue = shape_catalogue(num_cubes)
+    count = {name: len(catalogue.indices(name)) for name in SHAPES}
+    held_out = count["validation"] + count["test"]
+    assert 0.1 < held_out / count["all"] < 0.25
+    assert 0.3 < count["validation"] / held_out < 0.35
+    for name in ("validation", "test"):  # no same/mirrored trial without a chiral shape
+        assert catalogue.is_chiral[catalogue.indices(name)].any()
 
 
 @pytest.mark.parametrize(
-    ("num_cubes", "held_out", "fingerprint"),
+    ("num_cubes", "train", "validation", "test"),
     [
-        (6, 9, "82408324e747c4b6"),
-        (7, 58, "993b18c001f382b3"),
-        (8, 285, "9f0263ad20b76828"),
+        (6, "1039be800a1e41b0", "4fda898689a6cd2a", "734445332ba1a632"),
+        (7, "f7786c9254f3cf00", "0b8f3bb612509bf1", "7aa719f7d5007077"),
+        (8, "619271485f81a6b7", "d313e0f2b6659216", "a786962095c9a10c"),
     ],
 )
-def test_split_has_not_changed(num_cubes: int, held_out: int, fingerprint: str) -> None:
-    # Shipped weights have never seen these shapes. If this fails, retrain them or undo the change.
+def test_split_has_not_changed(num_cubes: int, train: str, validation: str, test: str) -> None:
+    # Shipped weights and agents know the training shapes, in this order, and have seen no others.
+    # If this fails, train them again or undo the change.
     catalogue = shape_catalogue(num_cubes)
-    test = catalogue.indices("test")
-    forms = sorted(catalogue.representative(shape).canonical_form.hex() for shape in test)
-    assert len(test) == held_out
-    assert hashlib.sha256("".join(forms).encode()).hexdigest()[:16] == fingerprint
+    order = catalogue.indices("train").astype("<i8").tobytes()
+    assert hashlib.sha256(order).hexdigest()[:16] == train
+    for name, fingerprint in (("validation", validation), ("test", test)):
+        shapes = catalogue.indices(name)
+        forms = sorted(catalogue.representative(shape).canonical_form.hex() for shape in shapes)
+        assert hashlib.sha256("".join(forms).encode()).hexdigest()[:16] == fingerprint
 
 
 def test_order_of_shapes_has_not_changed() -> None:
@@ -83,8 +100,8 @@ def test_order_of_shapes_has_not_changed() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("shapes", ["train", "test"])
-def test_sampling_stays_on_its_side_and_reaches_all_of_it(
+@pytest.mark.parametrize("shapes", SHAPES)
+def test_sampling_stays_in_its_part_and_reaches_all_of_it(
     rng: np.random.Generator, shapes: str
 ) -> None:
     catalogue = shape_catalogue(7)
@@ -92,24 +109,26 @@ def test_sampling_stays_on_its_side_and_reaches_all_of_it(
     assert set(drawn.tolist()) == set(catalogue.indices(shapes).tolist())
 
 
-def test_sampling_keeps_the_growth_rule_within_a_side(rng: np.random.Generator) -> None:
+def test_sampling_keeps_the_growth_rule_within_a_part(rng: np.random.Generator) -> None:
     catalogue = shape_catalogue(6)
     walks = catalogue.sample_walks(rng, 50_000, "train")
-    allowed = ~catalogue.is_test[catalogue.shape]
+    allowed = np.isin(catalogue.shape, catalogue.indices("train"))
     expected = catalogue.probability[allowed] / catalogue.probability[allowed].sum()
     counts = np.bincount(walks, minlength=len(catalogue.walks))[allowed]
     assert stats.chisquare(counts, 50_000 * expected).pvalue > 0.01
 
 
-def test_five_cubes_refuse_a_split() -> None:
+@pytest.mark.parametrize("shapes", ["train", "validation", "test"])
+def test_five_cubes_refuse_a_split(shapes: str) -> None:
     with pytest.raises(UserError, match=r"needs num_cubes >= 6.*received num_cubes=5"):
-        shape_catalogue(5).indices("test")
+        shape_catalogue(5).indices(shapes)
     assert len(shape_catalogue(5).indices("all")) == 18
 
 
-def test_unknown_side_is_a_user_error() -> None:
-    with pytest.raises(UserError, match="unknown shapes 'validation'"):
-        shape_catalogue(7).indices("validation")
+def test_unknown_part_lists_those_there_are() -> None:
+    expected = r"unknown shapes 'exam'.*\['all', 'test', 'train', 'validation'\]"
+    with pytest.raises(UserError, match=expected):
+        shape_catalogue(7).indices("exam")
 
 
 def test_shared_catalogue_cannot_be_shuffled_by_accident(rng: np.random.Generator) -> None:
