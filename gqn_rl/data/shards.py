@@ -1,100 +1,38 @@
-"""Rendered scenes on disk: safetensors files that say what they are.
+"""Data sets on disk: making a shard, and reading batches of many.
 
-Shard k of a data set is a function of its description and k, so that an interrupted generation
-goes on where it was, and more shards can be added later. Batch number k of the reader is a function
-of the seed and k, so that an interrupted training goes on as well.
+Shard k of a synthetic data set is a function of its description and k, so that an interrupted
+generation goes on where it was, and more shards can be added later. Batch number k of the reader is
+a function of the seed and k, so that an interrupted training goes on as well.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 from torch.utils.data import Dataset
 
-from gqn_rl.data.synthetic import SceneDistribution, SceneViews
+from gqn_rl.data.description import DataDescription, DeepMindDescription
+from gqn_rl.data.shard_file import Shard, read_header, read_headers, shard_path, write_shard
+from gqn_rl.data.synthetic import SceneViews, check_rows
 from gqn_rl.errors import UserError
-from gqn_rl.files import write_bytes
 from gqn_rl.rendering import Renderer, RendererIdentity
-from gqn_rl.viewpoint import CAMERA_CONVENTION, ENCODING_SIZE, sample_on_sphere
+from gqn_rl.viewpoint import ENCODING_SIZE, sample_on_sphere
 
-FORMAT = "gqn_rl.shard/1"
-PATTERN = "shard-*.safetensors"
-METADATA_KEY = "shard"
-"""All metadata is JSON under one key: the order of several would differ from file to file."""
-
-
-@dataclass(frozen=True)
-class DataDescription:
-    """What the scenes of a data set are drawn from.
-
-    Attributes:
-        num_cubes, shapes, free_fraction: see `SceneDistribution`.
-        num_views: views per scene.
-        scenes_per_shard: scenes in every shard but the last, which may hold fewer.
-        seed: of everything random.
-    """
-
-    num_cubes: int = 7
-    shapes: str = "train"
-    free_fraction: float = 0.3
-    num_views: int = 10
-    scenes_per_shard: int = 256
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("num_views", "scenes_per_shard"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} is {getattr(self, name)}, expected at least 1")
-        if self.seed < 0:
-            raise UserError(f"seed is {self.seed}, expected at least 0")
-        if not 0.0 <= self.free_fraction <= 1.0:
-            raise UserError(f"free_fraction is {self.free_fraction}, expected within [0, 1]")
-
-    @property
-    def distribution(self) -> SceneDistribution:
-        return SceneDistribution(self.num_cubes, self.shapes, self.free_fraction)
-
-
-@dataclass(frozen=True)
-class Shard:
-    """A file of scenes and what it says about itself, without the pixels.
-
-    Attributes:
-        path: the file.
-        description: of the data set it belongs to.
-        index: its number there.
-        renderer: `RendererIdentity.to_dict` of what drew it.
-        camera: the camera convention of its viewpoints.
-        num_scenes: scenes in it.
-    """
-
-    path: Path
-    description: DataDescription
-    index: int
-    renderer: dict[str, Any]
-    camera: str
-    num_scenes: int
-
-    def require_usable(self, identity: RendererIdentity) -> None:
-        """Refuse pictures or poses other than those of a renderer with this identity."""
-        identity.require_same_pictures(self.renderer, source=str(self.path))
-        if self.camera != CAMERA_CONVENTION:
-            raise UserError(
-                f"{self.path} uses the camera convention {self.camera!r}, "
-                f"expected {CAMERA_CONVENTION!r}"
-            )
-
-
-def shard_path(folder: Path, index: int) -> Path:
-    return folder / f"shard-{index:05d}.safetensors"
+__all__ = [
+    "DataDescription",
+    "DeepMindDescription",
+    "Shard",
+    "ShardBatches",
+    "make_shard",
+    "read_header",
+    "read_headers",
+    "shard_path",
+    "write_shard",
+]
 
 
 def make_shard(
@@ -112,98 +50,6 @@ def make_shard(
     )
 
 
-def write_shard(
-    folder: Path,
-    views: SceneViews,
-    *,
-    description: DataDescription,
-    index: int,
-    identity: RendererIdentity,
-) -> None:
-    """Write shard number `index` atomically."""
-    about = {
-        "format": FORMAT,
-        "description": asdict(description),
-        "index": index,
-        "renderer": identity.to_dict(),
-        "camera": CAMERA_CONVENTION,
-    }
-    tensors: dict[str, NDArray[Any]] = {"images": views.images, "viewpoints": views.viewpoints}
-    content = save(tensors, metadata={METADATA_KEY: json.dumps(about)})
-    write_bytes(shard_path(folder, index), content)
-
-
-def read_header(path: Path) -> Shard:
-    """What a shard says about itself.
-
-    Raises:
-        UserError: when the file is truncated, foreign or not what it says.
-    """
-    try:
-        with safe_open(path, framework="np") as file:
-            metadata = file.metadata() or {}
-            layout = {
-                name: (file.get_slice(name).get_dtype(), tuple(file.get_slice(name).get_shape()))
-                for name in file.keys()  # noqa: SIM118 - not a dict
-            }
-    except (SafetensorError, OSError) as error:
-        raise UserError(f"{path} is truncated or not a safetensors file: {error}") from error
-    about = _parse(metadata.get(METADATA_KEY, ""))
-    if about.get("format") != FORMAT:
-        raise UserError(f"{path} has format {about.get('format')!r}, expected {FORMAT!r}")
-    try:
-        description, renderer = DataDescription(**about["description"]), dict(about["renderer"])
-        index, camera, size = about["index"], about["camera"], renderer["image_size"]
-    except (KeyError, ValueError, TypeError) as error:
-        raise UserError(f"{path} does not say what it holds: {error!r}") from error
-    count = layout.get("images", ("", (0,)))[1][0]
-    expected = {
-        "images": ("U8", (count, description.num_views, size, size, 3)),
-        "viewpoints": ("F32", (count, description.num_views, ENCODING_SIZE)),
-    }
-    if layout != expected or not 1 <= count <= description.scenes_per_shard:
-        raise UserError(f"{path} holds {layout}, expected {expected}")
-    return Shard(path, description, index, renderer, camera, count)
-
-
-def _parse(text: str) -> dict[str, Any]:
-    """The JSON object in `text`, or an empty one."""
-    try:
-        about = json.loads(text)
-    except ValueError:
-        return {}
-    return about if isinstance(about, dict) else {}
-
-
-def read_headers(folder: Path, identity: RendererIdentity) -> list[Shard]:
-    """All shards of a data set, in order.
-
-    Raises:
-        UserError: when there is none, one is missing or unusable, or they do not belong together.
-    """
-    try:
-        paths = sorted(folder.iterdir()) if folder.is_dir() else []
-    except OSError as error:
-        raise UserError(f"cannot read the folder {str(folder)!r}: {error.strerror}") from error
-    paths = [path for path in paths if path.match(PATTERN)]
-    if not paths:
-        raise UserError(f"no data in {str(folder)!r}: there is no file {PATTERN}")
-    shards = [read_header(path) for path in paths]
-    for number, shard in enumerate(shards):
-        shard.require_usable(identity)
-        if shard.path != shard_path(folder, number) or shard.index != number:
-            raise UserError(
-                f"{shard.path} is shard {shard.index} of its data set, but "
-                f"{shard_path(folder, number)} should come here"
-            )
-        if shard.description != shards[0].description:
-            raise UserError(
-                f"{shard.path} is described as {shard.description}, but {shards[0].path} as "
-                f"{shards[0].description}"
-            )
-    return shards
-
-
 class ShardBatches(Dataset[SceneViews]):
     """Batch number k of an endless shuffled sequence as item k, for loading in worker processes.
 
@@ -212,22 +58,25 @@ class ShardBatches(Dataset[SceneViews]):
 
     Args:
         folder: with the shards.
-        identity: of the renderer whose pictures are expected.
+        identity: of the renderer whose pictures are expected; None for those that are there.
         batch_size: scenes per batch.
         num_views: views per scene, a random choice of those on disk in random order.
         num_batches: the length.
         seed: of the order and of the choice of views.
+        rows: the part of every batch to load, for one process of a data-parallel run; None for
+            all of it. Item k is then exactly these rows of the batch.
     """
 
     def __init__(
         self,
         folder: Path,
-        identity: RendererIdentity,
+        identity: RendererIdentity | None,
         *,
         batch_size: int,
         num_views: int,
         num_batches: int,
         seed: int,
+        rows: slice | None = None,
     ) -> None:
         self.shards = read_headers(folder, identity)
         self.description = self.shards[0].description
@@ -243,6 +92,7 @@ class ShardBatches(Dataset[SceneViews]):
                 f"num_views is {num_views}, expected 1 to {self.description.num_views}: "
                 f"{str(folder)!r} holds that many views per scene"
             )
+        self.rows = check_rows(rows, batch_size)
 
     def __len__(self) -> int:
         return self.num_batches
@@ -251,25 +101,29 @@ class ShardBatches(Dataset[SceneViews]):
     def num_scenes(self) -> int:
         return sum(shard.num_scenes for shard in self.shards)
 
+    @property
+    def image_size(self) -> int:
+        """Height and width of the images in pixels."""
+        return int(self.shards[0].renderer["image_size"])
+
     def __getitem__(self, index: int) -> SceneViews:
-        scenes = self.scene_numbers(index)
+        scenes = self.scene_numbers(index)[self.rows]
         rng = np.random.default_rng([self.seed, 0, index])
         every = np.tile(np.arange(self.description.num_views), (self.batch_size, 1))
-        chosen = rng.permuted(every, axis=1)[:, : self.num_views]
-        size = self.shards[0].renderer["image_size"]
-        images = np.empty((*chosen.shape, size, size, 3), np.uint8)
+        chosen = rng.permuted(every, axis=1)[self.rows, : self.num_views]
+        images = np.empty((*chosen.shape, self.image_size, self.image_size, 3), np.uint8)
         viewpoints = np.empty((*chosen.shape, ENCODING_SIZE), np.float32)
         starts = np.cumsum([0] + [shard.num_scenes for shard in self.shards])
         which = np.searchsorted(starts, scenes, side="right") - 1
         for number in np.unique(which):
-            rows = np.flatnonzero(which == number)
-            local = scenes[rows] - starts[number]
-            part = _read_scenes(self.shards[number].path, local, chosen[rows])
-            images[rows], viewpoints[rows] = part.images, part.viewpoints
+            places = np.flatnonzero(which == number)
+            local = scenes[places] - starts[number]
+            part = _read_scenes(self.shards[number].path, local, chosen[places])
+            images[places], viewpoints[places] = part.images, part.viewpoints
         return SceneViews(images, viewpoints)
 
     def scene_numbers(self, index: int) -> NDArray[np.int64]:
-        """Which scenes batch number `index` consists of."""
+        """Which scenes batch number `index` consists of, all its rows."""
         position = index * self.batch_size + np.arange(self.batch_size)
         epoch, place = np.divmod(position, self.num_scenes)
         orders = {e: _order(self.seed, int(e), self.num_scenes) for e in np.unique(epoch)}
@@ -286,9 +140,27 @@ def _read_scenes(path: Path, rows: NDArray[np.int64], views: NDArray[np.int64]) 
     try:
         with safe_open(path, framework="np") as file:
             images, viewpoints = file.get_slice("images"), file.get_slice("viewpoints")
-            return SceneViews(
-                np.stack([images[int(row)][v] for row, v in zip(rows, views, strict=True)]),
-                np.stack([viewpoints[int(row)][v] for row, v in zip(rows, views, strict=True)]),
-            )
+            # One view at a time: a maze has 300, of which a batch takes a few.
+            pixels = [
+                np.stack([images[int(row), int(view)] for view in of_row])
+                for row, of_row in zip(rows, views, strict=True)
+            ]
+            poses = [viewpoints[int(row)][v] for row, v in zip(rows, views, strict=True)]
+            part = SceneViews(np.stack(pixels), np.stack(poses))
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path} cannot be read any more: {error}") from error
+    _check_poses(path, rows, part.viewpoints)
+    return part
+
+
+def _check_poses(path: Path, rows: NDArray[np.int64], poses: NDArray[np.float32]) -> None:
+    """Refuse poses (n, V, 7) with numbers that are not finite, or that are no sine and cosine."""
+    squares = poses[..., 3:].astype(np.float64) ** 2
+    circles = np.abs(squares.reshape(*poses.shape[:2], 2, 2).sum(axis=-1) - 1.0)
+    good = np.isfinite(poses).all(axis=(1, 2)) & (circles < 1e-3).all(axis=(1, 2))
+    if not good.all():
+        row = int(np.flatnonzero(~good)[0])
+        raise UserError(
+            f"{path} has a pose that is none: scene {rows[row]} has {poses[row].tolist()}, expected"
+            " finite numbers x, y, z, cos yaw, sin yaw, cos pitch, sin pitch"
+        )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gqn_rl.rendering import Renderer
 from gqn_rl.scene import SceneBatch, sample_scenes
-from gqn_rl.viewpoint import sample_on_sphere
+from gqn_rl.viewpoint import ENCODING_SIZE, Viewpoints, sample_on_sphere
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,7 @@ def render_views(
 ) -> SceneViews:
     """Every scene from `num_views` viewpoints uniform on the sphere."""
     viewpoints = sample_on_sphere(rng, len(scenes) * num_views)
-    images = renderer.render(scenes.repeat(num_views), viewpoints)
-    return SceneViews(
-        images.reshape(len(scenes), num_views, *images.shape[1:]),
-        viewpoints.encode().reshape(len(scenes), num_views, -1),
-    )
+    return _render(renderer, scenes.repeat(num_views), viewpoints, num_views)
 
 
 def synthetic_batch(
@@ -75,7 +71,57 @@ def synthetic_batch(
     index: int,
     batch_size: int,
     num_views: int,
+    rows: slice | None = None,
 ) -> SceneViews:
-    """Batch number `index` of the endless sequence that belongs to `seed`."""
+    """Batch number `index` of the endless sequence that belongs to `seed`.
+
+    Args:
+        rows: the part of the batch to render, for one process of a data-parallel run; None for
+            all of it. The result is exactly these rows of the batch.
+    """
+    scenes, viewpoints = synthetic_scenes(
+        distribution,
+        seed=seed,
+        index=index,
+        batch_size=batch_size,
+        num_views=num_views,
+        rows=rows,
+    )
+    return _render(renderer, scenes, viewpoints, num_views)
+
+
+def synthetic_scenes(
+    distribution: SceneDistribution,
+    *,
+    seed: int,
+    index: int,
+    batch_size: int,
+    num_views: int,
+    rows: slice | None = None,
+) -> tuple[SceneBatch, Viewpoints]:
+    """What `synthetic_batch` renders: a scene and a pose for every image, scene after scene."""
+    rows = check_rows(rows, batch_size)
     rng = np.random.default_rng([seed, index])
-    return render_views(renderer, distribution.sample(rng, batch_size), num_views, rng)
+    scenes = distribution.sample(rng, batch_size)
+    viewpoints = sample_on_sphere(rng, batch_size * num_views)
+    images = np.arange(batch_size * num_views).reshape(batch_size, num_views)[rows]
+    return scenes[rows].repeat(num_views), viewpoints[images.ravel()]
+
+
+def check_rows(rows: slice | None, batch_size: int) -> slice:
+    """`rows` of a batch, all of them for None; none at all is an error of the caller."""
+    rows = slice(None) if rows is None else rows
+    if len(range(*rows.indices(batch_size))) == 0:
+        raise ValueError(f"rows is {rows}, expected some of {batch_size}")
+    return rows
+
+
+def _render(
+    renderer: Renderer, scenes: SceneBatch, viewpoints: Viewpoints, num_views: int
+) -> SceneViews:
+    """Images of B * V scenes from as many poses, V in a row of each scene."""
+    images = renderer.render(scenes, viewpoints)
+    return SceneViews(
+        images.reshape(-1, num_views, *images.shape[1:]),
+        viewpoints.encode().reshape(-1, num_views, ENCODING_SIZE),
+    )

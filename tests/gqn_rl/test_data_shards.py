@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
+from torch.utils.data import DataLoader
 
 from gqn_rl.data.shards import (
     DataDescription,
@@ -26,7 +27,6 @@ from gqn_rl.data.shards import (
 from gqn_rl.data.synthetic import SceneViews
 from gqn_rl.errors import UserError
 from gqn_rl.rendering import make_renderer
-from gqn_rl.training.loop import stream
 
 RENDERER = make_renderer("raycast", 16)
 DESCRIPTION = DataDescription(num_views=4, scenes_per_shard=4, seed=3)
@@ -120,7 +120,8 @@ def test_batch_k_depends_on_seed_and_k_alone(written: tuple[Path, SceneViews]) -
     whole = [batches[k] for k in range(6)]
     again = pickle.loads(pickle.dumps(reader(folder)))
     for workers in (0, 1):
-        for k, batch in enumerate(stream(again, 2, 6, workers), start=2):
+        loader = DataLoader(again, batch_size=None, sampler=range(2, 6), num_workers=workers)
+        for k, batch in enumerate(loader, start=2):
             np.testing.assert_array_equal(batch.images, whole[k].images)
             np.testing.assert_array_equal(batch.viewpoints, whole[k].viewpoints)
     assert not np.array_equal(reader(folder, seed=1)[0].viewpoints, whole[0].viewpoints)
