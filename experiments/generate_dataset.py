@@ -6,26 +6,17 @@ adds to what is there.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache, partial
-from multiprocessing import get_context
 from pathlib import Path
 
 from tqdm import tqdm
 
 from experiments.command import run_command
-from gqn_rl.data.shards import (
-    DataDescription,
-    make_shard,
-    read_header,
-    shard_path,
-    write_shard,
-)
+from experiments.parallel import check_workers, processes
+from gqn_rl.data.description import DataDescription
+from gqn_rl.data.shard_file import find_shard, write_shard
+from gqn_rl.data.shards import make_shard
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_json
 from gqn_rl.rendering import Renderer, RendererIdentity, make_renderer
@@ -56,8 +47,8 @@ class GenerateDatasetSettings:
     """Height and width of the images in pixels."""
     seed: int = 0
     """Of everything random."""
-    workers: int = 0
-    """Processes that render; 0 renders in this one."""
+    workers: int | None = None
+    """Processes that render; None for one per core, 0 to render in this one."""
 
 
 def main(settings: GenerateDatasetSettings) -> None:
@@ -72,25 +63,22 @@ def main(settings: GenerateDatasetSettings) -> None:
     }
     make = partial(_make, settings, description)
     done = sum(counts.values()) - sum(missing.values())
-    with tqdm(total=settings.scenes, initial=done, unit="scene", dynamic_ncols=True) as bar:
-        try:
-            with _pool(settings.workers) as run:
-                for count in run(make, missing.items()):
-                    bar.update(count)
-        except KeyboardInterrupt:
-            print("stopped; the same command goes on from here", file=sys.stderr)
-            raise
-        except BrokenProcessPool as error:
-            raise UserError("a worker was killed; the same command goes on from here") from error
+    with (
+        tqdm(total=settings.scenes, initial=done, unit="scene", dynamic_ncols=True) as bar,
+        processes(settings.workers, len(missing)) as run,
+    ):
+        for count in run(make, missing.items()):
+            bar.update(count)
     summary = asdict(description) | {"scenes": settings.scenes, "renderer": identity.to_dict()}
     write_json(settings.output / "dataset.json", summary)
     print(f"{settings.output}: {settings.scenes} scenes in {len(counts)} shards")
 
 
 def _describe(settings: GenerateDatasetSettings) -> DataDescription:
-    for name, least in (("scenes", 1), ("views", 1), ("workers", 0)):
-        if getattr(settings, name) < least:
-            raise UserError(f"{name} is {getattr(settings, name)}, expected at least {least}")
+    for name in ("scenes", "views"):
+        if getattr(settings, name) < 1:
+            raise UserError(f"{name} is {getattr(settings, name)}, expected at least 1")
+    check_workers(settings.workers)
     shape_catalogue(settings.num_cubes).indices(settings.shapes)  # a wrong name fails here
     shared = {f.name for f in fields(DataDescription)} - {"num_views"}
     return DataDescription(
@@ -115,19 +103,10 @@ def _is_there(
     folder: Path, index: int, count: int, description: DataDescription, identity: RendererIdentity
 ) -> bool:
     """Whether the shard exists with enough scenes; one of another data set is an error."""
-    path = shard_path(folder, index)
-    if not path.exists():
+    shard = find_shard(folder, index, description)
+    if shard is None:
         return False
-    try:
-        shard = read_header(path)
-    except UserError as error:
-        raise UserError(f"{error}; remove the file to have it made again") from error
     shard.require_usable(identity)
-    if shard.description != description or shard.index != index:
-        raise UserError(
-            f"{path} belongs to {shard.description}, expected {description}; "
-            "choose another output folder"
-        )
     return shard.num_scenes >= count
 
 
@@ -138,9 +117,11 @@ def _make(
     index, count = work
     renderer = _renderer(settings.renderer, settings.image_size)
     views = make_shard(renderer, description, index, count)
-    write_shard(
-        settings.output, views, description=description, index=index, identity=renderer.identity
-    )
+    identity = renderer.identity
+    try:
+        write_shard(settings.output, views, description=description, index=index, identity=identity)
+    except OSError as error:
+        raise UserError(f"cannot write to {settings.output}: {error.strerror}") from error
     return count
 
 
@@ -148,20 +129,6 @@ def _make(
 def _renderer(name: str, image_size: int) -> Renderer:
     """One per process."""
     return make_renderer(name, image_size)
-
-
-@contextmanager
-def _pool(workers: int) -> Iterator[type[map]]:
-    """Something like `map`, in this process or in others."""
-    if workers == 0:
-        yield map
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        try:
-            yield pool.map  # type: ignore[misc]
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
 
 
 if __name__ == "__main__":

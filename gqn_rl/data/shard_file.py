@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -43,7 +43,8 @@ class Shard:
             were not made here puts in its place.
         camera: the camera convention of its viewpoints.
         num_scenes: scenes in it.
-        num_skipped: records of the file it was converted from that could not be used.
+        origin: the file it was converted from: `file`, its name, `bytes`, its size, and `skipped`,
+            how many of its records could not be used; empty for scenes made here.
     """
 
     path: Path
@@ -52,7 +53,7 @@ class Shard:
     renderer: dict[str, Any]
     camera: str
     num_scenes: int
-    num_skipped: int = 0
+    origin: dict[str, Any] = field(default_factory=dict)
 
     def require_usable(self, identity: RendererIdentity | None) -> None:
         """Refuse pictures other than those of a renderer with this identity, if there is one,
@@ -103,7 +104,10 @@ def write_shard(
 
 
 def make_header(
-    description: Description, index: int, renderer: dict[str, Any], **more: Any
+    description: Description,
+    index: int,
+    renderer: dict[str, Any],
+    origin: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What `read_header` reads back."""
     return {
@@ -112,7 +116,7 @@ def make_header(
         "index": index,
         "renderer": renderer,
         "camera": description.camera,
-        **more,
+        "origin": origin or {},
     }
 
 
@@ -190,7 +194,7 @@ def read_header(path: Path) -> Shard:
     try:
         description, renderer = parse_description(about), dict(about["renderer"])
         index, camera, size = about["index"], about["camera"], renderer["image_size"]
-        skipped = int(about.get("skipped", 0))
+        origin = dict(about.get("origin", {}))
     except (KeyError, ValueError, TypeError) as error:
         raise UserError(f"{path} does not say what it holds: {error!r}") from error
     count = layout.get("images", ("", (0,)))[1][0]
@@ -201,7 +205,28 @@ def read_header(path: Path) -> Shard:
     most = getattr(description, "scenes_per_shard", count)
     if layout != expected or not 1 <= count <= most:
         raise UserError(f"{path} holds {layout}, expected {expected}")
-    return Shard(path, description, index, renderer, camera, count, skipped)
+    return Shard(path, description, index, renderer, camera, count, origin)
+
+
+def find_shard(folder: Path, index: int, description: Description) -> Shard | None:
+    """Shard number `index` of a data set that is being made, or None where it is missing.
+
+    Raises:
+        UserError: when the file there is damaged or belongs to another data set.
+    """
+    path = shard_path(folder, index)
+    if not path.exists():
+        return None
+    try:
+        shard = read_header(path)
+    except UserError as error:
+        raise UserError(f"{error}; remove the file to have it made again") from error
+    if shard.description != description or shard.index != index:
+        raise UserError(
+            f"{path} belongs to {shard.description}, expected {description}; "
+            "choose another output folder"
+        )
+    return shard
 
 
 def _parse(text: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NoReturn, TypeVar
+from typing import Any, BinaryIO, NoReturn, TypeVar
 
 import google_crc32c
 
@@ -45,6 +45,15 @@ class RecordError(UserError):
     def __init__(self, path: Path, offset: int, reason: object, *, is_last: bool = False) -> None:
         super().__init__(f"{path}: record at byte {offset}: {reason}")
         self.path, self.offset, self.is_last = path, offset, is_last
+        self._reason = str(reason)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Exceptions pickle by their message alone; this one travels from worker processes."""
+        return _restore, (self.path, self.offset, self._reason, self.is_last)
+
+
+def _restore(path: Path, offset: int, reason: str, is_last: bool) -> RecordError:
+    return RecordError(path, offset, reason, is_last=is_last)
 
 
 def masked_crc(data: bytes) -> int:
