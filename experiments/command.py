@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, is_dataclass
@@ -18,6 +19,8 @@ Settings = TypeVar("Settings")
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
+OUTSIDE_CAUSES = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
+"""Full disks and missing permissions are the user's to mend; a traceback would not help."""
 
 
 def run_command(
@@ -32,6 +35,11 @@ def run_command(
         main(settings)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
+        sys.exit(EXIT_BAD_INPUT)
+    except OSError as error:
+        if error.errno not in OUTSIDE_CAUSES:
+            raise
+        print(f"error: {error.strerror}: {error.filename or 'output'}", file=sys.stderr)
         sys.exit(EXIT_BAD_INPUT)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -2,6 +2,8 @@
 
 Hypothesis: views written to and read from a lattice in the world leave the plateau of the
 published architecture within minutes instead of days.
+
+`torchrun --nproc-per-node N -m experiments.pretrain_gqn ...` shares every batch among N processes.
 """
 
 from __future__ import annotations
@@ -12,84 +14,96 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch.utils.data import Dataset
 
 from experiments.command import new_run_folder, run_command, save_settings
-from gqn_rl.data.shards import ShardBatches
-from gqn_rl.data.synthetic import SceneDistribution, SceneViews, render_views
+from experiments.pretraining import Data, DataFlags, open_data
 from gqn_rl.devices import PRECISIONS, choose_device, has_fast_bf16
 from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.files import write_json
 from gqn_rl.gqn.checkpoint import load_checkpoint, pretrained_path, save_checkpoint
-from gqn_rl.gqn.config import LatticeConfig, preset
-from gqn_rl.gqn.lattice_gqn import LatticeGQN
-from gqn_rl.metrics import predict_queries, prediction_errors
-from gqn_rl.rendering import make_renderer
-from gqn_rl.training.loop import SyntheticBatches, stream, train
+from gqn_rl.gqn.families import build, config_from_dict, preset
+from gqn_rl.gqn.model import GenerativeQueryNetwork
+from gqn_rl.training.group import Group, joined_group
+from gqn_rl.training.loop import train
 from gqn_rl.training.recipe import Recipe
+from gqn_rl.training.recipe import recipe as named_recipe
 from gqn_rl.training.state import load_state, read_metadata
 from gqn_rl.training.statistics import set_statistics
 from gqn_rl.training.trainer import Trainer
 
-EVALUATION_SCENES = 64
-EVALUATION_SEED = 7_000_001
 WEIGHTS = "model.safetensors"
-READ_ANEW = ("resume", "time_limit", "device", "threads", "workers", "save_every")
+READ_ANEW = (
+    "resume",
+    "time_limit",
+    "device",
+    "threads",
+    "workers",
+    "save_every",
+    "compile",
+)
 """Flags that count when a run is resumed: none of them changes what is computed."""
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Settings of `python -m experiments.pretrain_gqn`."""
+class Settings(DataFlags):
+    """Settings of `python -m experiments.pretrain_gqn`; None leaves a number to the recipe."""
 
-    iterations: int = 12_000
-    """Optimiser steps of the whole run; the learning rate and sigma schedules span them."""
-    batch_size: int = 16
-    """Scenes per step."""
-    data_path: Path | None = None
-    """Folder of shards from `python -m experiments.generate_dataset`; none: scenes are rendered on
-    the fly."""
+    preset: str = "small"
+    """Architecture and sizes of the network, see gqn_rl.gqn.families.PRESETS."""
+    recipe: str = "modern"
+    """Optimiser, schedules and objective: modern, or published for the paper's own."""
+    iterations: int | None = None
+    """Optimiser steps of the whole run; the modern schedules span them."""
+    batch_size: int | None = None
+    """Scenes per step, over all processes."""
     model_path: Path = Path("runs")
     """Folder in which the run's own folder, named by the time, is made."""
     output: Path | None = None
     """The run's folder itself, instead of a new one under model_path."""
     resume: Path | None = None
-    """Run folder to continue with its own settings; only time limit, device, threads, workers and
-    save-every are read anew."""
+    """Run folder to continue with its own settings; only time limit, device, threads, workers,
+    save-every and compile are read anew."""
     initial_weights: str | None = None
     """Shipped weights, a .safetensors file or a run folder to start from; none: random weights."""
     freeze_representation: bool = False
     """Train only prior, posterior and generator: agents on the representation stay valid."""
-    preset: str = "small"
-    """Sizes of the network, see gqn_rl.gqn.config.PRESETS."""
-    num_views: int = 5
+    num_views: int | None = None
     """Views per scene; a random number of them is the context, the others are queries."""
-    num_rays: int = 384
-    """Query rays per scene."""
-    learning_rate: float = 1.2e-3
-    """Peak of the warm-up and cosine schedule."""
-    free_fraction: float = 0.25
+    num_rays: int | None = None
+    """Query rays per scene, for networks that draw single pixels."""
+    num_queries: int | None = None
+    """Query views per scene, for networks that draw whole images."""
+    learning_rate: float | None = None
+    """Its peak."""
+    warmup: int | None = None
+    """Steps of warm-up."""
+    sigma_start: float | None = None
+    """Standard deviation of the pixels at the start."""
+    sigma_end: float | None = None
+    """Standard deviation of the pixels at the end."""
+    sigma_schedule: str | None = None
+    """geometric, linear or optimal."""
+    prior_share: float | None = None
+    """Share of scenes whose latent is drawn from the prior."""
+    ema_decay: float | None = None
+    """Of the moving average of the weights; 0: the weights themselves are evaluated and kept."""
+    free_fraction: float | None = None
     """Share of scenes in free orientation, the others in grid orientation."""
-    num_cubes: int = 7
-    """Cubes per object."""
-    renderer: str = "pybullet"
-    """What draws the scenes: pybullet or raycast; they draw the same pictures."""
     precision: str = "auto"
     """auto, bf16 or fp32; auto is bf16 where the processor computes it faster."""
     device: str = "auto"
     """auto, cpu, cuda or another PyTorch device."""
+    compile: bool = False
+    """Compile the network; takes minutes and pays off on a GPU."""
     threads: int = 0
     """CPU threads of PyTorch; 0 leaves its default."""
-    workers: int = 0
-    """Processes that render ahead; 0 renders in between the steps."""
     time_limit: float = 0.0
     """Minutes after which to stop and save; 0 for none."""
     save_every: int = 500
     """Steps between saved training states."""
     evaluate_every: int = 500
-    """Steps between evaluations of the prior path on held-out shapes."""
+    """Steps between evaluations of the prior path on held-out scenes."""
     seed: int = 0
     """Of weights, scenes, rays and latents."""
 
@@ -101,30 +115,41 @@ def main(settings: Settings) -> None:
     if settings.threads:
         torch.set_num_threads(settings.threads)
     device = choose_device(settings.device)
+    with joined_group(device.type) as group:
+        _pretrain(settings, device, group)
+
+
+def _pretrain(settings: Settings, device: torch.device, group: Group) -> None:
     recipe = _recipe(settings)  # of a resumed run: the one it was started with
-    batches = _batches(settings, recipe)
-    evaluation = _Evaluation(settings)
+    data = open_data(settings, preset(settings.preset).image_size, recipe, device, group)
     if settings.resume is None:
-        folder, trainer, record = _start(settings, recipe, device)
+        model = _new_model(settings, data.image_size, device)
+        folder = Path(group.share(str(_new_folder(settings) if group.leads else "")))
+        trainer = _trainer(model, settings, recipe, group)
+        record = None
     else:
-        folder, trainer, record = _continue(settings, settings.resume, recipe, device)
-    print(f"{folder}: step {trainer.step} of {recipe.iterations}, {_describe(trainer)}", flush=True)
+        folder = settings.resume
+        trainer, record = _continue(settings, folder, recipe, device, group)
+    if group.leads:
+        print(f"{folder}: step {trainer.step} of {recipe.iterations}, {_describe(trainer)}")
     try:
         record = train(
             trainer,
-            stream(batches, trainer.step, recipe.iterations, settings.workers),
+            data.stream(trainer.step, recipe.iterations),
             folder,
             stop=recipe.iterations,
             time_limit=60 * settings.time_limit or None,
             save_every=settings.save_every,
             record=record,
-            evaluate=evaluation,
+            evaluate=data.evaluate,
             evaluate_every=settings.evaluate_every,
         )
     except KeyboardInterrupt:
-        print(f"stopped at step {trainer.step}; go on with --resume {folder}", file=sys.stderr)
+        if group.leads:
+            print(f"stopped at step {trainer.step}; go on with --resume {folder}", file=sys.stderr)
         raise
-    _finish(folder, trainer, record, settings)
+    if group.leads:
+        _finish(folder, trainer, record, settings, data)
 
 
 def _settings_of(folder: Path, given: Settings) -> Settings:
@@ -133,7 +158,7 @@ def _settings_of(folder: Path, given: Settings) -> Settings:
     path = folder / "settings.json"
     try:
         stored = dict(json.loads(path.read_text()))
-        for name in ("data_path", "model_path", "output"):
+        for name in ("data_path", "evaluation_path", "model_path", "output"):
             if stored.get(name) is not None:
                 stored[name] = Path(stored[name])
         settings = Settings(**stored)
@@ -149,58 +174,35 @@ def _check(settings: Settings) -> None:
     for name, value in (least | {"seed": 0}).items():
         if not getattr(settings, name) >= value:
             raise UserError(f"{name} is {getattr(settings, name)}, expected at least {value}")
+    if settings.evaluation_path is not None and settings.data_path is None:
+        raise UserError("evaluation_path goes with data_path: rendered scenes evaluate themselves")
+    preset(settings.preset)
 
 
 def _recipe(settings: Settings) -> Recipe:
     if settings.resume is not None:
         return Recipe.from_dict(read_metadata(settings.resume)["recipe"], str(settings.resume))
-    return Recipe(
-        **{f.name: getattr(settings, f.name) for f in fields(Recipe) if hasattr(settings, f.name)}
-    )
+    names = {field.name for field in fields(Recipe)} & {field.name for field in fields(Settings)}
+    return named_recipe(settings.recipe, **{name: getattr(settings, name) for name in names})
 
 
-def _batches(settings: Settings, recipe: Recipe) -> Dataset[SceneViews]:
-    """Training batches, from disk or rendered on the fly."""
-    image_size = preset(settings.preset).image_size
-    if settings.data_path is None:
-        return SyntheticBatches(recipe, settings.num_cubes, settings.renderer, image_size)
-    renderer = make_renderer(settings.renderer, image_size)
-    renderer.close()
-    batches = ShardBatches(
-        settings.data_path,
-        renderer.identity,
-        batch_size=recipe.batch_size,
-        num_views=recipe.num_views,
-        num_batches=recipe.iterations,
-        seed=recipe.seed,
-    )
-    expected = {"num_cubes": settings.num_cubes, "shapes": "train"}
-    for name, value in expected.items():
-        received = getattr(batches.description, name)
-        if received != value:
-            raise UserError(
-                f"{str(settings.data_path)!r} was made with {name}={received!r}, "
-                f"expected {value!r} as in the evaluation on held-out shapes"
-            )
-    return batches
-
-
-def _start(
-    settings: Settings, recipe: Recipe, device: torch.device
-) -> tuple[Path, Trainer, dict[str, Any] | None]:
-    model = _new_model(preset(settings.preset), recipe.seed, device)
-    model.network.requires_grad_(not settings.freeze_representation)
-    if settings.initial_weights is not None:
-        _load_initial(model, settings.initial_weights)
+def _new_folder(settings: Settings) -> Path:
     if settings.output is None:
         folder = new_run_folder(None, "pretrain_gqn", settings.model_path)
     else:
         folder = new_run_folder(settings.output, "pretrain_gqn")
     save_settings(folder, settings)
-    return folder, Trainer(model, recipe, settings.precision), None
+    return folder
 
 
-def _load_initial(model: LatticeGQN, name: str) -> None:
+def _new_model(settings: Settings, image_size: int, device: torch.device) -> GenerativeQueryNetwork:
+    model = build(replace(preset(settings.preset), image_size=image_size), settings.seed)
+    if settings.initial_weights is not None:
+        _load_initial(model, settings.initial_weights)
+    return model.to(device)
+
+
+def _load_initial(model: GenerativeQueryNetwork, name: str) -> None:
     """Copy weights into a new model; the optimiser and the schedules start anew."""
     path = pretrained_path(name)
     source, sidecar = load_checkpoint(path)
@@ -212,24 +214,24 @@ def _load_initial(model: LatticeGQN, name: str) -> None:
     model.load_state_dict(source.state_dict())
 
 
+def _trainer(
+    model: GenerativeQueryNetwork, settings: Settings, recipe: Recipe, group: Group
+) -> Trainer:
+    for parameter in model.representation_parameters():
+        parameter.requires_grad_(not settings.freeze_representation)
+    return Trainer(model, recipe, settings.precision, group, settings.compile)
+
+
 def _continue(
-    settings: Settings, folder: Path, recipe: Recipe, device: torch.device
-) -> tuple[Path, Trainer, dict[str, Any] | None]:
+    settings: Settings, folder: Path, recipe: Recipe, device: torch.device, group: Group
+) -> tuple[Trainer, dict[str, Any]]:
     stored = read_metadata(folder)
-    model = _new_model(LatticeConfig.from_dict(stored["config"], str(folder)), recipe.seed, device)
-    model.network.requires_grad_(not settings.freeze_representation)
-    trainer = Trainer(model, recipe, settings.precision)
+    config = config_from_dict(stored["family"], stored["config"], str(folder))
+    trainer = _trainer(build(config, recipe.seed).to(device), settings, recipe, group)
     load_state(folder, trainer)
     if trainer.step >= recipe.iterations and (folder / WEIGHTS).is_file():
         raise UserError(f"{folder} has already done its {recipe.iterations} iterations")
-    return folder, trainer, stored["record"]
-
-
-def _new_model(config: LatticeConfig, seed: int, device: torch.device) -> LatticeGQN:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = LatticeGQN(config)
-    return model.to(device)
+    return trainer, stored["record"]
 
 
 def _describe(trainer: Trainer) -> str:
@@ -237,39 +239,15 @@ def _describe(trainer: Trainer) -> str:
     count = sum(p.numel() for p in model.parameters())
     fast = "bf16" if has_fast_bf16(model.device) else "fp32"
     precision = fast if trainer.precision == "auto" else trainer.precision
-    return f"{count / 1e6:.2f}M parameters on {model.device} in {precision}"
+    processes = f", {trainer.group.size} processes" if trainer.group.size > 1 else ""
+    return f"{count / 1e6:.2f}M parameters on {model.device} in {precision}{processes}"
 
 
-class _Evaluation:
-    """Errors of the moving average on held-out shapes, 3 context views, both orientations."""
-
-    def __init__(self, settings: Settings) -> None:
-        renderer = make_renderer(settings.renderer, preset(settings.preset).image_size)
-        rng = np.random.default_rng(EVALUATION_SEED)
-        self.views = {}
-        for name, free in (("grid", 0.0), ("free", 1.0)):
-            distribution = SceneDistribution(settings.num_cubes, "test", free)
-            scenes = distribution.sample(rng, EVALUATION_SCENES)
-            self.views[name] = render_views(renderer, scenes, 4, rng)
-        renderer.close()
-
-    def __call__(self, trainer: Trainer) -> dict[str, float]:
-        numbers: dict[str, float] = {}
-        for name, views in self.views.items():
-            generator = torch.Generator(trainer.model.device).manual_seed(EVALUATION_SEED)
-            predicted = predict_queries(
-                trainer.average, views, 3, generator=generator, precision=trainer.precision
-            )
-            errors = prediction_errors(predicted[0], views.images[:, -1])
-            numbers |= {f"{name}_{key}": errors[key] for key in ("rmse", "mae")}
-        return numbers
-
-
-def _finish(folder: Path, trainer: Trainer, record: dict[str, Any], settings: Settings) -> None:
+def _finish(
+    folder: Path, trainer: Trainer, record: dict[str, Any], settings: Settings, data: Data
+) -> None:
     """Weights with statistics and sidecar, and metrics.json."""
-    renderer = make_renderer(settings.renderer, trainer.model.config.image_size)
-    distribution = SceneDistribution(settings.num_cubes, "train", trainer.recipe.free_fraction)
-    set_statistics(trainer.average, renderer, distribution, seed=trainer.recipe.seed)
+    set_statistics(trainer.average, data.examples())
     summary = {
         "step": trainer.step,
         "recipe": trainer.recipe.to_dict(),
@@ -277,11 +255,13 @@ def _finish(folder: Path, trainer: Trainer, record: dict[str, Any], settings: Se
         "data_path": None if settings.data_path is None else str(settings.data_path),
         "training_seconds": record["seconds"],
         "device": str(trainer.model.device),
+        "processes": trainer.group.size,
     }
     save_checkpoint(
         folder / WEIGHTS,
         trainer.average,
-        renderer=renderer.identity.to_dict(),
+        renderer=data.renderer,
+        camera=data.camera,
         record={"training": summary},
     )
     write_json(folder / "metrics.json", summary | {"record": record})

@@ -20,6 +20,11 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[obj
     return nullcontext()
 
 
+def full_precision(device: torch.device) -> AbstractContextManager[object]:
+    """What is computed inside keeps the precision of its inputs, also under `autocast`."""
+    return torch.autocast(device.type, enabled=False)
+
+
 def has_fast_bf16(device: torch.device) -> bool:
     """Whether the device multiplies bf16 matrices faster than float32 ones."""
     if device.type == "cuda":

@@ -17,8 +17,7 @@ from torch import Tensor
 
 from gqn_rl.data.synthetic import SceneViews
 from gqn_rl.devices import autocast
-from gqn_rl.gqn.evidence import Evidence
-from gqn_rl.gqn.model import GenerativeQueryNetwork, sample
+from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.view import to_float
 
 
@@ -46,11 +45,13 @@ def predict_queries(
     for images, viewpoints in _chunks(model, views, scenes_per_chunk):
         with autocast(model.device, precision):
             r = _representation(model, images[:, :context_size], viewpoints[:, :context_size])
-            scenes = [
-                model.imagine(r, sample(model.prior(r), generator)) for _ in range(num_samples)
+            drawn = [
+                model.draw_images(
+                    model.imagine(r, model.noise(len(r), generator)), viewpoints[:, -1]
+                )
+                for _ in range(num_samples)
             ]
-        drawn = [model.draw_images(scene, viewpoints[:, -1]) for scene in scenes]
-        out.append(torch.stack(drawn).movedim(2, -1).cpu().numpy())
+        out.append(torch.stack(drawn).float().movedim(2, -1).cpu().numpy())
     return np.concatenate(out, axis=1)
 
 
@@ -151,7 +152,7 @@ def _psnr(mse: float) -> float:
 
 
 def _representation(model: GenerativeQueryNetwork, images: Tensor, viewpoints: Tensor) -> Tensor:
-    each: Evidence = model.look(images.flatten(0, 1), viewpoints.flatten(0, 1))
+    each = model.look(images.flatten(0, 1), viewpoints.flatten(0, 1))
     everything = torch.ones(images.shape[:2], dtype=torch.bool, device=images.device)
     return model.representation(each.sum_views(everything))
 

@@ -15,12 +15,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.distributions import kl_divergence
 
 from gqn_rl.data.synthetic import SceneViews
 from gqn_rl.devices import autocast
 from gqn_rl.gqn.evidence import Evidence
-from gqn_rl.gqn.model import GenerativeQueryNetwork, sample
+from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.metrics import ImageErrors, image_errors, summarise_errors
 from gqn_rl.view import to_float
 
@@ -104,7 +103,7 @@ def predict_by_views(
             each = model.look(images.flatten(0, 1), poses.flatten(0, 1))
         for count, number in num_samples.items():
             drawn, kl = _sample_queries(
-                model, each, poses, count, number, generators[count], precision
+                model, each, images[:, -1], poses, count, number, generators[count], precision
             )
             parts[count].append(_measure(drawn, truth, kl, max(0, keep - start)))
         if on_scenes is not None:
@@ -115,25 +114,29 @@ def predict_by_views(
 def _sample_queries(
     model: GenerativeQueryNetwork,
     each: Evidence,
+    query: Tensor,
     poses: Tensor,
     count: int,
     num_samples: int,
     generator: torch.Generator,
     precision: str,
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Samples float32 (S, B, H, W, 3) in [0, 1] and KL (B,), from the evidence of B * V views."""
-    index = torch.arange(poses.shape[1], device=poses.device).expand(poses.shape[:2])
-    context, query = index < count, index == poses.shape[1] - 1
+    """Samples float32 (S, B, H, W, 3) in [0, 1] and KL (B,) of one number of context views.
+
+    Args:
+        each: evidence of B * V views.
+        query: the last views, float (B, 3, H, W).
+        poses: of all views, (B, V, 7).
+    """
+    context = torch.arange(poses.shape[1], device=poses.device) < count
     drawn = []
     with autocast(model.device, precision):
-        r = model.representation(each.sum_views(context))
-        prior = model.prior(r)
-        posterior = model.posterior(r, model.representation(each.sum_views(context | query)))
-    kl = kl_divergence(posterior, prior)
-    for _ in range(num_samples):
-        with autocast(model.device, precision):
-            scene = model.imagine(r, sample(prior, generator))
-        drawn.append(model.draw_images(scene, poses[:, -1]).clamp(0.0, 1.0))
+        evidence = each.sum_views(context.expand(poses.shape[:2]))
+        r = model.representation(evidence)
+        kl = model.kl(evidence, query, poses[:, -1])
+        for _ in range(num_samples):
+            scene = model.imagine(r, model.noise(len(r), generator))
+            drawn.append(model.draw_images(scene, poses[:, -1]).float().clamp(0.0, 1.0))
     return torch.stack(drawn).movedim(2, -1).cpu().numpy(), kl.double().cpu().numpy()
 
 

@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from gqn_rl.devices import autocast, choose_device
 from gqn_rl.gqn.checkpoint import load_checkpoint as load_model
 from gqn_rl.gqn.checkpoint import pretrained_path
-from gqn_rl.gqn.config import LatticeConfig
 from gqn_rl.gqn.evidence import Evidence
-from gqn_rl.gqn.lattice_gqn import LatticeGQN
-from gqn_rl.gqn.model import GenerativeQueryNetwork, sample
+from gqn_rl.gqn.families import build, preset
+from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.view import Views, to_float, to_uint8
 from gqn_rl.viewpoint import Viewpoints
 
@@ -62,12 +61,15 @@ class GQNEncoder:
         return self.model.nothing_seen(n)
 
     @torch.inference_mode()
-    def update(self, state: Evidence, views: Views) -> Evidence:
+    def update(
+        self, state: Evidence, views: Views, mask: NDArray[np.bool_] | None = None
+    ) -> Evidence:
         """See `SceneEncoder`."""
         images = to_float(torch.from_numpy(views.images).to(self.model.device))
         viewpoints = torch.from_numpy(views.viewpoints.encode()).to(self.model.device)
         with autocast(self.model.device, self.precision):
-            return state.plus(self.model.look(images, viewpoints))
+            seen = self.model.look(images, viewpoints)
+            return state.plus(seen if mask is None else self.reset(seen, ~mask))
 
     @torch.inference_mode()
     def reset(self, state: Evidence, mask: NDArray[np.bool_]) -> Evidence:
@@ -82,18 +84,25 @@ class GQNEncoder:
         return out
 
     @torch.inference_mode()
-    def predict_view(self, state: Evidence, viewpoints: Viewpoints) -> NDArray[np.uint8]:
-        """What the GQN expects to see from elsewhere, uint8 (n, H, W, 3).
+    def select(self, state: Evidence, rows: NDArray[np.int64]) -> Evidence:
+        """See `SceneImaginer`."""
+        return state.select(torch.from_numpy(rows).to(self.model.device))
 
-        A sample from the prior path whose latent is always drawn with the same seed, so that
-        imagining changes nothing that comes after it.
+    @torch.inference_mode()
+    def predict_view(self, state: Evidence, viewpoints: Viewpoints) -> NDArray[np.uint8]:
+        """See `SceneImaginer`.
+
+        A sample from the prior path. Its noise is the same for every scene and call, so that
+        imagining changes nothing that comes after it and a scene's row does not matter.
         """
         encoded = torch.from_numpy(viewpoints.encode()).to(self.model.device)
         generator = torch.Generator(self.model.device).manual_seed(IMAGINATION_SEED)
         with autocast(self.model.device, self.precision):
             r = self.model.representation(state)
-            scene = self.model.imagine(r, sample(self.model.prior(r), generator))
-        out: NDArray[np.uint8] = to_uint8(self.model.draw_images(scene, encoded)).cpu().numpy()
+            noise = self.model.noise(1, generator)
+            scene = self.model.imagine(r, noise.expand(len(r), *noise.shape[1:]))
+            images = self.model.draw_images(scene, encoded)
+        out: NDArray[np.uint8] = to_uint8(images).cpu().numpy()
         return out
 
     def _representation(self, state: Evidence) -> torch.Tensor:
@@ -114,9 +123,6 @@ def load_pretrained(device: str = "auto", seed: int = 0) -> GQNEncoder:
 
 def random_weights(device: str = "auto", seed: int = 0) -> GQNEncoder:
     """The shipped architecture with random weights: the control for what training adds."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = LatticeGQN(LatticeConfig())
-    model = model.to(choose_device(device)).eval().requires_grad_(False)
+    model = build(preset("small"), seed).to(choose_device(device)).eval().requires_grad_(False)
     state = b"".join(t.cpu().numpy().tobytes() for t in model.state_dict().values())
     return GQNEncoder(model, None, hashlib.sha256(state).hexdigest())

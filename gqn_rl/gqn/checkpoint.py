@@ -18,15 +18,17 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from gqn_rl.data.description import DEEPMIND_CAMERA
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_bytes, write_json
-from gqn_rl.gqn.config import LatticeConfig
-from gqn_rl.gqn.lattice_gqn import LatticeGQN
+from gqn_rl.gqn.families import build, config_from_dict
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.viewpoint import CAMERA_CONVENTION
 
 FORMAT = "gqn_rl.gqn/1"
-FAMILIES = {LatticeGQN.family: (LatticeConfig, LatticeGQN)}
+CAMERAS = (CAMERA_CONVENTION, DEEPMIND_CAMERA)
+"""Weights trained on DeepMind's poses load, but no renderer of ours has their renderer's identity,
+so that nothing uses them on other poses."""
 
 
 def sidecar_path(path: Path) -> Path:
@@ -53,10 +55,11 @@ def pretrained_path(name_or_path: str | Path) -> Path:
 
 def save_checkpoint(
     path: Path,
-    model: LatticeGQN,
+    model: GenerativeQueryNetwork,
     *,
     renderer: dict[str, Any],
     record: dict[str, Any],
+    camera: str = CAMERA_CONVENTION,
     dtype: torch.dtype = torch.float32,
 ) -> None:
     """Write the weights and their sidecar, each atomically, weights first.
@@ -65,6 +68,7 @@ def save_checkpoint(
         path: ends in .safetensors.
         renderer: `RendererIdentity.to_dict` of the renderer that made the training images.
         record: how the weights were trained and how well they do; anything JSON can hold.
+        camera: the convention of the poses in training.
         dtype: of the weights on disk; the standardisation statistics stay float32.
     """
     tensors = {
@@ -77,7 +81,7 @@ def save_checkpoint(
         "family": model.family,
         "config": model.config.to_dict(),
         "renderer": renderer,
-        "camera": CAMERA_CONVENTION,
+        "camera": camera,
         "sha256": hashlib.sha256(content).hexdigest(),
         "record": record,
     }
@@ -96,15 +100,12 @@ def load_checkpoint(
     """
     sidecar = read_sidecar(path)
     tensors = read_weights(path, sidecar)
-    if sidecar["camera"] != CAMERA_CONVENTION:
+    if sidecar["camera"] not in CAMERAS:
         raise UserError(
             f"{path} uses the camera convention {sidecar['camera']!r}, "
-            f"expected {CAMERA_CONVENTION!r}"
+            f"expected one of {list(CAMERAS)}"
         )
-    if sidecar["family"] not in FAMILIES:
-        raise UserError(f"{path} is of family {sidecar['family']!r}, expected {list(FAMILIES)}")
-    config_type, model_type = FAMILIES[sidecar["family"]]
-    model = model_type(config_type.from_dict(sidecar["config"], source=str(path)))
+    model = build(config_from_dict(sidecar["family"], sidecar["config"], str(path)), seed=0)
     try:
         model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     except RuntimeError as error:

@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
+from typing_extensions import Self
 
 
-class Evidence(NamedTuple):
+@dataclass(frozen=True)
+class Evidence:
     """What views say, summed over them; adding two evidences adds their views.
 
-    Attributes:
-        numerator: float (N, A, C), weighted answers at A places.
-        denominator: float32 (N, A, 1), weights.
-        colours: float32 (N, B, 5), at B finer places the sums over the views that show them of
-            red, green, blue and foreground, all in [0, 1], and the number of those views.
+    A family's own evidence is a dataclass whose fields are float tensors (N, ...), one row a scene,
+    with nothing seen being all zeros. Because sums do not depend on the order of their terms, no
+    representation made from evidence does.
     """
 
-    numerator: Tensor
-    denominator: Tensor
-    colours: Tensor
+    @property
+    def parts(self) -> tuple[Tensor, ...]:
+        """The tensors, in the order of the fields."""
+        return tuple(getattr(self, field.name) for field in fields(self))
 
-    def plus(self, other: Evidence) -> Evidence:
-        """The evidence of both, scene by scene, summed in float32."""
-        return Evidence(*(a.float() + b.float() for a, b in zip(self, other, strict=True)))
+    def plus(self, other: Self) -> Self:
+        """The evidence of both, scene by scene, summed in at least float32."""
+        pairs = zip(self.parts, other.parts, strict=True)
+        return type(self)(*(_at_least_float32(a) + _at_least_float32(b) for a, b in pairs))
 
-    def forget(self, scenes: Tensor) -> Evidence:
+    def forget(self, scenes: Tensor) -> Self:
         """As if nothing had been seen of the scenes where bool (N,) is true."""
-        keep = ~scenes[:, None, None]
-        return Evidence(*(torch.where(keep, part, 0.0) for part in self))
 
-    def sum_views(self, mask: Tensor) -> Evidence:
+        def kept(part: Tensor) -> Tensor:
+            return part.masked_fill(scenes.view(-1, *[1] * (part.ndim - 1)), 0.0)
+
+        return type(self)(*(kept(part) for part in self.parts))
+
+    def select(self, scenes: Tensor) -> Self:
+        """The evidence about some scenes only, int64 (K,)."""
+        return type(self)(*(part[scenes] for part in self.parts))
+
+    def sum_views(self, mask: Tensor) -> Self:
         """From one evidence per view (B * V rows) to one per scene, over the views of a mask.
 
         Args:
@@ -39,7 +48,12 @@ class Evidence(NamedTuple):
         """
 
         def add(part: Tensor) -> Tensor:
-            per_view = part.view(*mask.shape, *part.shape[1:])
-            return torch.einsum("bv,bvac->bac", mask.to(part.dtype), per_view).float()
+            per_view = part.reshape(*mask.shape, -1)
+            total = torch.einsum("bv,bvn->bn", mask.to(part.dtype), per_view)
+            return _at_least_float32(total.view(len(mask), *part.shape[1:]))
 
-        return Evidence(*(add(part) for part in self))
+        return type(self)(*(add(part) for part in self.parts))
+
+
+def _at_least_float32(part: Tensor) -> Tensor:
+    return part if part.dtype == torch.float64 else part.float()

@@ -7,37 +7,49 @@ terms of these steps (representing, predicting, standardising, loading) lives he
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution
 
 from gqn_rl.errors import UserError
+from gqn_rl.gqn.config import Config
+from gqn_rl.gqn.draws import Draws
 from gqn_rl.gqn.evidence import Evidence
+from gqn_rl.gqn.objective import Sampling, SceneTerms
 from gqn_rl.view import Context
 from gqn_rl.viewpoint import ENCODING_SIZE
 
+EvidenceType = TypeVar("EvidenceType", bound=Evidence)
 
-class GenerativeQueryNetwork(nn.Module, ABC):
+
+class GenerativeQueryNetwork(nn.Module, ABC, Generic[EvidenceType]):
     """Views to representation, representation and pose to predicted view.
 
     Args:
-        image_size: height and width of the images, in pixels.
+        config: sizes of the network.
         representation_size: F, the length of the flat representation.
 
     Attributes:
+        family: name of the family, see `gqn_rl.gqn.families`.
+        representation_modules: submodules that make r from views.
+        compiled: methods that `compile_parts` compiles.
         representation_mean, representation_scale: float32 (F,), statistics over training scenes
             that `standardise` uses; stored with the weights.
     """
 
+    family: str
+    representation_modules: ClassVar[tuple[str, ...]] = ("network",)
+    compiled: ClassVar[tuple[str, ...]] = ("look", "representation")
     representation_mean: Tensor
     representation_scale: Tensor
 
-    def __init__(self, image_size: int, representation_size: int) -> None:
+    def __init__(self, config: Config, representation_size: int) -> None:
         super().__init__()
-        self.image_size = image_size
+        self.config = config
+        self.image_size = config.image_size
         self.representation_size = representation_size
         self.register_buffer("representation_mean", torch.zeros(representation_size))
         self.register_buffer("representation_scale", torch.ones(representation_size))
@@ -45,43 +57,62 @@ class GenerativeQueryNetwork(nn.Module, ABC):
     # What a family implements.
 
     @abstractmethod
-    def nothing_seen(self, n: int) -> Evidence:
+    def nothing_seen(self, n: int) -> EvidenceType:
         """Evidence about n scenes of which there is no view yet."""
 
     @abstractmethod
-    def look(self, images: Tensor, viewpoints: Tensor) -> Evidence:
+    def look(self, images: Tensor, viewpoints: Tensor) -> EvidenceType:
         """Evidence of one view each of N scenes, images (N, 3, H, W) in [0, 1], poses (N, 7)."""
 
     @abstractmethod
-    def representation(self, evidence: Evidence) -> Tensor:
+    def representation(self, evidence: EvidenceType) -> Tensor:
         """The scene representation r, float32 (N, F)."""
 
+    @property
     @abstractmethod
-    def prior(self, r: Tensor) -> Distribution:
-        """pi(z | r)."""
+    def latent_shape(self) -> tuple[int, ...]:
+        """Shape of the standard normal noise that picks one of the scenes a belief allows."""
 
     @abstractmethod
-    def posterior(self, r: Tensor, r_with_queries: Tensor) -> Distribution:
-        """q(z | r, x): the second representation has seen the query views too."""
-
-    @abstractmethod
-    def imagine(self, r: Tensor, latent: Tensor) -> Tensor:
-        """One drawable scene per row, from a representation and a latent."""
-
-    @abstractmethod
-    def draw(
-        self, scene: Tensor, viewpoints: Tensor, pixels: Tensor, jitter: Tensor | None = None
-    ) -> Tensor:
-        """Mean colour of some pixels of imagined scenes.
+    def imagine(self, r: Tensor, noise: Tensor) -> Any:
+        """One scene per row that can be drawn, a sample of the prior path.
 
         Args:
-            scene: from `imagine`, N rows.
-            viewpoints: float (N, R, 7), a pose for each pixel.
-            pixels: int64 (N, R), row * W + column.
-            jitter: (N, R, 1) in [0, 1) where drawing involves sampling along rays.
+            r: float (N, F).
+            noise: standard normal (N, *latent_shape); zeros stand for the prior's mean.
+        """
 
-        Returns:
-            float32 (N, R, 3) in [0, 1].
+    @abstractmethod
+    def draw_images(self, scene: Any, viewpoints: Tensor) -> Tensor:
+        """Whole images float32 (N, 3, H, W) of imagined scenes, from one pose (N, 7) each."""
+
+    @abstractmethod
+    def kl(self, evidence: EvidenceType, images: Tensor, viewpoints: Tensor) -> Tensor:
+        """What a query view still tells: KL(posterior || prior) in nats, float32 (N,).
+
+        Args:
+            evidence: of the context.
+            images, viewpoints: the query, float (N, 3, H, W) in [0, 1] and (N, 7).
+        """
+
+    @abstractmethod
+    def bound(
+        self,
+        images: Tensor,
+        viewpoints: Tensor,
+        is_query: Tensor,
+        *,
+        draws: Draws,
+        sampling: Sampling,
+    ) -> SceneTerms:
+        """The terms of the evidence lower bound of B scenes, with gradients.
+
+        Args:
+            images: uint8 (B, V, H, W, 3).
+            viewpoints: float (B, V, 7).
+            is_query: bool (B, V), views to be predicted; the others are the context, and neither
+                prior nor decoder sees anything of a query but its pose.
+            draws: randomness for these B scenes.
         """
 
     # What all families share.
@@ -94,7 +125,7 @@ class GenerativeQueryNetwork(nn.Module, ABC):
         """r (N, F) with zero mean and unit spread over the scenes of training."""
         return (r - self.representation_mean) / self.representation_scale
 
-    def gather(self, context: Context) -> Evidence:
+    def gather(self, context: Context) -> EvidenceType:
         """Evidence of all views of a context, added up."""
         images, viewpoints = context.images, context.viewpoints
         check_views(images, viewpoints, self.image_size)
@@ -139,15 +170,21 @@ class GenerativeQueryNetwork(nn.Module, ABC):
                 f"query_viewpoint has shape {tuple(query_viewpoint.shape)}, expected {expected}"
             )
         r = self.representation(evidence)
-        scene = self.imagine(r, sample(self.prior(r), generator))
-        return self.draw_images(scene, query_viewpoint)
+        return self.draw_images(self.imagine(r, self.noise(len(r), generator)), query_viewpoint)
 
-    def draw_images(self, scene: Tensor, viewpoint: Tensor) -> Tensor:
-        """Whole images (N, 3, H, W) of imagined scenes, one pose (N, 7) each."""
-        n, size = len(viewpoint), self.image_size
-        pixels = torch.arange(size * size, device=viewpoint.device).expand(n, -1)
-        colour = self.draw(scene, viewpoint[:, None].expand(-1, size * size, -1), pixels)
-        return colour.view(n, size, size, 3).permute(0, 3, 1, 2)
+    def noise(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """Noise for `imagine`, float32 (n, *latent_shape), from an explicit source."""
+        return torch.randn(n, *self.latent_shape, generator=generator, device=self.device)
+
+    def representation_parameters(self) -> Iterator[nn.Parameter]:
+        """The parameters that r depends on."""
+        for name in self.representation_modules:
+            yield from self.get_submodule(name).parameters()
+
+    def compile_parts(self) -> None:
+        """Compile what takes the time, in place; the first steps after it take minutes."""
+        for name in self.compiled:
+            setattr(self, name, torch.compile(getattr(self, name)))
 
     @staticmethod
     def from_pretrained(
@@ -157,16 +194,6 @@ class GenerativeQueryNetwork(nn.Module, ABC):
         from gqn_rl.gqn.checkpoint import load_checkpoint, pretrained_path
 
         return load_checkpoint(pretrained_path(name_or_path), device=device)[0]
-
-
-def sample(distribution: Any, generator: torch.Generator | None = None) -> Tensor:
-    """A reparametrised draw from an Independent Normal with an explicit source of randomness."""
-    normal = distribution.base_dist
-    noise = torch.randn(
-        normal.loc.shape, generator=generator, device=normal.loc.device, dtype=normal.loc.dtype
-    )
-    drawn: Tensor = normal.loc + normal.scale * noise
-    return drawn
 
 
 def check_views(images: Tensor, viewpoints: Tensor, image_size: int) -> None:

@@ -6,7 +6,12 @@ import math
 
 
 def warmup_cosine(step: int, total: int, peak: float, warmup: int, floor: float = 0.02) -> float:
-    """Linear from 0 to `peak` over `warmup` steps, then half a cosine to `floor` * peak."""
+    """Linear from 0 to `peak` over `warmup` steps, then half a cosine to `floor` * peak.
+
+    References:
+        Loshchilov and Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts, ICLR 2017,
+        eq. 5 (one period of it).
+    """
     if step < warmup:
         return peak * (step + 1) / warmup
     progress = min(1.0, (step - warmup) / max(1, total - warmup))
@@ -18,7 +23,11 @@ def geometric(step: int, total: int, start: float, end: float) -> float:
     return start * (end / start) ** min(1.0, step / max(1, total))
 
 
-def linear_between(step: int, begin: int, end: int, start: float, stop: float) -> float:
-    """`start` until step `begin`, `stop` from step `end` on, a straight line between."""
-    progress = (step - begin) / max(1, end - begin)
-    return start + (stop - start) * min(1.0, max(0.0, progress))
+def linear(step: int, total: int, start: float, end: float) -> float:
+    """A straight line from `start` to `end` at step `total`, then constant.
+
+    References:
+        Eslami et al. (2018), supplement, algorithm S1: sigma from 2.0 to 0.7 over 2e5 steps and
+        the learning rate from 5e-4 to 5e-5 over 1.6e6 steps.
+    """
+    return start + (end - start) * min(1.0, step / max(1, total))

@@ -1,34 +1,41 @@
-"""Ctrl-C between two steps, never in the middle of one."""
+"""Ctrl-C and termination between two steps, never in the middle of one."""
 
 from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 @contextmanager
-def postponed_interruption() -> Iterator[None]:
-    """A Ctrl-C inside the block raises KeyboardInterrupt at its end.
+def noted_interruption() -> Iterator[Callable[[], bool]]:
+    """Inside the block a first Ctrl-C or SIGTERM is only noted; the second one acts as usual.
 
-    Outside the main thread, or where Ctrl-C has been given another meaning, nothing is changed.
+    Yields whether there has been one. Outside the main thread, or where a signal has been given
+    another meaning than the usual one, nothing is changed.
     """
-    usual = signal.default_int_handler
-    in_main = threading.current_thread() is threading.main_thread()
-    if not in_main or signal.getsignal(signal.SIGINT) is not usual:
-        yield
-        return
+    usual = {number: signal.getsignal(number) for number in SIGNALS}
+    ours = [n for n in SIGNALS if usual[n] in (signal.default_int_handler, signal.SIG_DFL)]
     received: list[int] = []
 
-    def remember(number: int, frame: FrameType | None) -> None:
+    def note(number: int, frame: FrameType | None) -> None:
         received.append(number)
+        restore()
 
-    signal.signal(signal.SIGINT, remember)
+    def restore() -> None:
+        for number in ours:
+            signal.signal(number, usual[number])
+
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    for number in ours:
+        signal.signal(number, note)
     try:
-        yield
+        yield lambda: bool(received)
     finally:
-        signal.signal(signal.SIGINT, usual)
-    if received:
-        raise KeyboardInterrupt
+        restore()

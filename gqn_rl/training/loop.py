@@ -5,58 +5,39 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from numpy.typing import NDArray
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from gqn_rl.data.synthetic import SceneDistribution, SceneViews, synthetic_batch
+from gqn_rl.data.synthetic import SceneViews
 from gqn_rl.gqn.objective import Terms
-from gqn_rl.rendering import Renderer, make_renderer
-from gqn_rl.training.interruption import postponed_interruption
-from gqn_rl.training.recipe import Recipe
+from gqn_rl.training.batches import TensorViews
+from gqn_rl.training.interruption import noted_interruption
 from gqn_rl.training.state import save_state
 from gqn_rl.training.trainer import Trainer
 
 LOG_EVERY = 50
 
 
-class SyntheticBatches(Dataset[SceneViews]):
-    """Batch number k of a recipe as item k, for loading in worker processes."""
+class Evaluation(NamedTuple):
+    """What a look at the model in training found.
 
-    def __init__(self, recipe: Recipe, num_cubes: int, renderer: str, image_size: int) -> None:
-        self.recipe = recipe
-        self.distribution = SceneDistribution(num_cubes, "train", recipe.free_fraction)
-        self.renderer_name, self.image_size = renderer, image_size
-        self._renderer: Renderer | None = None
+    Attributes:
+        numbers: by name, logged and recorded.
+        picture: uint8 (H, W, 3), logged; None for none.
+    """
 
-    def __len__(self) -> int:
-        return self.recipe.iterations
-
-    def __getitem__(self, index: int) -> SceneViews:
-        # Made on first use, so that every worker process has a renderer of its own.
-        self._renderer = self._renderer or make_renderer(self.renderer_name, self.image_size)
-        return synthetic_batch(
-            self._renderer,
-            self.distribution,
-            seed=self.recipe.seed,
-            index=index,
-            batch_size=self.recipe.batch_size,
-            num_views=self.recipe.num_views,
-        )
+    numbers: dict[str, float]
+    picture: NDArray[np.uint8] | None = None
 
 
-def stream(
-    batches: Dataset[SceneViews], start: int, stop: int, workers: int
-) -> Iterator[SceneViews]:
-    """Items start, start + 1, ..., stop - 1 in this order, however many workers load them."""
-    return iter(
-        DataLoader(batches, batch_size=None, sampler=range(start, stop), num_workers=workers)
-    )
+Evaluate = Callable[[Trainer], Evaluation]
 
 
 @dataclass
@@ -71,86 +52,128 @@ class Averages:
         self.sums = values if self.sums is None else self.sums + values
         self.count += 1
 
-    def take(self) -> dict[str, float]:
+    def take(self, trainer: Trainer) -> dict[str, float]:
+        """The means over steps and processes."""
         assert self.sums is not None
-        means = dict(zip(Terms._fields, (self.sums / self.count).tolist(), strict=True))
+        means = trainer.group.mean(self.sums / self.count).tolist()
         self.sums, self.count = None, 0
-        return means
+        return dict(zip(Terms._fields, means, strict=True))
+
+
+@dataclass
+class Session:
+    """The stretch of a run between a start or resumption and its end.
+
+    Attributes:
+        folder: where the run lies.
+        trainer: what is trained.
+        record: seconds of training and the curves of loss terms and evaluations, of the stretches
+            before too.
+        begin, counted: when it began, and how many of its seconds are in the record.
+    """
+
+    folder: Path
+    trainer: Trainer
+    record: dict[str, Any]
+    begin: float = field(default_factory=time.monotonic)
+    counted: float = 0.0
+    writer: SummaryWriter | None = None
+    bar: tqdm[None] | None = None
+
+    @property
+    def elapsed(self) -> float:
+        return time.monotonic() - self.begin
+
+    def save(self) -> None:
+        """The training state, unless a step has spoilt it."""
+        self.trainer.require_finite()
+        if self.trainer.group.leads:
+            elapsed = self.elapsed
+            self.record["seconds"] += elapsed - self.counted
+            self.counted = elapsed
+            save_state(self.folder, self.trainer, self.record)
+
+    def log(self, means: dict[str, float]) -> None:
+        step = self.trainer.step
+        self.record["curve"].append({"step": step, "mse": means["mse"], "kl": means["kl"]})
+        if self.bar is not None:
+            self.bar.set_postfix(mse=f"{means['mse']:.5f}", kl=f"{means['kl']:.2f}")
+        if self.writer is not None:
+            for name, value in means.items():
+                self.writer.add_scalar(f"train/{name}", value, step)
+            rate = self.trainer.recipe.learning_rate_at(step)
+            self.writer.add_scalar("train/learning_rate", rate, step)
+
+    def evaluate(self, evaluate: Evaluate) -> None:
+        step = self.trainer.step
+        found = evaluate(self.trainer)
+        self.record["evaluations"].append({"step": step, **found.numbers})
+        if self.writer is not None:
+            for name, value in found.numbers.items():
+                self.writer.add_scalar(f"evaluation/{name}", value, step)
+            if found.picture is not None:
+                self.writer.add_image("evaluation/views", found.picture, step, dataformats="HWC")
 
 
 def train(
     trainer: Trainer,
-    batches: Iterator[SceneViews],
+    batches: Iterator[SceneViews | TensorViews],
     folder: Path,
     *,
     stop: int,
     time_limit: float | None = None,
     save_every: int = 500,
     record: dict[str, Any] | None = None,
-    evaluate: Callable[[Trainer], dict[str, float]] | None = None,
+    evaluate: Evaluate | None = None,
     evaluate_every: int = 1000,
 ) -> dict[str, Any]:
-    """Train until step `stop`, the time limit (seconds) or Ctrl-C; the state is saved at the end.
+    """Train until step `stop`, the time limit (seconds), Ctrl-C or SIGTERM; the state is saved.
+
+    In a group all processes stop at the same step, and the first one writes and evaluates.
 
     Args:
         record: what earlier parts of the run left; the result continues it.
-        evaluate: called every `evaluate_every` steps, its numbers are logged and recorded.
+        evaluate: called every `evaluate_every` steps.
 
     Returns:
         record: seconds of training and the curves of loss terms and evaluations.
+
+    Raises:
+        KeyboardInterrupt: after Ctrl-C or SIGTERM.
     """
-    record = dict(record or {"seconds": 0.0, "curve": [], "evaluations": []})
     averages = Averages()
-    with _session(folder, trainer, record) as (writer, bar, elapsed):
-        while trainer.step < stop and (time_limit is None or elapsed() < time_limit):
-            batch = next(batches)
-            with postponed_interruption():  # or the saved state would be in between two steps
-                terms = trainer.train_step(batch)
-            averages.add(terms)
-            bar.update()
+    record = dict(record or {"seconds": 0.0, "curve": [], "evaluations": []})
+    with _session(folder, trainer, record) as session, noted_interruption() as interrupted:
+        while trainer.step < stop:
+            if trainer.group.any(interrupted()):
+                raise KeyboardInterrupt
+            if time_limit is not None and trainer.group.any(session.elapsed >= time_limit):
+                break
+            averages.add(trainer.train_step(next(batches)))
+            if session.bar is not None:
+                session.bar.update()
             if trainer.step % LOG_EVERY == 0:
-                _log(writer, bar, record, trainer, averages.take())
-            if evaluate is not None and trainer.step % evaluate_every == 0:
-                numbers = evaluate(trainer)
-                record["evaluations"].append({"step": trainer.step, **numbers})
-                for name, value in numbers.items():
-                    writer.add_scalar(f"evaluation/{name}", value, trainer.step)
+                session.log(averages.take(trainer))
+            if evaluate is not None and trainer.step % evaluate_every == 0 and trainer.group.leads:
+                session.evaluate(evaluate)
             if trainer.step % save_every == 0:
-                save_state(folder, trainer, record | {"seconds": record["seconds"] + elapsed()})
+                session.save()
     return record
 
 
 @contextmanager
-def _session(
-    folder: Path, trainer: Trainer, record: dict[str, Any]
-) -> Iterator[tuple[SummaryWriter, tqdm[None], Callable[[], float]]]:
+def _session(folder: Path, trainer: Trainer, record: dict[str, Any]) -> Iterator[Session]:
     """Logs and progress bar; whatever ends the block, the state is saved."""
-    begin = time.monotonic()
-
-    def elapsed() -> float:
-        return time.monotonic() - begin
-
+    session = Session(folder, trainer, record)
+    if not trainer.group.leads:
+        yield session
+        return
     total = trainer.recipe.iterations
     with (
-        SummaryWriter(str(folder / "tensorboard")) as writer,
-        tqdm(total=total, initial=trainer.step, unit="step", dynamic_ncols=True) as bar,
+        SummaryWriter(str(folder / "tensorboard")) as session.writer,
+        tqdm(total=total, initial=trainer.step, unit="step", dynamic_ncols=True) as session.bar,
     ):
         try:
-            yield writer, bar, elapsed
+            yield session
         finally:
-            record["seconds"] += elapsed()
-            save_state(folder, trainer, record)
-
-
-def _log(
-    writer: SummaryWriter,
-    bar: tqdm[None],
-    record: dict[str, Any],
-    trainer: Trainer,
-    means: dict[str, float],
-) -> None:
-    record["curve"].append({"step": trainer.step, "mse": means["mse"], "kl": means["kl"]})
-    bar.set_postfix(mse=f"{means['mse']:.5f}", kl=f"{means['kl']:.2f}")
-    for name, value in means.items():
-        writer.add_scalar(f"train/{name}", value, trainer.step)
-    writer.add_scalar("train/sigma", trainer.sigma, trainer.step)
+            session.save()

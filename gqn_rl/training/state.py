@@ -1,59 +1,104 @@
-"""Training state on disk: one safetensors file, written atomically, with the step inside."""
+"""Training state on disk: one safetensors file, written atomically, with the step inside.
+
+The state before it is kept beside it, so that a file which something else damages costs no more
+than the steps between two saves.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
+from torch import Tensor
 
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_bytes
+from gqn_rl.gqn.families import family_of
 from gqn_rl.training.trainer import Trainer
 
 FILE_NAME = "training_state.safetensors"
-FORMAT = "gqn_rl.training/1"
+PREVIOUS_NAME = "training_state.previous.safetensors"
+FORMAT = "gqn_rl.training/2"
+FIELDS = ("step", "family", "config", "recipe", "record", "sha256")
 
 
 def save_state(folder: Path, trainer: Trainer, record: dict[str, Any]) -> None:
     """Replace the state in `folder`; the last good one survives any failure."""
-    metadata = {
-        "format": FORMAT,
-        "step": str(trainer.step),
-        "config": json.dumps(trainer.model.config.to_dict()),
-        "recipe": json.dumps(trainer.recipe.to_dict()),
-        "record": json.dumps(record),
+    tensors = trainer.state()
+    about = {
+        "step": trainer.step,
+        "family": family_of(trainer.model.config),
+        "config": trainer.model.config.to_dict(),
+        "recipe": trainer.recipe.to_dict(),
+        "record": record,
+        "sha256": digest(tensors),
     }
-    write_bytes(folder / FILE_NAME, save(trainer.state(), metadata=metadata))
+    metadata = {"format": FORMAT} | {key: json.dumps(value) for key, value in about.items()}
+    path, previous = folder / FILE_NAME, folder / PREVIOUS_NAME
+    content = save(tensors, metadata=metadata)
+    if path.is_file():
+        previous.unlink(missing_ok=True)
+        os.link(path, previous)
+    write_bytes(path, content)
+
+
+def digest(tensors: dict[str, Tensor]) -> str:
+    """SHA-256 over names and numbers, in the order of the names."""
+    found = hashlib.sha256()
+    for name in sorted(tensors):
+        found.update(name.encode())
+        found.update(tensors[name].detach().cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()
 
 
 def read_metadata(folder: Path) -> dict[str, Any]:
-    """Configuration, recipe, step and record of the state in `folder`.
+    """Family, configuration, recipe, step and record of the newest usable state in `folder`.
 
     Raises:
-        UserError: when there is none, or it is truncated or foreign.
+        UserError: when there is none.
     """
-    path = folder / FILE_NAME
+    return _read_newest(folder)[0]
+
+
+def load_state(folder: Path, trainer: Trainer) -> None:
+    """Bring `trainer` to the newest usable state in `folder`."""
+    about, tensors = _read_newest(folder)
+    trainer.load_state(tensors, about["step"])
+
+
+def _read_newest(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The state, or where that is damaged, the one before it."""
+    try:
+        return _read(folder / FILE_NAME)
+    except UserError:
+        if not (folder / PREVIOUS_NAME).is_file():
+            raise
+        return _read(folder / PREVIOUS_NAME)
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if not path.is_file():
         raise UserError(f"nothing to resume: {str(path)!r} does not exist")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path} is truncated or not a safetensors file: {error}") from error
     if metadata.get("format") != FORMAT:
         raise UserError(f"{path} has format {metadata.get('format')!r}, expected {FORMAT!r}")
     try:
-        return {key: json.loads(metadata[key]) for key in ("step", "config", "recipe", "record")}
+        about = {key: json.loads(metadata[key]) for key in FIELDS}
     except (KeyError, ValueError) as error:
         raise UserError(f"{path} is not a training state: {error!r}") from error
-
-
-def load_state(folder: Path, trainer: Trainer) -> None:
-    """Bring `trainer` to the state in `folder`."""
-    step = read_metadata(folder)["step"]
-    with safe_open(folder / FILE_NAME, framework="pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    trainer.load_state(tensors, step)
+    if (found := digest(tensors)) != about["sha256"]:
+        raise UserError(
+            f"{path} is damaged: its numbers have sha256 {found[:16]}..., "
+            f"expected {about['sha256'][:16]}..."
+        )
+    return about, tensors

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import torch
 
-from gqn_rl.data.synthetic import SceneDistribution, render_views
+from gqn_rl.data.synthetic import SceneDistribution, SceneViews, render_views
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.metrics import representations
 from gqn_rl.rendering import Renderer
@@ -16,24 +18,29 @@ MIN_SCALE = 1e-3
 """Numbers that hardly vary stay small instead of being blown up to unit spread."""
 
 
-def set_statistics(
-    model: GenerativeQueryNetwork,
-    renderer: Renderer,
-    distribution: SceneDistribution,
-    *,
-    seed: int,
-) -> None:
+def set_statistics(model: GenerativeQueryNetwork, views: Iterable[SceneViews]) -> None:
     """Set the model's `representation_mean` and `representation_scale`.
 
-    They are taken over training scenes seen from 1 to 6 views, as an agent meets them.
+    Args:
+        views: training scenes, all of whose views are encoded; from as many different numbers of
+            views as an agent meets.
     """
-    rng = np.random.default_rng([seed, 1])
-    parts = [
-        representations(
-            model, render_views(renderer, distribution.sample(rng, SCENES_PER_COUNT), count, rng)
-        )
-        for count in range(1, MAX_VIEWS + 1)
-    ]
+    parts = [representations(model, part) for part in views]
     r = np.concatenate(parts).astype(np.float64)
     model.representation_mean.copy_(torch.from_numpy(r.mean(axis=0)))
     model.representation_scale.copy_(torch.from_numpy(np.maximum(r.std(axis=0), MIN_SCALE)))
+
+
+def rendered_examples(
+    renderer: Renderer, distribution: SceneDistribution, *, seed: int
+) -> Iterable[SceneViews]:
+    """Scenes for `set_statistics`, seen from 1 to 6 views as an agent meets them."""
+    rng = np.random.default_rng([seed, 1])
+    for count in range(1, MAX_VIEWS + 1):
+        yield render_views(renderer, distribution.sample(rng, SCENES_PER_COUNT), count, rng)
+
+
+def fewer_views(views: SceneViews) -> Iterable[SceneViews]:
+    """The same scenes from their first view, first two views, ..., for data read from disk."""
+    for count in range(1, min(MAX_VIEWS, views.images.shape[1]) + 1):
+        yield SceneViews(views.images[:, :count], views.viewpoints[:, :count])

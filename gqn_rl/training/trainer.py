@@ -10,18 +10,48 @@ import math
 from copy import deepcopy
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gqn_rl.data.synthetic import SceneViews
 from gqn_rl.devices import autocast
 from gqn_rl.errors import UserError
-from gqn_rl.gqn.lattice_gqn import LatticeGQN
-from gqn_rl.gqn.model import sample
-from gqn_rl.gqn.objective import Terms, bound_terms, sample_query_rays
-from gqn_rl.gqn.schedules import geometric, warmup_cosine
+from gqn_rl.gqn.draws import Draws
+from gqn_rl.gqn.model import GenerativeQueryNetwork
+from gqn_rl.gqn.objective import Terms, combine, optimal_sigma
+from gqn_rl.training.batches import TensorViews
+from gqn_rl.training.group import ALONE, Group
 from gqn_rl.training.recipe import Recipe
-from gqn_rl.view import to_float
+
+CHECK_EVERY = 50
+"""Steps between looks at the loss where looking means waiting for the device."""
+
+
+class Bound(nn.Module):
+    """The loss as one forward call, which is what a group of processes wraps."""
+
+    def __init__(self, model: GenerativeQueryNetwork, recipe: Recipe, group: Group) -> None:
+        super().__init__()
+        self.model, self.recipe, self.group = model, recipe, group
+
+    def forward(self, images: Tensor, viewpoints: Tensor, draws: Draws, step: int) -> Terms:
+        """Terms of this process's scenes.
+
+        Args:
+            images: uint8 (B, V, H, W, 3); viewpoints: float32 (B, V, 7).
+        """
+        recipe, num_views = self.recipe, images.shape[1]
+        context_size = draws.integers(1, num_views, 1)  # (B, 1), a size for every scene
+        is_query = torch.arange(num_views, device=images.device) >= context_size
+        scenes = self.model.bound(
+            images, viewpoints, is_query, draws=draws, sampling=recipe.sampling
+        )
+        sigma: float | Tensor = recipe.sigma_at(step)
+        if recipe.sigma_schedule == "optimal":
+            sigma = optimal_sigma(self.group.mean(scenes.error.mean()))
+        num_pixels = images.shape[2] * images.shape[3]
+        return combine(scenes, num_pixels=num_pixels, sigma=sigma, unit=recipe.loss_unit)
 
 
 class Trainer:
@@ -31,16 +61,26 @@ class Trainer:
         model: trained in place, on its own device; parameters without requires_grad stay still.
         recipe: see `Recipe`.
         precision: "auto", "bf16" or "fp32".
+        group: the processes that share each batch.
+        compiled: compile the parts of the network.
 
     Attributes:
         step: optimiser steps done.
         average: the moving average of the model.
     """
 
-    def __init__(self, model: LatticeGQN, recipe: Recipe, precision: str = "auto") -> None:
+    def __init__(
+        self,
+        model: GenerativeQueryNetwork,
+        recipe: Recipe,
+        precision: str = "auto",
+        group: Group = ALONE,
+        compiled: bool = False,
+    ) -> None:
         self.model = model
         self.recipe = recipe
         self.precision = precision
+        self.group = group
         self.step = 0
         self.average = deepcopy(model).eval().requires_grad_(False)
         trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
@@ -50,82 +90,71 @@ class Trainer:
         self.optimiser = torch.optim.AdamW(
             self._parameters,
             lr=recipe.learning_rate,
-            betas=(0.9, 0.98),
+            betas=(0.9, recipe.adam_beta2),
+            eps=recipe.adam_epsilon,
             weight_decay=recipe.weight_decay,
         )
         self._generator = torch.Generator(model.device)
+        self._rows = group.rows(recipe.batch_size)
+        if compiled:
+            model.compile_parts()
+        self._bound = group.wrap(Bound(model, recipe, group))
+        self._bad_step = torch.full((), -1, device=model.device)
 
-    def train_step(self, batch: SceneViews) -> Terms:
-        """One optimiser step on batch number `self.step`.
+    def train_step(self, batch: SceneViews | TensorViews) -> Terms:
+        """One optimiser step on batch number `self.step`, of which `batch` holds the own rows.
+
+        Returns:
+            the terms of this process's scenes, without gradients.
 
         Raises:
-            UserError: when the loss or its gradient is not finite; the weights are left as they
-                were.
+            UserError: when the loss or its gradient is not finite; on a CPU at once, and the
+                weights are left as they were, on other devices within `CHECK_EVERY` steps.
         """
-        recipe = self.recipe
-        self._generator.manual_seed(recipe.seed * 1_000_003 + self.step)
+        images, viewpoints = self._receive(batch)
+        self._generator.manual_seed(self.recipe.seed * 1_000_003 + self.step)
+        draws = Draws(self._generator, self.recipe.batch_size, self._rows)
         self.model.train()
-        terms = self._bound(batch)
-        self._require_finite("loss", terms.loss)
+        with autocast(self.model.device, self.precision):
+            terms: Terms = self._bound(images, viewpoints, draws, self.step)
         self.optimiser.zero_grad(set_to_none=True)
         terms.loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(self._parameters, recipe.max_gradient_norm)
-        self._require_finite("gradient's norm", norm)
+        limit = self.recipe.max_gradient_norm or math.inf
+        norm = torch.nn.utils.clip_grad_norm_(self._parameters, limit)
+        self._watch(terms.loss, norm)
         for group in self.optimiser.param_groups:
-            group["lr"] = warmup_cosine(
-                self.step, recipe.iterations, recipe.learning_rate, recipe.warmup
-            )
+            group["lr"] = self.recipe.learning_rate_at(self.step)
         self.optimiser.step()
         self._update_average()
         self.step += 1
         return Terms(*(term.detach() for term in terms))
 
-    def _require_finite(self, what: str, value: Tensor) -> None:
-        number = float(value.detach())
-        if not math.isfinite(number):
-            raise UserError(f"the {what} is {number} at step {self.step}: training stops")
-
-    @property
-    def sigma(self) -> float:
-        """Standard deviation of the pixels at the current step."""
-        recipe = self.recipe
-        return geometric(self.step, recipe.iterations, recipe.sigma_start, recipe.sigma_end)
-
-    def _bound(self, batch: SceneViews) -> Terms:
-        model, recipe, generator = self.model, self.recipe, self._generator
-        images = torch.from_numpy(batch.images).to(model.device)
-        viewpoints = torch.from_numpy(batch.viewpoints).to(model.device)
-        b, v, size = images.shape[:3]
-        context_size = torch.randint(1, v, (b, 1), generator=generator, device=generator.device)
-        is_query = torch.arange(v, device=model.device) >= context_size  # (B, V)
-        rays = sample_query_rays(images, is_query, recipe.num_rays, generator)
-        with autocast(model.device, self.precision):
-            each = model.look(to_float(images.flatten(0, 1)), viewpoints.flatten(0, 1))
-            r = model.representation(each.sum_views(~is_query))
-            r_all = model.representation(each.sum_views(torch.ones_like(is_query)))
-            prior, posterior = model.prior(r), model.posterior(r, r_all)
-            from_prior = self._choose_prior(b)
-            expected, informed = sample(prior, generator), sample(posterior, generator)
-            choice = from_prior.view(-1, *[1] * (informed.ndim - 1))
-            scene = model.imagine(r, torch.where(choice, expected, informed))
-        poses = viewpoints.gather(1, rays.view[..., None].expand(-1, -1, viewpoints.shape[-1]))
-        jitter = torch.rand(b, recipe.num_rays, 1, generator=generator, device=generator.device)
-        prediction = model.draw(scene, poses, rays.pixel, jitter)
-        return bound_terms(
-            prediction,
-            rays,
-            posterior,
-            prior,
-            from_prior=from_prior,
-            num_queries=is_query.sum(1).float(),
-            num_pixels=size * size,
-            sigma=self.sigma,
+    def _receive(self, batch: SceneViews | TensorViews) -> tuple[Tensor, Tensor]:
+        """The batch on the device; poses that are not finite are refused."""
+        device = self.model.device
+        if isinstance(batch.viewpoints, np.ndarray) and not np.isfinite(batch.viewpoints).all():
+            raise UserError(f"batch {self.step} has a pose that is not finite: training stops")
+        return (
+            torch.as_tensor(batch.images, device=device),
+            torch.as_tensor(batch.viewpoints, device=device),
         )
 
-    def _choose_prior(self, batch_size: int) -> Tensor:
-        """Which scenes are drawn from the prior in this step, bool (B,)."""
-        draws = torch.rand(batch_size, generator=self._generator, device=self._generator.device)
-        return draws < self.recipe.prior_share
+    def _watch(self, loss: Tensor, norm: Tensor) -> None:
+        """Notice what is not finite: at once where it costs nothing, else every few steps."""
+        if loss.device.type == "cpu":
+            for what, value in (("loss", loss), ("gradient's norm", norm)):
+                if not math.isfinite(number := float(value.detach())):
+                    raise UserError(f"the {what} is {number} at step {self.step}: training stops")
+            return
+        bad = ~(loss.detach().isfinite() & norm.isfinite())
+        self._bad_step = torch.where(bad & (self._bad_step < 0), self.step, self._bad_step)
+        if (self.step + 1) % CHECK_EVERY == 0:
+            self.require_finite()
+
+    def require_finite(self) -> None:
+        """Refuse to go on, or to be saved, after a step whose loss or gradient was not finite."""
+        if (step := int(self._bad_step)) >= 0:
+            raise UserError(f"the loss or its gradient is not finite at step {step}")
 
     @torch.no_grad()
     def _update_average(self) -> None:

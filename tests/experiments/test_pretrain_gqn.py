@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -16,11 +17,14 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch.nn.utils import parameters_to_vector
 
 from experiments import generate_dataset, pretrain_gqn
 from experiments.command import EXIT_BAD_INPUT, run_command
 from gqn_rl import GenerativeQueryNetwork
 from gqn_rl.errors import UserError
+from gqn_rl.gqn.families import build, preset
 from gqn_rl.training.state import FILE_NAME, read_metadata
 
 SMALL = ["--preset", "tiny", "--renderer", "raycast", "--device", "cpu", "--precision", "fp32"]
@@ -31,7 +35,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *flags: object, small: bool = True) -> 
     """The exit code of `python -m experiments.pretrain_gqn flags`."""
     arguments = [*SMALL, *map(str, flags)] if small else [*map(str, flags)]
     monkeypatch.setattr("sys.argv", ["pretrain_gqn", *arguments])
-    monkeypatch.setattr(pretrain_gqn, "EVALUATION_SCENES", 2)
+    monkeypatch.setattr("experiments.pretraining.EVALUATION_SCENES", 2)
     monkeypatch.setattr("gqn_rl.training.statistics.SCENES_PER_COUNT", 4)
     try:
         run_command(pretrain_gqn.main, pretrain_gqn.Settings, pretrain_gqn.__doc__)
@@ -110,6 +114,66 @@ def test_a_run_leaves_weights_settings_and_numbers(
     # A finished run has nothing to go on with, and says so.
     assert run(monkeypatch, "--resume", folder, small=False) == EXIT_BAD_INPUT
     assert "already done its 4 iterations" in capsys.readouterr().err
+
+
+def test_the_logs_hold_curves_and_pictures_of_held_out_views(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = ["--iterations", 2, "--evaluate-every", 1, "--output", tmp_path / "run"]
+    assert run(monkeypatch, *flags) == 0
+    log = EventAccumulator(str(tmp_path / "run" / "tensorboard"), size_guidance={"images": 0})
+    log.Reload()
+    assert {"evaluation/grid_rmse", "evaluation/free_mae"} <= set(log.Tags()["scalars"])
+    pictures = log.Images("evaluation/views")
+    assert [picture.step for picture in pictures] == [1, 2]
+    # Two scenes per orientation: three context views, the truth and the prediction.
+    assert (pictures[0].width, pictures[0].height) == (5 * 64, 4 * 64)
+
+
+def test_processes_that_share_a_batch_train_the_model_that_one_process_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = ["--iterations", 3, "--evaluate-every", 2, "--threads", 1]
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+    arguments = [*SMALL, *map(str, flags), "--output", str(tmp_path / "two")]
+    done = subprocess.run(
+        [sys.executable, *launch, "experiments.pretrain_gqn", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("step 0 of 3") == 1, "one process speaks for all"
+    assert run(monkeypatch, *flags, "--output", tmp_path / "one") == 0
+    one, two = (
+        parameters_to_vector(GenerativeQueryNetwork.from_pretrained(tmp_path / name).parameters())
+        for name in ("one", "two")
+    )
+    start = parameters_to_vector(build(preset("tiny"), seed=4).parameters())
+    # Adam turns the rounding of gradients near zero into whole steps, so not to the bit.
+    assert float((two - one).norm()) < 0.02 * float((one - start).norm())
+    record = json.loads((tmp_path / "two" / "model.json").read_text())["record"]
+    assert record["training"]["processes"] == 2
+
+
+def test_a_full_disk_is_one_line_and_keeps_the_last_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    flags = ["--iterations", 9, "--time-limit", 1e-9, "--output", folder]
+    assert run(monkeypatch, *flags) == 0
+    capsys.readouterr()
+
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr("gqn_rl.training.state.write_bytes", full)
+    resume = ["--resume", folder, "--time-limit", 0.01]
+    assert run(monkeypatch, *resume, small=False) == EXIT_BAD_INPUT
+    printed = capsys.readouterr().err.splitlines()[-1]
+    assert printed.startswith("error: ")
+    assert "No space left on device" in printed
+    assert saved_step(folder) == 0
 
 
 def test_a_run_can_start_from_the_weights_of_another(
@@ -228,6 +292,9 @@ def test_data_on_disk_trains_and_resumes_to_the_same_bits(
     ("flags", "message"),
     [
         (["--preset", "huge"], "unknown preset 'huge'"),
+        (["--recipe", "secret"], "unknown recipe 'secret'"),
+        (["--sigma-schedule", "steep"], "unknown sigma_schedule 'steep'"),
+        (["--evaluation-path", "test"], "evaluation_path goes with data_path"),
         (["--renderer", "crayons"], "unknown renderer 'crayons'"),
         (["--precision", "fp8"], "unknown precision 'fp8'"),
         (["--device", "toaster"], "device 'toaster' cannot be used"),
@@ -267,7 +334,8 @@ def test_bad_input_is_one_line_and_leaves_nothing_behind(
     [
         (["--batch-size", "7"], "batch_size is 7, expected 1 to 6"),
         (["--num-views", "4"], "num_views is 4, expected 1 to 3"),
-        (["--num-cubes", "6"], "num_cubes=7, expected 6"),
+        (["--num-cubes", "6"], "num_cubes is 6, but the data in"),
+        (["--image-size", "32"], "image_size is 32, but the data in"),
     ],
 )
 def test_data_that_does_not_fit_is_one_line(
@@ -293,7 +361,7 @@ def test_held_out_shapes_are_not_trained_on(
         )
     )
     assert run(monkeypatch, "--data-path", tmp_path / "data") == EXIT_BAD_INPUT
-    assert "shapes='all', expected 'train'" in capsys.readouterr().err
+    assert "has shapes='all', expected training shapes" in capsys.readouterr().err
 
 
 def test_an_occupied_output_is_left_alone(

@@ -7,22 +7,25 @@ import torch
 from torch import Tensor
 
 from gqn_rl.data.synthetic import SceneDistribution, SceneViews, render_views
-from gqn_rl.gqn.checkpoint import FAMILIES
-from gqn_rl.gqn.config import preset
-from gqn_rl.gqn.lattice_gqn import LatticeGQN
+from gqn_rl.gqn.families import FAMILIES, PRESETS, build, preset
+from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.rendering import make_renderer
+from gqn_rl.training.group import ALONE, Group
 from gqn_rl.training.recipe import Recipe
 from gqn_rl.training.trainer import Trainer
 from gqn_rl.view import to_float
 
+TINY = {
+    family: next(name for name in entry.presets if "tiny" in name)
+    for family, entry in FAMILIES.items()
+}
+"""A preset of every family that is quick enough for a battery of tests."""
+QUICK_PRESETS = sorted({*TINY.values(), "small"} & set(PRESETS))
 
-def make_model(name: str = "tiny", seed: int = 0) -> LatticeGQN:
+
+def make_model(name: str = "tiny", seed: int = 0) -> GenerativeQueryNetwork:
     """A model of a preset with random weights, the same ones for the same seed."""
-    config = preset(name)
-    model_type = next(model for kind, model in FAMILIES.values() if kind is type(config))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return model_type(config)
+    return build(preset(name), seed)
 
 
 def random_views(num_scenes: int = 3, num_views: int = 4, seed: int = 0) -> SceneViews:
@@ -37,8 +40,14 @@ def as_tensors(views: SceneViews) -> tuple[Tensor, Tensor]:
     return to_float(torch.from_numpy(views.images)), torch.from_numpy(views.viewpoints)
 
 
-def make_trainer(seed: int = 0, precision: str = "fp32", **changes: object) -> Trainer:
-    """A trainer of a tiny model; `changes` to a recipe of seconds."""
+def make_trainer(
+    seed: int = 0,
+    precision: str = "fp32",
+    name: str = "tiny",
+    group: Group = ALONE,
+    **changes: object,
+) -> Trainer:
+    """A trainer of a small model; `changes` to a recipe of seconds."""
     numbers: dict[str, object] = {
         "iterations": 100,
         "batch_size": 3,
@@ -48,4 +57,5 @@ def make_trainer(seed: int = 0, precision: str = "fp32", **changes: object) -> T
         "warmup": 5,
         "seed": seed,
     }
-    return Trainer(make_model(seed=seed), Recipe(**(numbers | changes)), precision)  # type: ignore[arg-type]
+    recipe = Recipe(**(numbers | changes))  # type: ignore[arg-type]
+    return Trainer(make_model(name, seed), recipe, precision, group)

@@ -49,12 +49,12 @@ def test_updates_one_by_one_equal_represent_on_all(encoder: GQNEncoder) -> None:
 
 def test_updates_and_resets_leave_the_old_state_alone(encoder: GQNEncoder) -> None:
     state = encoder.update(encoder.initial_state(3), view(0))
-    kept = [part.clone() for part in state]
+    kept = [part.clone() for part in state.parts]
     encoder.update(state, view(1))
     encoder.reset(state, np.array([True, True, False]))
     encoder.representation(state)
     encoder.predict_view(state, view(2).viewpoints)
-    for part, old in zip(state, kept, strict=True):
+    for part, old in zip(state.parts, kept, strict=True):
         assert torch.equal(part, old)
 
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from gqn_rl.gqn.config import preset
-from gqn_rl.gqn.generator import DENSITY_SCALE
-from gqn_rl.gqn.lattice import OBJECT_RADIUS, lattice_points, subdivide
-from gqn_rl.gqn.lattice_gqn import LatticeGQN
+from gqn_rl.gqn.families import preset
+from gqn_rl.gqn.lattice.generator import DENSITY_SCALE
+from gqn_rl.gqn.lattice.lattice_gqn import LatticeGQN
+from gqn_rl.gqn.lattice.points import OBJECT_RADIUS, lattice_points, subdivide
 from gqn_rl.rays import camera_axes, pixel_directions
 from gqn_rl.rendering.raycast_renderer import RaycastRenderer
 from gqn_rl.scene import SceneBatch, sample_scenes

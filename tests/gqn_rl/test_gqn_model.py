@@ -10,18 +10,21 @@ from torch import Tensor
 
 from gqn_rl import GenerativeQueryNetwork
 from gqn_rl.errors import UserError
-from gqn_rl.gqn.config import PRESETS, LatticeConfig, preset
-from gqn_rl.gqn.lattice_gqn import LatticeGQN
+from gqn_rl.gqn.families import FAMILIES, PRESETS, config_from_dict, family_of, preset
+from gqn_rl.gqn.lattice.config import LatticeConfig
+from gqn_rl.gqn.lattice.lattice_gqn import LatticeGQN
+from gqn_rl.gqn.scene_latent import SceneLatentGQN
 from gqn_rl.view import Context
-from tests.gqn_rl.gqn_models import as_tensors, make_model, random_views
+from tests.gqn_rl.gqn_models import QUICK_PRESETS, as_tensors, make_model, random_views
 
 
-@pytest.fixture(scope="module", params=sorted(PRESETS))
-def model(request: pytest.FixtureRequest) -> LatticeGQN:
+@pytest.fixture(scope="module", params=QUICK_PRESETS)
+def model(request: pytest.FixtureRequest) -> GenerativeQueryNetwork:
     model = make_model(request.param).eval().requires_grad_(False)
-    with torch.no_grad():  # untrained volumes are nearly empty and their latents nearly unused
-        model.generator.out.bias.add_(5.0)
-        model.generator.mixer.extra.weight.mul_(20.0)
+    if isinstance(model, LatticeGQN):
+        with torch.no_grad():  # untrained volumes are nearly empty, their latents nearly unused
+            model.generator.out.bias.add_(5.0)
+            model.generator.mixer.extra.weight.mul_(20.0)
     return model
 
 
@@ -36,7 +39,7 @@ def seeded(seed: int) -> torch.Generator:
 
 @pytest.mark.parametrize("num_context", [1, 2, 5])
 def test_predictions_are_images_from_any_number_of_views(
-    model: LatticeGQN, views: tuple[Tensor, Tensor], num_context: int
+    model: GenerativeQueryNetwork, views: tuple[Tensor, Tensor], num_context: int
 ) -> None:
     images, viewpoints = views
     context = Context(images[:, :num_context], viewpoints[:, :num_context])
@@ -47,7 +50,7 @@ def test_predictions_are_images_from_any_number_of_views(
 
 
 def test_a_seed_gives_one_sample_and_another_seed_another(
-    model: LatticeGQN, views: tuple[Tensor, Tensor]
+    model: GenerativeQueryNetwork, views: tuple[Tensor, Tensor]
 ) -> None:
     images, viewpoints = views
     context = Context(images[:, :1], viewpoints[:, :1])
@@ -59,7 +62,7 @@ def test_a_seed_gives_one_sample_and_another_seed_another(
 
 
 def test_predicting_leaves_the_global_generator_alone(
-    model: LatticeGQN, views: tuple[Tensor, Tensor]
+    model: GenerativeQueryNetwork, views: tuple[Tensor, Tensor]
 ) -> None:
     images, viewpoints = views
     before = torch.get_rng_state()
@@ -68,16 +71,40 @@ def test_predicting_leaves_the_global_generator_alone(
 
 
 def test_views_of_one_imagined_scene_agree_with_the_whole_image(
-    model: LatticeGQN, views: tuple[Tensor, Tensor]
+    model: GenerativeQueryNetwork, views: tuple[Tensor, Tensor]
 ) -> None:
+    if not isinstance(model, SceneLatentGQN):
+        pytest.skip("draws whole images only")
     images, viewpoints = views
     r = model.represent(images, viewpoints)
-    scene = model.imagine(r, model.prior(r).mean)
+    scene = model.imagine(r, model.noise(len(r), seeded(0)))
     whole = model.draw_images(scene, viewpoints[:, 0])
     pixels = torch.tensor([[5, 32 * 64 + 31, 40 * 64 + 20]]).expand(2, -1)
     some = model.draw(scene, viewpoints[:, :1].expand(-1, 3, -1), pixels)
     expected = whole.flatten(2).gather(2, pixels[:, None].expand(-1, 3, -1)).mT
     torch.testing.assert_close(some, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_what_a_query_still_tells_is_not_negative_and_depends_on_it(
+    model: GenerativeQueryNetwork, views: tuple[Tensor, Tensor]
+) -> None:
+    images, viewpoints = views
+    evidence = model.gather(Context(images[:, :2], viewpoints[:, :2]))
+    kl, other = (model.kl(evidence, images[:, k], viewpoints[:, k]) for k in (2, 3))
+    assert kl.shape == (2,)
+    assert bool((kl >= 0).all())
+    assert not torch.equal(kl, other)
+
+
+def test_every_family_says_which_parameters_the_representation_depends_on(
+    model: GenerativeQueryNetwork, views: tuple[Tensor, Tensor]
+) -> None:
+    images, viewpoints = views
+    trained = make_model(next(n for n, c in PRESETS.items() if c == model.config))
+    trained.represent(images, viewpoints).square().mean().backward()
+    reached = {n for n, p in trained.named_parameters() if p.grad is not None}
+    named = {id(p) for p in trained.representation_parameters()}
+    assert reached == {n for n, p in trained.named_parameters() if id(p) in named}
 
 
 def bad_views(kind: str, images: Tensor, viewpoints: Tensor) -> tuple[Tensor, Tensor]:
@@ -172,9 +199,13 @@ def test_impossible_sizes_are_refused(change: dict[str, int]) -> None:
 
 
 def test_configurations_survive_a_round_trip() -> None:
-    for config in PRESETS.values():
-        assert LatticeConfig.from_dict(config.to_dict()) == config
-    with pytest.raises(UserError, match="slots"):
-        LatticeConfig.from_dict({"slots": 3}, source="file.json")
+    for name, family in FAMILIES.items():
+        for config in family.presets.values():
+            assert family_of(config) == name
+            assert config_from_dict(name, config.to_dict(), "file.json") == config
+        with pytest.raises(UserError, match=r"file.json does not fit .*Config.*houses"):
+            config_from_dict(name, {"houses": 3}, "file.json")
+    with pytest.raises(UserError, match="family 'none', expected one of"):
+        config_from_dict("none", {}, "file.json")
     with pytest.raises(UserError, match=r"'big'; expected one of .*tiny"):
         preset("big")

@@ -18,10 +18,16 @@ from safetensors.torch import load_file, save_file
 from gqn_rl.data.synthetic import SceneDistribution, SceneViews
 from gqn_rl.errors import UserError
 from gqn_rl.rendering import make_renderer
-from gqn_rl.training.interruption import postponed_interruption
-from gqn_rl.training.loop import train
-from gqn_rl.training.state import FILE_NAME, load_state, read_metadata, save_state
-from gqn_rl.training.statistics import set_statistics
+from gqn_rl.training.interruption import noted_interruption
+from gqn_rl.training.loop import Evaluation, train
+from gqn_rl.training.state import (
+    FILE_NAME,
+    PREVIOUS_NAME,
+    load_state,
+    read_metadata,
+    save_state,
+)
+from gqn_rl.training.statistics import rendered_examples, set_statistics
 from gqn_rl.training.trainer import Trainer
 from tests.gqn_rl.gqn_models import as_tensors, make_model, make_trainer, random_views
 
@@ -59,9 +65,15 @@ def test_stopping_and_resuming_through_the_file_changes_no_bit(
     assert stored["recipe"] == whole.recipe.to_dict()
 
 
+PICTURE = np.zeros((8, 16, 3), np.uint8)
+
+
 def test_the_record_goes_on_where_it_was(batch: SceneViews, tmp_path: Path) -> None:
     trainer = make_trainer()
-    options: dict[str, Any] = {"evaluate": lambda t: {"rmse": float(t.step)}, "evaluate_every": 20}
+    options: dict[str, Any] = {
+        "evaluate": lambda t: Evaluation({"rmse": float(t.step)}, PICTURE),
+        "evaluate_every": 20,
+    }
     record = run(trainer, batch, tmp_path, stop=50, **options)
     seconds = record["seconds"]
     record = run(trainer, batch, tmp_path, stop=100, record=record, **options)
@@ -73,8 +85,10 @@ def test_the_record_goes_on_where_it_was(batch: SceneViews, tmp_path: Path) -> N
 
 
 def test_evaluating_does_not_change_training(batch: SceneViews, tmp_path: Path) -> None:
-    def evaluate(trainer: Trainer) -> dict[str, float]:
-        return {"noise": float(torch.rand(1)) + float(np.random.default_rng(0).random())}
+    def evaluate(trainer: Trainer) -> Evaluation:
+        return Evaluation(
+            {"noise": float(torch.rand(1)) + float(np.random.default_rng(0).random())}
+        )
 
     one, other = make_trainer(), make_trainer()
     run(one, batch, tmp_path / "a", stop=4, evaluate=evaluate, evaluate_every=1)
@@ -153,18 +167,40 @@ def test_ctrl_c_in_the_middle_of_a_step_waits_for_its_end(
     assert_same(restored, whole)
 
 
-def test_postponing_leaves_the_meaning_of_ctrl_c_as_it_was() -> None:
-    before = signal.getsignal(signal.SIGINT)
-    with postponed_interruption():
-        pass
-    assert signal.getsignal(signal.SIGINT) is before
+@pytest.mark.usefixtures("usual_ctrl_c")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_noted_and_its_meaning_given_back(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with noted_interruption() as interrupted:
+        assert not interrupted()
+        os.kill(os.getpid(), number)
+        assert interrupted()
+        assert signal.getsignal(number) is before, "a second one acts as usual"
+    assert signal.getsignal(number) is before
+
+
+def test_a_signal_that_means_something_else_is_left_alone() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        with postponed_interruption():
+        with noted_interruption() as interrupted:
             os.kill(os.getpid(), signal.SIGINT)
+            assert not interrupted()
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("usual_ctrl_c")
+def test_termination_saves_as_ctrl_c_does(batch: SceneViews, tmp_path: Path) -> None:
+    def terminated() -> Iterator[SceneViews]:
+        yield from itertools.repeat(batch, 2)
+        os.kill(os.getpid(), signal.SIGTERM)
+        yield batch
+
+    trainer = make_trainer()
+    with pytest.raises(KeyboardInterrupt):
+        train(trainer, terminated(), tmp_path, stop=10)
+    assert read_metadata(tmp_path)["step"] == trainer.step == 3
 
 
 def test_a_failing_save_leaves_the_old_state(
@@ -182,7 +218,29 @@ def test_a_failing_save_leaves_the_old_state(
         with pytest.raises(OSError, match="space"):
             save_state(tmp_path, trainer, {})
     assert read_metadata(tmp_path)["step"] == 2
-    assert [p.name for p in tmp_path.iterdir() if p.is_file()] == [FILE_NAME]
+    names = {p.name for p in tmp_path.iterdir() if p.is_file()}
+    assert names == {FILE_NAME, PREVIOUS_NAME}, "no temporary file is left"
+
+
+@pytest.mark.parametrize("damage", ["truncated", "one bit", "deleted"])
+def test_a_damaged_state_costs_no_more_than_the_steps_since_the_one_before(
+    batch: SceneViews, tmp_path: Path, damage: str
+) -> None:
+    trainer, good, restored = make_trainer(), make_trainer(), make_trainer()
+    run(trainer, batch, tmp_path, stop=2, save_every=1)
+    run(good, batch, tmp_path / "good", stop=1)
+    save_state(tmp_path / "good", good, {})
+    path = tmp_path / FILE_NAME
+    content = bytearray(path.read_bytes())
+    content[-50] ^= 4
+    path.write_bytes(content if damage == "one bit" else content[:-100])
+    if damage == "deleted":
+        path.unlink()
+    load_state(tmp_path, restored)
+    assert restored.step in (1, 2), "the state before, of this step or the one before it"
+    (tmp_path / PREVIOUS_NAME).unlink()
+    with pytest.raises(UserError, match=r"damaged|truncated|nothing to resume"):
+        load_state(tmp_path, make_trainer())
 
 
 def truncate(path: Path) -> None:
@@ -198,7 +256,7 @@ def foreign_format(path: Path) -> None:
 
 
 def half_described(path: Path) -> None:
-    save_file(load_file(path), path, metadata={"format": "gqn_rl.training/1", "step": "3"})
+    save_file(load_file(path), path, metadata={"format": "gqn_rl.training/2", "step": "3"})
 
 
 @pytest.mark.parametrize(
@@ -230,12 +288,12 @@ def test_metadata_is_plain_json(tmp_path: Path) -> None:
 def test_statistics_make_representations_standard(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gqn_rl.training.statistics.SCENES_PER_COUNT", 24)
     model, renderer = make_model(), make_renderer("raycast")
-    set_statistics(model, renderer, SceneDistribution(), seed=0)
+    set_statistics(model, rendered_examples(renderer, SceneDistribution(), seed=0))
     r = model.represent(*as_tensors(random_views(24, 3, seed=5))).detach()
     standard = model.standardise(r)
     assert abs(float(standard.mean())) < 0.2
     assert 0.6 < float(standard.std()) < 1.4
     assert bool((model.representation_scale > 0).all())
     before = model.representation_mean.clone()
-    set_statistics(model, renderer, SceneDistribution(), seed=0)
+    set_statistics(model, rendered_examples(renderer, SceneDistribution(), seed=0))
     torch.testing.assert_close(model.representation_mean, before, rtol=0, atol=0)

@@ -8,14 +8,23 @@ import sys
 import numpy as np
 import pytest
 import torch
+from torch.distributions import kl_divergence
 
 from gqn_rl.data.synthetic import SceneViews
 from gqn_rl.errors import UserError
-from gqn_rl.gqn.objective import Terms, sample_query_rays
-from gqn_rl.training.loop import SyntheticBatches, stream
-from gqn_rl.training.recipe import Recipe
+from gqn_rl.gqn.families import FAMILIES
+from gqn_rl.gqn.objective import Terms
+from gqn_rl.gqn.query_rays import sample_query_rays
+from gqn_rl.gqn.scene_latent import SceneLatentGQN
+from gqn_rl.training.batches import (
+    SyntheticBatches,
+    UnrenderedBatches,
+    rendered_on,
+    stream,
+)
+from gqn_rl.training.recipe import Recipe, recipe
 from gqn_rl.training.trainer import Trainer
-from tests.gqn_rl.gqn_models import make_trainer, random_views
+from tests.gqn_rl.gqn_models import TINY, as_tensors, make_trainer, random_views
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +46,9 @@ def assert_equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> None
         torch.testing.assert_close(tensor, b[name], rtol=0, atol=0, equal_nan=True, msg=name)
 
 
-def test_a_gradient_reaches_every_parameter(batch: SceneViews) -> None:
-    trainer = make_trainer()
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_gradient_reaches_every_parameter(batch: SceneViews, family: str) -> None:
+    trainer = make_trainer(name=TINY[family], prior_share=0.5)
     reached = set()
     for _ in range(3):  # a layer behind one that starts at zero has to wait for it
         trainer.train_step(batch)
@@ -56,12 +66,45 @@ def test_the_loss_of_a_fixed_batch_falls_markedly(batch: SceneViews) -> None:
     assert np.mean(errors[-10:]) < 0.8 * np.mean(errors[:10])
 
 
-def test_terms_are_finite_and_consistent(batch: SceneViews) -> None:
-    trainer = make_trainer(sigma_start=0.5, sigma_end=0.5)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_terms_are_finite_and_consistent(batch: SceneViews, family: str) -> None:
+    trainer = make_trainer(name=TINY[family], sigma_start=0.5, sigma_end=0.5)
     for terms in steps(trainer, batch, 3):
         assert all(value.isfinite() for value in terms)
         assert float(terms.kl) >= 0
         assert float(terms.loss) >= float(terms.mse)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_scenes_drawn_from_the_prior_have_no_divergence(batch: SceneViews, family: str) -> None:
+    kl = {
+        share: float(make_trainer(name=TINY[family], prior_share=share).train_step(batch).kl)
+        for share in (0.0, 1.0)
+    }
+    assert kl[0.0] > 0.0
+    assert kl[1.0] == 0.0
+
+
+@pytest.mark.parametrize("num_rays", [16, 200])
+def test_the_divergence_of_a_scene_counts_once_however_many_rays(
+    batch: SceneViews, num_rays: int
+) -> None:
+    trainer = make_trainer(num_rays=num_rays, prior_share=0.0, warmup=1)
+    context_sizes = torch.Generator().manual_seed(0)  # what step 0 of seed 0 draws first
+    sizes = torch.randint(1, 4, (3, 1), generator=context_sizes)
+    images, poses = as_tensors(batch)
+    model = trainer.model
+    assert isinstance(model, SceneLatentGQN)
+    each = model.look(images.flatten(0, 1), poses.flatten(0, 1))
+    r = model.representation(each.sum_views(torch.arange(4) < sizes))
+    r_all = model.representation(each.sum_views(torch.ones(3, 4, dtype=torch.bool)))
+    expected = kl_divergence(model.posterior(r, r_all), model.prior(r)).mean().detach()
+    torch.testing.assert_close(trainer.train_step(batch).kl, expected)
+
+
+def test_the_optimal_sigma_is_the_root_of_the_error(batch: SceneViews) -> None:
+    terms = make_trainer(sigma_schedule="optimal").train_step(batch)
+    assert float(terms.sigma) == pytest.approx(float(terms.mse) ** 0.5)
 
 
 def test_query_views_are_not_in_the_context(
@@ -70,11 +113,11 @@ def test_query_views_are_not_in_the_context(
     """The prior sees r of the context alone: garbling the query views leaves it as it is."""
     queries = []
 
-    def spy(images, is_query, num_rays, generator):
+    def spy(images, is_query, num_rays, draws):
         queries.append(is_query)
-        return sample_query_rays(images, is_query, num_rays, generator)
+        return sample_query_rays(images, is_query, num_rays, draws)
 
-    monkeypatch.setattr("gqn_rl.training.trainer.sample_query_rays", spy)
+    monkeypatch.setattr("gqn_rl.gqn.scene_latent.sample_query_rays", spy)
 
     def prior_input(views: SceneViews) -> torch.Tensor:
         trainer = make_trainer()
@@ -103,11 +146,11 @@ def test_context_sizes_vary_over_the_whole_range(
 ) -> None:
     sizes = set()
 
-    def spy(images, is_query, num_rays, generator):
+    def spy(images, is_query, num_rays, draws):
         sizes.update((~is_query).sum(1).tolist())
-        return sample_query_rays(images, is_query, num_rays, generator)
+        return sample_query_rays(images, is_query, num_rays, draws)
 
-    monkeypatch.setattr("gqn_rl.training.trainer.sample_query_rays", spy)
+    monkeypatch.setattr("gqn_rl.gqn.scene_latent.sample_query_rays", spy)
     steps(make_trainer(), batch, 12)
     assert sizes == {1, 2, 3}
 
@@ -161,12 +204,11 @@ def test_the_average_follows_the_model(batch: SceneViews) -> None:
 def test_sigma_and_learning_rate_follow_the_recipe(batch: SceneViews) -> None:
     trainer = make_trainer(sigma_start=1.0, sigma_end=0.1, iterations=10, warmup=2)
     rates, sigmas = [], []
-    for _ in range(10):
-        sigmas.append(trainer.sigma)
-        trainer.train_step(batch)
+    for _ in range(11):
+        sigmas.append(float(trainer.train_step(batch).sigma))
         rates.append(trainer.optimiser.param_groups[0]["lr"])
     assert sigmas[0] == 1.0
-    assert trainer.sigma == pytest.approx(0.1)
+    assert sigmas[-1] == pytest.approx(0.1)
     assert rates[0] == pytest.approx(2.5e-3)
     assert max(rates) == pytest.approx(5e-3)
     assert rates[-1] < 1e-3
@@ -217,6 +259,10 @@ def test_a_state_of_another_network_is_refused(batch: SceneViews) -> None:
         {"sigma_start": -1.0},
         {"sigma_end": 0.0},
         {"sigma_end": float("nan")},
+        {"num_queries": 0},
+        {"prior_share": 2.0},
+        {"max_gradient_norm": -1.0},
+        {"adam_beta2": 1.1},
     ],
 )
 def test_impossible_recipes_are_refused(change: dict[str, float]) -> None:
@@ -226,7 +272,7 @@ def test_impossible_recipes_are_refused(change: dict[str, float]) -> None:
 
 
 def test_batch_k_depends_on_seed_and_k_alone() -> None:
-    recipe = Recipe(iterations=6, batch_size=2, num_views=2)
+    recipe = Recipe(iterations=6, batch_size=4, num_views=2)
     batches = SyntheticBatches(recipe, 7, "raycast", 32)
     whole = list(stream(batches, 0, 6, workers=0))
     assert len(whole) == len(batches) == 6
@@ -236,6 +282,49 @@ def test_batch_k_depends_on_seed_and_k_alone() -> None:
             np.testing.assert_array_equal(got.images, whole[k].images)
             np.testing.assert_array_equal(got.viewpoints, whole[k].viewpoints)
     assert not np.array_equal(whole[0].images, whole[1].images)
+    halves = [SyntheticBatches(recipe, 7, "raycast", 32, rows)[2] for rows in halves_of(4)]
+    together = np.concatenate([half.images for half in halves])
+    np.testing.assert_array_equal(together, whole[2].images)
+
+
+def halves_of(total: int) -> list[slice]:
+    return [slice(0, total // 2), slice(total // 2, total)]
+
+
+@pytest.mark.parametrize("rows", [None, slice(2, 4)])
+def test_batches_drawn_on_the_device_are_those_drawn_by_the_loader(rows: slice | None) -> None:
+    recipe = Recipe(iterations=3, batch_size=4, num_views=2)
+    batches = SyntheticBatches(recipe, 7, "raycast", 32, rows)
+    unrendered = stream(UnrenderedBatches(batches), 0, 3, workers=0)
+    for k, views in enumerate(rendered_on(torch.device("cpu"), unrendered, 32)):
+        np.testing.assert_array_equal(views.images.numpy(), batches[k].images)
+        np.testing.assert_array_equal(views.viewpoints.numpy(), batches[k].viewpoints)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"learning_rate_schedule": "step"}, "learning_rate_schedule 'step'"),
+        ({"sigma_schedule": "none"}, "sigma_schedule 'none'"),
+        ({"loss_unit": "bits"}, "loss_unit 'bits'"),
+    ],
+)
+def test_unknown_schedules_list_the_known_ones(change: dict[str, str], message: str) -> None:
+    with pytest.raises(UserError, match=f"{message}; expected one of"):
+        Recipe(**change)  # type: ignore[arg-type]
+
+
+def test_named_recipes_take_changes_and_ignore_what_is_not_given() -> None:
+    assert recipe("modern", batch_size=None, seed=3) == Recipe(seed=3)
+    with pytest.raises(UserError, match=r"'fast'; expected one of .*published"):
+        recipe("fast")
+
+
+def test_poses_that_are_not_finite_stop_training(batch: SceneViews) -> None:
+    broken = batch.viewpoints.copy()
+    broken[1, 2, 0] = np.nan
+    with pytest.raises(UserError, match="batch 0 has a pose that is not finite"):
+        make_trainer().train_step(SceneViews(batch.images, broken))
 
 
 WITHOUT_BACKENDS = """
@@ -244,14 +333,13 @@ for missing in ("pybullet", "gymnasium", "stable_baselines3"):
     sys.modules[missing] = None
 
 import torch
-from gqn_rl.gqn.config import preset
-from gqn_rl.gqn.lattice_gqn import LatticeGQN
-from gqn_rl.training.loop import SyntheticBatches, stream
+from gqn_rl.gqn.families import build, preset
+from gqn_rl.training.batches import SyntheticBatches, stream
 from gqn_rl.training.recipe import Recipe
 from gqn_rl.training.trainer import Trainer
 
 recipe = Recipe(iterations=1, batch_size=2, num_views=2, num_rays=16)
-trainer = Trainer(LatticeGQN(preset("tiny")), recipe)
+trainer = Trainer(build(preset("tiny")), recipe)
 batches = stream(SyntheticBatches(recipe, 7, "raycast", 64), 0, 1, workers=0)
 assert trainer.train_step(next(batches)).loss.isfinite()
 """

@@ -14,19 +14,37 @@ References:
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gqn_rl.gqn.config import LatticeConfig
 from gqn_rl.gqn.evidence import Evidence
-from gqn_rl.gqn.lattice import OBJECT_RADIUS, Ball, TwoScales, initialise
+from gqn_rl.gqn.lattice.config import LatticeConfig
+from gqn_rl.gqn.lattice.points import OBJECT_RADIUS, Ball, TwoScales, initialise
 from gqn_rl.rays import project
 from gqn_rl.viewpoint import SPHERE_RADIUS
 
 MAX_LOG_WEIGHT = 4.0
 """Views differ in weight at an anchor by a factor of at most exp(8)."""
 POSE_FEATURES = 7
+
+
+@dataclass(frozen=True)
+class LatticeEvidence(Evidence):
+    """What views wrote to the anchors, and the colours they show at finer points.
+
+    Attributes:
+        numerator: float (N, A, C), weighted answers at the anchors.
+        denominator: float32 (N, A, 1), their weights.
+        colours: float32 (N, B, 5), at the finer points the sums over the views that show them of
+            red, green, blue and foreground, all in [0, 1], and the number of those views.
+    """
+
+    numerator: Tensor
+    denominator: Tensor
+    colours: Tensor
 
 
 class ViewNetwork(nn.Module):
@@ -83,7 +101,7 @@ class LatticeRepresentation(nn.Module):
         with torch.no_grad():  # what a view shows counts before where it was taken from
             self.modulate.weight.mul_(0.1)
 
-    def nothing_seen(self, n: int) -> Evidence:
+    def nothing_seen(self, n: int) -> LatticeEvidence:
         """Evidence of no view."""
         weight = self.write.weight
         sizes = (
@@ -91,9 +109,9 @@ class LatticeRepresentation(nn.Module):
             (len(self.anchors), 1),
             (len(self.carving), 5),
         )
-        return Evidence(*(weight.new_zeros(n, *size, dtype=torch.float32) for size in sizes))
+        return LatticeEvidence(*(weight.new_zeros(n, *size, dtype=torch.float32) for size in sizes))
 
-    def look(self, images: Tensor, viewpoints: Tensor) -> Evidence:
+    def look(self, images: Tensor, viewpoints: Tensor) -> LatticeEvidence:
         """Evidence of one view each of N scenes.
 
         Args:
@@ -109,7 +127,9 @@ class LatticeRepresentation(nn.Module):
         written = self.write(hidden)
         answer, log_weight = written[..., :-1], written[..., -1:].float()
         weight = (MAX_LOG_WEIGHT * (log_weight / MAX_LOG_WEIGHT).tanh()).exp()
-        return Evidence(answer * weight.to(answer.dtype), weight, self._colours(images, viewpoints))
+        return LatticeEvidence(
+            answer * weight.to(answer.dtype), weight, self._colours(images, viewpoints)
+        )
 
     @torch.no_grad()
     def _colours(self, images: Tensor, viewpoints: Tensor) -> Tensor:
@@ -127,7 +147,7 @@ class LatticeRepresentation(nn.Module):
         relative_depth = (depth - SPHERE_RADIUS)[..., None] / self.config.extent
         return torch.cat([relative_depth, towards, points / self.config.extent], dim=-1)
 
-    def forward(self, evidence: Evidence) -> Tensor:
+    def forward(self, evidence: LatticeEvidence) -> Tensor:
         """The scene representation as slots, (N, S, C)."""
         mean = evidence.numerator / (evidence.denominator + 1e-3)
         total = (1.0 + evidence.denominator).log()

@@ -19,8 +19,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 
-from gqn_rl.gqn.config import LatticeConfig
-from gqn_rl.gqn.lattice import OBJECT_RADIUS, Ball, TwoScales, initialise, subdivide
+from gqn_rl.gqn.lattice.config import LatticeConfig
+from gqn_rl.gqn.lattice.points import OBJECT_RADIUS, Ball, TwoScales, initialise, subdivide
 
 DENSITY_SCALE = 10.0
 INITIAL_DENSITY = -6.5

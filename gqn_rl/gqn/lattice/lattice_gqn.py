@@ -6,15 +6,15 @@ import torch
 from torch import Tensor
 from torch.distributions import Independent
 
-from gqn_rl.gqn.config import LatticeConfig
-from gqn_rl.gqn.evidence import Evidence
-from gqn_rl.gqn.generator import VolumeGenerator
-from gqn_rl.gqn.model import GenerativeQueryNetwork
-from gqn_rl.gqn.representation import LatticeRepresentation
+from gqn_rl.devices import full_precision
+from gqn_rl.gqn.lattice.config import LatticeConfig
+from gqn_rl.gqn.lattice.generator import VolumeGenerator
+from gqn_rl.gqn.lattice.representation import LatticeEvidence, LatticeRepresentation
+from gqn_rl.gqn.scene_latent import SceneLatentGQN
 from gqn_rl.rays import camera_axes, pixel_directions
 
 
-class LatticeGQN(GenerativeQueryNetwork):
+class LatticeGQN(SceneLatentGQN[LatticeEvidence]):
     """A GQN whose representation is a lattice of slots around the object.
 
     The flat representation r is the slots' numbers, slot after slot; `slot_points` says where in
@@ -22,12 +22,12 @@ class LatticeGQN(GenerativeQueryNetwork):
     """
 
     family = "lattice"
+    config: LatticeConfig
     directions: Tensor
 
     def __init__(self, config: LatticeConfig) -> None:
         network = LatticeRepresentation(config)
-        super().__init__(config.image_size, len(network.anchors) * config.slot_channels)
-        self.config = config
+        super().__init__(config, len(network.anchors) * config.slot_channels)
         self.network = network
         self.generator = VolumeGenerator(config, network.anchors)
         self.register_buffer("directions", pixel_directions(config.image_size), persistent=False)
@@ -37,13 +37,13 @@ class LatticeGQN(GenerativeQueryNetwork):
         """float32 (S, 3): where the slots lie, in cube edges from the object's barycentre."""
         return self.network.anchors.points
 
-    def nothing_seen(self, n: int) -> Evidence:
+    def nothing_seen(self, n: int) -> LatticeEvidence:
         return self.network.nothing_seen(n)
 
-    def look(self, images: Tensor, viewpoints: Tensor) -> Evidence:
+    def look(self, images: Tensor, viewpoints: Tensor) -> LatticeEvidence:
         return self.network.look(images, viewpoints)
 
-    def representation(self, evidence: Evidence) -> Tensor:
+    def representation(self, evidence: LatticeEvidence) -> Tensor:
         slots: Tensor = self.network(evidence)
         return slots.flatten(1)
 
@@ -53,16 +53,22 @@ class LatticeGQN(GenerativeQueryNetwork):
     def posterior(self, r: Tensor, r_with_queries: Tensor) -> Independent:
         return self.generator.posterior(self._slots(r), self._slots(r_with_queries))
 
-    def imagine(self, r: Tensor, latent: Tensor) -> Tensor:
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        blocks = self.config.cells // 2
+        return (self.config.latent_channels, blocks, blocks, blocks)
+
+    def decode(self, r: Tensor, latent: Tensor) -> Tensor:
         """Density and colour volumes, see `VolumeGenerator.volume`."""
         return self.generator.volume(self._slots(r), latent)
 
     def draw(
         self, scene: Tensor, viewpoints: Tensor, pixels: Tensor, jitter: Tensor | None = None
     ) -> Tensor:
-        axes = camera_axes(viewpoints)  # (N, R, 3, 3)
-        directions = torch.einsum("nra,nrai->nri", self.directions[pixels], axes)
-        return self.generator.render(scene, viewpoints[..., :3], directions, jitter)
+        with full_precision(scene.device):  # points along a ray lie closer than bf16 can tell
+            axes = camera_axes(viewpoints)  # (N, R, 3, 3)
+            directions = torch.einsum("nra,nrai->nri", self.directions[pixels], axes)
+            return self.generator.render(scene, viewpoints[..., :3], directions, jitter)
 
     def _slots(self, r: Tensor) -> Tensor:
         slots: Tensor = r.unflatten(1, (-1, self.config.slot_channels))  # type: ignore[no-untyped-call]

@@ -1,0 +1,1 @@
+"""The lattice family: views write to points in the world, queries read along rays."""

@@ -1,0 +1,125 @@
+"""Families with one latent for a whole scene, which draw single pixels.
+
+One imagined scene explains all queries, so predictions of different views agree with each other,
+and a training step draws a few hundred rays instead of whole images.
+
+References:
+    Kumar et al., Consistent Generative Query Networks, arXiv:1807.02033, 2018.
+    Sohn, Lee and Yan, Learning Structured Output Representation using Deep Conditional Generative
+    Models, NIPS 2015, eq. 7 (drawing some scenes from the prior while training).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributions import Independent, kl_divergence
+
+from gqn_rl.gqn.draws import Draws
+from gqn_rl.gqn.model import EvidenceType, GenerativeQueryNetwork
+from gqn_rl.gqn.objective import Sampling, SceneTerms
+from gqn_rl.gqn.query_rays import QueryRays, sample_query_rays
+from gqn_rl.view import to_float
+
+MAX_RAYS = 1 << 19
+"""Rays drawn at once where whole images are asked for, which bounds the memory."""
+
+
+class SceneLatentGQN(GenerativeQueryNetwork[EvidenceType]):
+    """What is left to a family: how a latent becomes a scene, and a scene pixels."""
+
+    compiled = ("look", "representation", "prior", "posterior", "decode", "draw")
+
+    @abstractmethod
+    def prior(self, r: Tensor) -> Independent:
+        """pi(z | r), an Independent Normal."""
+
+    @abstractmethod
+    def posterior(self, r: Tensor, r_with_queries: Tensor) -> Independent:
+        """q(z | r, x): the second representation has seen the query views too."""
+
+    @abstractmethod
+    def decode(self, r: Tensor, latent: Tensor) -> Any:
+        """One drawable scene per row, from a representation and a latent."""
+
+    @abstractmethod
+    def draw(
+        self, scene: Any, viewpoints: Tensor, pixels: Tensor, jitter: Tensor | None = None
+    ) -> Tensor:
+        """Mean colour of some pixels of imagined scenes.
+
+        Args:
+            scene: from `decode`, N rows.
+            viewpoints: float (N, R, 7), a pose for each pixel.
+            pixels: int64 (N, R), row * W + column.
+            jitter: (N, R, 1) in [0, 1) where drawing involves sampling along rays; None: the
+                middle of each interval.
+
+        Returns:
+            float32 (N, R, 3) in [0, 1].
+        """
+
+    def imagine(self, r: Tensor, noise: Tensor) -> Any:
+        return self.decode(r, reparametrise(self.prior(r), noise))
+
+    def draw_images(self, scene: Any, viewpoints: Tensor) -> Tensor:
+        n, size = len(viewpoints), self.image_size
+        every = torch.arange(size * size, device=viewpoints.device)
+        parts = []
+        for pixels in torch.split(every, max(1, MAX_RAYS // n)):
+            poses = viewpoints[:, None].expand(-1, len(pixels), -1)
+            parts.append(self.draw(scene, poses, pixels.expand(n, -1)))
+        return torch.cat(parts, dim=1).view(n, size, size, 3).permute(0, 3, 1, 2)
+
+    def kl(self, evidence: EvidenceType, images: Tensor, viewpoints: Tensor) -> Tensor:
+        r = self.representation(evidence)
+        r_with_query = self.representation(evidence.plus(self.look(images, viewpoints)))
+        return kl_divergence(self.posterior(r, r_with_query), self.prior(r))
+
+    def bound(
+        self,
+        images: Tensor,
+        viewpoints: Tensor,
+        is_query: Tensor,
+        *,
+        draws: Draws,
+        sampling: Sampling,
+    ) -> SceneTerms:
+        rays = sample_query_rays(images, is_query, sampling.num_rays, draws)
+        each = self.look(to_float(images.flatten(0, 1)), viewpoints.flatten(0, 1))
+        r = self.representation(each.sum_views(~is_query))
+        r_all = self.representation(each.sum_views(torch.ones_like(is_query)))
+        prior, posterior = self.prior(r), self.posterior(r, r_all)
+        latent, from_prior = _training_latent(prior, posterior, draws, sampling.prior_share)
+        scene = self.decode(r, latent)
+        error = self._error(scene, viewpoints, rays, draws)
+        kl = kl_divergence(posterior, prior).masked_fill(from_prior, 0.0)
+        return SceneTerms(error, kl, is_query.sum(1).to(error.dtype))
+
+    def _error(self, scene: Any, viewpoints: Tensor, rays: QueryRays, draws: Draws) -> Tensor:
+        """Estimated mean squared error over all pixels of the query views, (B,)."""
+        poses = viewpoints.gather(1, rays.view[..., None].expand(-1, -1, viewpoints.shape[-1]))
+        colour = self.draw(scene, poses, rays.pixel, draws.uniform(rays.pixel.shape[1], 1))
+        return ((colour - rays.colour).square().mean(-1) * rays.weight).sum(-1)
+
+
+def reparametrise(distribution: Independent, noise: Tensor) -> Tensor:
+    """The value of an Independent Normal that belongs to standard normal noise."""
+    normal = distribution.base_dist
+    value: Tensor = normal.loc + normal.scale * noise.to(normal.loc.dtype)
+    return value
+
+
+def _training_latent(
+    prior: Independent, posterior: Independent, draws: Draws, prior_share: float
+) -> tuple[Tensor, Tensor]:
+    """Latents, and bool (B,) for which scenes they were drawn from the prior."""
+    from_prior = draws.uniform() < prior_share
+    shape = prior.event_shape
+    expected = reparametrise(prior, draws.normal(*shape))
+    informed = reparametrise(posterior, draws.normal(*shape))
+    choice = from_prior.view(-1, *[1] * len(shape))
+    return torch.where(choice, expected, informed), from_prior

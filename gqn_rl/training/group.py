@@ -1,0 +1,100 @@
+"""The processes that train one model together, each on its own rows of every batch."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from gqn_rl.errors import UserError
+
+
+@dataclass(frozen=True)
+class Group:
+    """Attributes: this process's number and how many there are; collective where size > 1."""
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes files, evaluates and reports."""
+        return self.rank == 0
+
+    def rows(self, total: int) -> slice:
+        """Which rows of a batch are this process's.
+
+        Raises:
+            UserError: when they cannot be divided evenly, which the mean of gradients needs.
+        """
+        if total % self.size:
+            raise UserError(
+                f"batch_size is {total}, expected a multiple of the {self.size} processes"
+            )
+        share = total // self.size
+        return slice(self.rank * share, (self.rank + 1) * share)
+
+    def mean(self, value: Tensor) -> Tensor:
+        """The mean over the processes, without a gradient."""
+        if self.size == 1:
+            return value.detach()
+        total = value.detach().clone()
+        dist.all_reduce(total)
+        return total / self.size
+
+    def any(self, flag: bool) -> bool:
+        """Whether the flag is set in any process; all get the same answer."""
+        if self.size == 1:
+            return flag
+        count = torch.tensor(int(flag))
+        if dist.get_backend() == "nccl":
+            count = count.cuda()
+        dist.all_reduce(count, op=dist.ReduceOp.MAX)
+        return bool(count)
+
+    def wrap(self, module: nn.Module) -> nn.Module:
+        """The module, with the mean of the processes' gradients after every backward pass."""
+        if self.size == 1:
+            return module
+        # Buffers are constants here: no need to send them around. PyTorch 2.13 renames the flag.
+        known = inspect.signature(DistributedDataParallel).parameters
+        flag = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"
+        return DistributedDataParallel(module, **{flag: False})
+
+    def share(self, text: str) -> str:
+        """The first process's text, in all of them."""
+        if self.size == 1:
+            return text
+        box = [text]
+        dist.broadcast_object_list(box, src=0)
+        return box[0]
+
+
+ALONE = Group()
+
+
+@contextmanager
+def joined_group(device_type: str) -> Iterator[Group]:
+    """The group that torchrun has set up, or a process alone.
+
+    Args:
+        device_type: "cuda" communicates by NCCL and gives process k the k-th GPU of its host,
+            everything else by gloo.
+    """
+    if "WORLD_SIZE" not in os.environ or not dist.is_available():
+        yield ALONE
+        return
+    if device_type == "cuda":
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    dist.init_process_group("nccl" if device_type == "cuda" else "gloo")
+    try:
+        yield Group(dist.get_rank(), dist.get_world_size())
+    finally:
+        dist.destroy_process_group()

@@ -1,0 +1,102 @@
+"""Several processes with a part of the batch each do what one process does with all of it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from gqn_rl.errors import UserError
+from gqn_rl.gqn.families import FAMILIES
+from gqn_rl.training.group import ALONE, Group
+from tests.gqn_rl.gqn_models import TINY, make_trainer
+
+ONE_STEP = """
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from gqn_rl.data.synthetic import SceneViews
+from gqn_rl.training.group import joined_group
+from tests.gqn_rl.gqn_models import make_trainer, random_views
+
+torch.set_num_threads(1)
+folder, names = Path(sys.argv[1]), sys.argv[2:]
+with joined_group("cpu") as group:
+    for name in names:
+        trainer = make_trainer(
+            name=name, group=group, batch_size=4, sigma_schedule="optimal", max_gradient_norm=1e9
+        )
+        views, rows = random_views(4, 4), group.rows(4)
+        trainer.train_step(SceneViews(views.images[rows], views.viewpoints[rows]))
+        gradients = {k: p.grad for k, p in trainer.model.named_parameters()}
+        save_file(gradients, folder / f"{name}-{group.rank}-of-{group.size}.safetensors")
+"""
+
+
+@pytest.fixture(scope="module")
+def gradients(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the gradients of one step of every family, by one and by two processes."""
+    folder = tmp_path_factory.mktemp("gradients")
+    script = folder / "one_step.py"
+    script.write_text(ONE_STEP)
+    arguments = [str(script), str(folder), *TINY.values()]
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    for prefix in ([], launch):
+        done = subprocess.run(
+            [sys.executable, *prefix, *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment(),
+        )
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_two_processes_with_half_the_batch_get_the_gradient_of_one(
+    gradients: Path, family: str
+) -> None:
+    name = TINY[family]
+    alone = load_file(gradients / f"{name}-0-of-1.safetensors")
+    scale = max(float(gradient.abs().max()) for gradient in alone.values())
+    assert scale > 0
+    for rank in (0, 1):
+        shared = load_file(gradients / f"{name}-{rank}-of-2.safetensors")
+        assert shared.keys() == alone.keys()
+        for key, gradient in alone.items():
+            torch.testing.assert_close(
+                shared[key], gradient, rtol=0, atol=1e-6 * max(1.0, scale), msg=key
+            )
+
+
+def test_a_batch_that_cannot_be_divided_is_refused() -> None:
+    with pytest.raises(UserError, match="batch_size is 3, expected a multiple of the 2 processes"):
+        make_trainer(group=Group(1, 2), batch_size=3)
+
+
+def test_rows_of_all_processes_make_up_the_batch() -> None:
+    found = [row for rank in range(3) for row in range(12)[Group(rank, 3).rows(12)]]
+    assert found == list(range(12))
+
+
+def test_a_process_alone_needs_nobody() -> None:
+    value = torch.tensor(3.0, requires_grad=True)
+    assert ALONE.leads
+    assert float(ALONE.mean(value)) == 3.0
+    assert not ALONE.mean(value).requires_grad
+    assert ALONE.any(True)
+    assert not ALONE.any(False)
+    assert ALONE.share("folder") == "folder"
