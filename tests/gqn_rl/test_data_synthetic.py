@@ -5,9 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gqn_rl.data.synthetic import SceneDistribution, SceneViews, render_views, synthetic_batch
+from gqn_rl.data.synthetic import (
+    SceneDistribution,
+    SceneViews,
+    render_views,
+    synthetic_batch,
+    synthetic_scenes,
+)
 from gqn_rl.errors import UserError
 from gqn_rl.rendering import make_renderer
+from gqn_rl.rendering.base import RENDERERS
 from gqn_rl.viewpoint import SPHERE_RADIUS, Viewpoints
 
 RENDERER = make_renderer("raycast", 32)
@@ -42,6 +49,37 @@ def test_views_are_what_the_renderer_shows_from_their_poses(rng: np.random.Gener
         assert (again != views.images[:, v]).any(-1).mean() < 1e-3  # poses are rounded
     radius = np.linalg.norm(views.viewpoints[..., :3], axis=-1)
     np.testing.assert_allclose(radius, SPHERE_RADIUS, rtol=1e-5)
+
+
+@pytest.mark.parametrize("renderer", RENDERERS)
+@pytest.mark.parametrize("rows", [slice(0, 2), slice(2, 4), slice(1, None, 2), slice(None)])
+def test_rows_of_a_batch_are_what_slicing_it_gives(renderer: str, rows: slice) -> None:
+    """So a process of a data-parallel run can render its own share alone."""
+    distribution = SceneDistribution(free_fraction=0.5)
+    numbers = {"seed": 3, "index": 7, "batch_size": 4, "num_views": 3}
+    drawing = make_renderer(renderer, 32)
+    whole = synthetic_batch(drawing, distribution, **numbers)
+    part = synthetic_batch(drawing, distribution, **numbers, rows=rows)
+    np.testing.assert_array_equal(part.images, whole.images[rows])
+    np.testing.assert_array_equal(part.viewpoints, whole.viewpoints[rows])
+    scenes, viewpoints = synthetic_scenes(distribution, **numbers, rows=rows)
+    np.testing.assert_array_equal(
+        drawing.render(scenes, viewpoints), whole.images[rows].reshape(-1, 32, 32, 3)
+    )
+    drawing.close()
+
+
+def test_no_rows_at_all_are_a_mistake() -> None:
+    with pytest.raises(ValueError, match=r"slice\(3, 5, None\), expected some of 3"):
+        synthetic_batch(
+            RENDERER,
+            SceneDistribution(),
+            seed=0,
+            index=0,
+            batch_size=3,
+            num_views=2,
+            rows=slice(3, 5),
+        )
 
 
 @pytest.mark.parametrize("free_fraction", [0.0, 0.3, 1.0])
