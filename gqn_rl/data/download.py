@@ -54,9 +54,9 @@ def download(
         UserError: when the file is not there, cannot be had, keeps changing or cannot be written.
     """
     transfer = _Transfer(url, target.with_name(target.name + ".part"), timeout, progress)
-    failures, most = 0, 0
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        failures, most = 0, transfer.size_on_disk()
         while True:
             try:
                 transfer.attempt()
@@ -66,7 +66,7 @@ def download(
                 failures, most = (0, size) if size > most else (failures + 1, most)
                 if failures > retries:
                     raise UserError(f"cannot download {url}: {error}") from error
-                time.sleep(min(wait * 2**failures, LONGEST_WAIT))
+                time.sleep(min(wait * 2 ** max(failures - 1, 0), LONGEST_WAIT))
         os.replace(transfer.part, target)
     except OSError as error:  # the network's errors have become others by now
         raise UserError(f"cannot write {target}: {error.strerror}") from error
