@@ -55,7 +55,8 @@ def main(settings: DownloadDatasetSettings) -> None:
 
 def _file_names(settings: DownloadDatasetSettings) -> list[str]:
     """Paths of the files, below the base URL and below the output folder alike."""
-    if urlsplit(settings.base_url).scheme not in ("http", "https"):
+    address = urlsplit(settings.base_url)
+    if address.scheme not in ("http", "https") or not address.netloc:
         raise UserError(f"base_url is {settings.base_url!r}, expected http://... or https://...")
     if settings.retries < 0:
         raise UserError(f"retries is {settings.retries}, expected at least 0")

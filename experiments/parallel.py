@@ -69,7 +69,7 @@ def _pool(workers: int) -> Iterator[Callable[..., Iterable[Any]]]:
 
 def _prepare() -> None:
     """In every worker: one thread, and Ctrl-C is for the parent, which lets workers finish."""
-    import torch
-
-    torch.set_num_threads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"  # for PyTorch, if it is still to come
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

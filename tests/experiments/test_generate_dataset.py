@@ -8,28 +8,26 @@ from pathlib import Path
 import pytest
 
 from experiments import generate_dataset
-from experiments.command import EXIT_BAD_INPUT, run_command
+from experiments.command import EXIT_BAD_INPUT
 from gqn_rl.data.shards import read_headers, shard_path
 from gqn_rl.rendering import make_renderer
+from tests.experiments.running import run as run_flags
 
-SMALL = {"scenes": 5, "views": 2, "scenes-per-shard": 2, "image-size": 16, "renderer": "raycast"}
+SMALL = {
+    "scenes": 5,
+    "views": 2,
+    "scenes_per_shard": 2,
+    "image_size": 16,
+    "renderer": "raycast",
+    "workers": 0,
+}
 
 
 def run(monkeypatch: pytest.MonkeyPatch, folder: Path, **changes: object) -> int:
     """The exit code of `python -m experiments.generate_dataset` with small numbers."""
-    changes = {name.replace("_", "-"): value for name, value in changes.items()}
+    settings = generate_dataset.GenerateDatasetSettings
     flags = SMALL | {"output": folder} | changes
-    words = [word for name, value in flags.items() for word in (f"--{name}", str(value))]
-    monkeypatch.setattr("sys.argv", ["generate_dataset", *words])
-    try:
-        run_command(
-            generate_dataset.main,
-            generate_dataset.GenerateDatasetSettings,
-            generate_dataset.__doc__,
-        )
-    except SystemExit as exit_:
-        return int(exit_.code or 0)
-    return 0
+    return run_flags(monkeypatch, generate_dataset, settings, **flags)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
