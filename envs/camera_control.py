@@ -1,6 +1,5 @@
 """What an action does: turn the camera on the viewing sphere, or answer.
 
-Azimuth and elevation are the camera's state, so that a move past a pole is a clip of one number.
 Adding a kind of control is a new class and a line in `CONTROLS`.
 """
 
@@ -14,66 +13,13 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from envs.tables import load
+from envs.tasks.trials import NO_ANSWER
 from gqn_rl.errors import UserError
-from gqn_rl.viewpoint import Viewpoints, look_at_origin, wrap_angle
 
 STEP = np.deg2rad(30.0)
 """How far one discrete move turns the camera, in radians."""
-NO_ANSWER = -1
-
-
-@dataclass(frozen=True)
-class CameraAngles:
-    """Where N cameras are on the viewing sphere.
-
-    Attributes:
-        azimuth: float64 (N,), radians in [-pi, pi).
-        elevation: float64 (N,), radians in [-pi/2, pi/2].
-    """
-
-    azimuth: NDArray[np.float64]
-    elevation: NDArray[np.float64]
-
-    def __len__(self) -> int:
-        return len(self.azimuth)
-
-    def __getitem__(self, index: slice | NDArray) -> CameraAngles:
-        return CameraAngles(self.azimuth[index], self.elevation[index])
-
-    @staticmethod
-    def concatenate(parts: list[CameraAngles]) -> CameraAngles:
-        return CameraAngles(
-            np.concatenate([p.azimuth for p in parts]), np.concatenate([p.elevation for p in parts])
-        )
-
-    def stacked(self) -> NDArray[np.float64]:
-        """float64 (N, 2): azimuth and elevation."""
-        return np.column_stack([self.azimuth, self.elevation])
-
-    @staticmethod
-    def sample(rng: np.random.Generator, n: int) -> CameraAngles:
-        """n positions, uniform on the sphere."""
-        return CameraAngles(rng.uniform(-np.pi, np.pi, n), np.arcsin(rng.uniform(-1.0, 1.0, n)))
-
-    def viewpoints(self) -> Viewpoints:
-        return look_at_origin(self.azimuth, self.elevation)
-
-    def opposite(self) -> CameraAngles:
-        """The positions on the other side of the object."""
-        return CameraAngles(_wrapped(self.azimuth + np.pi), -self.elevation)
-
-    def turned(self, turn: NDArray[np.float64]) -> CameraAngles:
-        """After a turn (N, 2) of azimuth and elevation; elevation stops at the poles."""
-        return CameraAngles(
-            _wrapped(self.azimuth + turn[:, 0]),
-            np.clip(self.elevation + turn[:, 1], -np.pi / 2, np.pi / 2),
-        )
-
-    def replaced(self, mask: NDArray[np.bool_], new: CameraAngles) -> CameraAngles:
-        """These with `new`, in order, in the rows of `mask` (N,); a fresh copy."""
-        azimuth, elevation = self.azimuth.copy(), self.elevation.copy()
-        azimuth[mask], elevation[mask] = new.azimuth, new.elevation
-        return CameraAngles(azimuth, elevation)
+LARGEST_TURN = np.deg2rad(60.0)
+"""How far a continuous action of 1 turns the camera, in radians."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +37,10 @@ class Commands:
 
 class CameraControl(Protocol):
     """One action space and its meaning."""
+
+    goes_partway: bool
+    """What becomes of a move to where the task lets no camera stand: it ends at the border, or
+    the camera stays."""
 
     @property
     def action_space(self) -> spaces.Space[Any]:
@@ -113,6 +63,7 @@ class DiscreteControl:
     """
 
     MOVES = np.array([[-STEP, 0.0], [STEP, 0.0], [0.0, STEP], [0.0, -STEP]])
+    goes_partway = False
 
     def __init__(self, num_answers: int) -> None:
         self._action_space = spaces.Discrete(len(self.MOVES) + num_answers)
@@ -145,12 +96,55 @@ class DiscreteControl:
         return values.astype(np.int64)
 
 
-def _wrapped(azimuth: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(wrap_angle(azimuth), dtype=np.float64)
+class ContinuousControl:
+    """Numbers from -1 to 1: two turns, a commit channel, then one logit per answer.
+
+    0: turn to the right (growing azimuth), 1: turn up; 1 stands for 60 degrees.
+    2: commit; above 0 the action answers and turns nothing, otherwise it turns.
+    3 on: the answer is the one with the largest logit, the first of them if several are equal.
+    Where there is only one answer there are no logits.
+    """
+
+    TURNS, COMMIT = slice(0, 2), 2
+    goes_partway = True
+
+    def __init__(self, num_answers: int) -> None:
+        logits = num_answers if num_answers > 1 else 0
+        self._action_space = spaces.Box(-1.0, 1.0, (self.COMMIT + 1 + logits,), np.float32)
+
+    @property
+    def action_space(self) -> spaces.Box:
+        return self._action_space
+
+    def read(self, actions: Any, n: int) -> Commands:
+        """See `CameraControl.read`; `actions` is a real array (n, 3 + logits)."""
+        values = self._checked(actions, n)
+        answering = values[:, self.COMMIT] > 0
+        logits = values[:, self.COMMIT + 1 :]
+        best = logits.argmax(axis=1) if logits.shape[1] else np.zeros(n, dtype=np.int64)
+        turn = np.where(answering[:, None], 0.0, LARGEST_TURN * values[:, self.TURNS])
+        return Commands(turn, np.where(answering, best, NO_ANSWER))
+
+    def _checked(self, actions: Any, n: int) -> NDArray[np.float64]:
+        values, expected = np.asarray(actions), (n, *self._action_space.shape)
+        if values.shape != expected or values.dtype.kind not in "fiu":
+            raise UserError(
+                f"action {actions!r} is {values.dtype} of shape {values.shape}, "
+                f"expected numbers of shape {expected}"
+            )
+        inside = (values >= -1) & (values <= 1)  # not a number is not inside
+        if not inside.all():
+            row, part = np.argwhere(~inside)[0]
+            raise UserError(
+                f"action {values[row].tolist()} of environment {row} is outside the action space: "
+                f"number {part} is {values[row, part]}, expected -1 to 1"
+            )
+        return values.astype(np.float64)
 
 
 CONTROLS = {
     "discrete": "envs.camera_control:DiscreteControl",
+    "continuous": "envs.camera_control:ContinuousControl",
 }
 """Name to `module:class`; the class takes the number of answers."""
 

@@ -1,152 +1,166 @@
-"""The part of the observation that shows the scene: a representation, pixels or the truth.
+"""The part of the observation that shows a scene: a representation, pixels or the truth.
 
+The same observer shows the scene itself and the reference that some tasks give as their cue.
 Adding a kind of observation is a new class and a line in `OBSERVERS`.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from envs.memory import REPRESENTATION_LIMIT, EncoderMemory
 from envs.tables import load
-from gqn_rl.encoders import SceneEncoder, make_encoder
-from gqn_rl.errors import UserError
-from gqn_rl.rendering import Renderer
 from gqn_rl.scene import SceneBatch
-from gqn_rl.view import Views
 from gqn_rl.viewpoint import Viewpoints
-
-REPRESENTATION_LIMIT = 10.0
-"""Standardised representations are clipped here, in standard deviations, for a finite space."""
 
 
 class Observer(Protocol):
-    """Keeps what has been seen of n scenes and says how the agent is shown it."""
+    """Says how the agent is shown scenes; keeps nothing itself."""
 
     key: str
     """Its key in the observation."""
-    space: spaces.Box
-    """The space of one row."""
     needs_images: bool
-    encoder: SceneEncoder[Any] | None
+    needs_encoder: bool
 
-    def forget(self, mask: NDArray[np.bool_]) -> None:
-        """New scenes begin in the rows of `mask` (n,)."""
+    def space(self, num_cubes: int, image_size: int, representation_size: int) -> spaces.Box:
+        """The space of one row."""
         ...
 
-    def observe(
-        self, scenes: SceneBatch, images: NDArray[np.uint8] | None, viewpoints: Viewpoints
+    def cue_space(self, space: spaces.Box, num_views: int) -> spaces.Box:
+        """The space of a reference shown from `num_views` poses, where one row has `space`."""
+        ...
+
+    def show(
+        self, scenes: SceneBatch, images: NDArray[np.uint8] | None, memory: EncoderMemory | None
     ) -> NDArray[Any]:
-        """Take in one more view of every scene; one row of `space` per scene, a fresh array.
+        """The scenes after their latest view, (n, *space), a fresh array.
 
         Args:
-            images: uint8 (n, H, W, 3), or None where the observer needs none.
+            images: uint8 (n, H, W, 3); None where the observer needs none.
+            memory: of these n scenes; None where the observer needs none.
         """
         ...
 
-    def imagine(self, viewpoints: Viewpoints) -> NDArray[np.uint8] | None:
-        """How the scenes might look from elsewhere, uint8 (n, H, W, 3); None: it has no idea."""
+    def show_reference(
+        self,
+        scenes: SceneBatch,
+        images: NDArray[np.uint8] | None,
+        viewpoints: Viewpoints,
+        memory: EncoderMemory | None,
+    ) -> NDArray[Any]:
+        """Reference scenes seen from given poses, (k, *cue_space), a fresh array.
+
+        Args:
+            images: uint8 (k, C, H, W, 3); None where the observer needs none.
+            viewpoints: the C poses.
+        """
         ...
 
 
 class RepresentationObserver:
-    """An encoder's running aggregate; each view is encoded once, all rows in one call."""
+    """The encoder's aggregate of the views so far, float32 (F,)."""
 
     key = "representation"
-    needs_images = True
+    needs_images, needs_encoder = True, True
 
-    def __init__(
-        self,
-        n: int,
-        num_cubes: int,
-        renderer: Renderer,
-        encoder: str | Path | SceneEncoder[Any],
-        device: str,
-    ) -> None:
-        self.encoder = usable_encoder(encoder, renderer, device)
-        self.space = spaces.Box(
-            -REPRESENTATION_LIMIT,
-            REPRESENTATION_LIMIT,
-            (self.encoder.representation_size,),
-            np.float32,
+    def space(self, num_cubes: int, image_size: int, representation_size: int) -> spaces.Box:
+        return spaces.Box(
+            -REPRESENTATION_LIMIT, REPRESENTATION_LIMIT, (representation_size,), np.float32
         )
-        self._state = self.encoder.initial_state(n)
 
-    def forget(self, mask: NDArray[np.bool_]) -> None:
-        self._state = self.encoder.reset(self._state, mask)
+    def cue_space(self, space: spaces.Box, num_views: int) -> spaces.Box:
+        return space
 
-    def observe(
-        self, scenes: SceneBatch, images: NDArray[np.uint8] | None, viewpoints: Viewpoints
+    def show(
+        self, scenes: SceneBatch, images: NDArray[np.uint8] | None, memory: EncoderMemory | None
     ) -> NDArray[np.float32]:
-        assert images is not None
-        self._state = self.encoder.update(self._state, Views(images, viewpoints))
-        representation = self.encoder.representation(self._state)
-        return np.clip(representation, -REPRESENTATION_LIMIT, REPRESENTATION_LIMIT)
+        assert memory is not None
+        return memory.representation()
 
-    def imagine(self, viewpoints: Viewpoints) -> NDArray[np.uint8] | None:
-        predict_view = getattr(self.encoder, "predict_view", None)
-        if predict_view is None:
-            return None
-        images: NDArray[np.uint8] = predict_view(self._state, viewpoints)
-        return images
+    def show_reference(
+        self,
+        scenes: SceneBatch,
+        images: NDArray[np.uint8] | None,
+        viewpoints: Viewpoints,
+        memory: EncoderMemory | None,
+    ) -> NDArray[np.float32]:
+        assert memory is not None
+        assert images is not None
+        return memory.represent(images, viewpoints)
 
 
 class PixelObserver:
-    """The current image alone, uint8 (H, W, 3)."""
+    """The current image alone, uint8 (H, W, 3).
+
+    A reference is its pictures one behind the other along the channels, uint8 (H, W, 3 C), the
+    way stacked frames are laid out.
+    """
 
     key = "image"
-    needs_images = True
-    encoder = None
+    needs_images, needs_encoder = True, False
 
-    def __init__(self, n: int, num_cubes: int, renderer: Renderer, **_: Any) -> None:
-        size = renderer.identity.image_size
-        self.space = spaces.Box(0, 255, (size, size, 3), np.uint8)
+    def space(self, num_cubes: int, image_size: int, representation_size: int) -> spaces.Box:
+        return spaces.Box(0, 255, (image_size, image_size, 3), np.uint8)
 
-    def forget(self, mask: NDArray[np.bool_]) -> None:
-        pass
+    def cue_space(self, space: spaces.Box, num_views: int) -> spaces.Box:
+        height, width, channels = space.shape
+        return spaces.Box(0, 255, (height, width, channels * num_views), np.uint8)
 
-    def observe(
-        self, scenes: SceneBatch, images: NDArray[np.uint8] | None, viewpoints: Viewpoints
+    def show(
+        self, scenes: SceneBatch, images: NDArray[np.uint8] | None, memory: EncoderMemory | None
     ) -> NDArray[np.uint8]:
         assert images is not None
         return images.copy()
 
-    def imagine(self, viewpoints: Viewpoints) -> NDArray[np.uint8] | None:
-        return None
+    def show_reference(
+        self,
+        scenes: SceneBatch,
+        images: NDArray[np.uint8] | None,
+        viewpoints: Viewpoints,
+        memory: EncoderMemory | None,
+    ) -> NDArray[np.uint8]:
+        assert images is not None
+        return np.concatenate(list(images.swapaxes(0, 1)), axis=-1)
 
 
 class StateObserver:
     """The truth, float32 (P * 6,): all cube centres, then all cube colours.
 
     Centres (P * 3) are in world coordinates and cube edges, relative to the barycentre; colours
-    (P * 3) are RGB in [0, 1]. Cubes come in the order of the shape's catalogue entry.
+    (P * 3) are RGB in [0, 1]. Cubes come in the order of the shape's catalogue entry; those of a
+    mirror image in the order of the cubes they mirror.
     """
 
     key = "state"
-    needs_images = False
-    encoder = None
+    needs_images, needs_encoder = False, False
 
-    def __init__(self, n: int, num_cubes: int, renderer: Renderer, **_: Any) -> None:
+    def space(self, num_cubes: int, image_size: int, representation_size: int) -> spaces.Box:
         low = np.repeat(np.array([-num_cubes, 0.0], np.float32), num_cubes * 3)
         high = np.repeat(np.array([num_cubes, 1.0], np.float32), num_cubes * 3)
-        self.space = spaces.Box(low, high, dtype=np.float32)
+        return spaces.Box(low, high, dtype=np.float32)
 
-    def forget(self, mask: NDArray[np.bool_]) -> None:
-        pass
+    def cue_space(self, space: spaces.Box, num_views: int) -> spaces.Box:
+        return space
 
-    def observe(
-        self, scenes: SceneBatch, images: NDArray[np.uint8] | None, viewpoints: Viewpoints
+    def show(
+        self, scenes: SceneBatch, images: NDArray[np.uint8] | None, memory: EncoderMemory | None
     ) -> NDArray[np.float32]:
         n = len(scenes)
         centres = scenes.cube_centres().astype(np.float32)
         return np.concatenate([centres.reshape(n, -1), scenes.colour.reshape(n, -1)], axis=1)
 
-    def imagine(self, viewpoints: Viewpoints) -> NDArray[np.uint8] | None:
-        return None
+    def show_reference(
+        self,
+        scenes: SceneBatch,
+        images: NDArray[np.uint8] | None,
+        viewpoints: Viewpoints,
+        memory: EncoderMemory | None,
+    ) -> NDArray[np.float32]:
+        return self.show(scenes, None, None)
 
 
 OBSERVERS = {
@@ -157,32 +171,11 @@ OBSERVERS = {
 """Name to `module:class`."""
 
 
-def make_observer(name: str, **arguments: Any) -> Observer:
+def make_observer(name: str) -> Observer:
     """The observer called `name`.
 
     Raises:
-        UserError: for an unknown name, or an encoder that cannot be used.
+        UserError: for an unknown name.
     """
-    observer: Observer = load("observation", name, OBSERVERS)(**arguments)
+    observer: Observer = load("observation", name, OBSERVERS)()
     return observer
-
-
-def usable_encoder(
-    encoder: str | Path | SceneEncoder[Any], renderer: Renderer, device: str
-) -> SceneEncoder[Any]:
-    """The encoder by name, path or as it is, if it fits the renderer's pictures.
-
-    Raises:
-        UserError: for an unknown name, or an encoder made for other pictures.
-    """
-    built = make_encoder(encoder, device=device) if isinstance(encoder, str | Path) else encoder
-    source = f"encoder {str(encoder) if isinstance(encoder, str | Path) else type(encoder)!r}"
-    image_size = renderer.identity.image_size
-    if built.image_size != image_size:
-        raise UserError(
-            f"{source} takes images of image_size={built.image_size}, "
-            f"but the environment has image_size={image_size}"
-        )
-    if built.renderer is not None:
-        renderer.identity.require_same_pictures(built.renderer, source)
-    return built

@@ -1,69 +1,94 @@
-"""What a person sees of an episode: the view, the camera's path, the encoder's idea."""
+"""Drawing for people: panels side by side, and the camera's path on the viewing sphere."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from envs.camera_angles import KeepOut
+
 PANEL = 256
 """Height and width of each panel, in pixels."""
 CAPTION = 20
-"""Height of the line of text above the panels, in pixels."""
+"""Height of the lines of text above and below the panels, in pixels."""
 BACKGROUND, TEXT = (24, 24, 28), (230, 230, 230)
 NEAR_LINE, FAR_LINE = (130, 130, 140), (62, 62, 70)
 PATH, CURRENT = (255, 190, 60), (255, 80, 70)
+BARRED = (90, 160, 255)
 OBSERVER_AZIMUTH, OBSERVER_ELEVATION = np.deg2rad(-60.0), np.deg2rad(25.0)
 """Whence the sphere of the camera's path is drawn."""
 
 
-def compose_frame(
-    image: NDArray[np.uint8],
-    path: NDArray[np.float64],
-    max_looks: int,
-    imagined: NDArray[np.uint8] | None = None,
-) -> NDArray[np.uint8]:
-    """The panels side by side, uint8 (PANEL + CAPTION, 2 or 3 times PANEL, 3).
+@dataclass(frozen=True)
+class Panel:
+    """One picture and what it shows.
 
-    Args:
-        image: uint8 (H, W, 3), the current view.
-        path: (L, 2), azimuth and elevation of the L looks so far, radians.
-        max_looks: the look budget.
-        imagined: uint8 (H, W, 3), the object from the opposite side as the encoder imagines it.
+    Attributes:
+        image: uint8 (H, W, 3), a square of any size.
     """
-    panels = [
-        (f"look {len(path)} of {max_looks}", _enlarged(image)),
-        ("camera path", draw_path(path)),
-    ]
-    if imagined is not None:
-        panels.append(("imagined from behind", _enlarged(imagined)))
-    frame = Image.new("RGB", (PANEL * len(panels), PANEL + CAPTION), BACKGROUND)
+
+    caption: str
+    image: NDArray[np.uint8]
+
+
+def compose_frame(panels: Sequence[Panel], status: str = "") -> NDArray[np.uint8]:
+    """The panels side by side, each enlarged without blurring, over a line of text.
+
+    Returns:
+        uint8 (PANEL + 2 * CAPTION, PANEL * len(panels), 3); even numbers, as video codecs want.
+    """
+    frame = Image.new("RGB", (PANEL * len(panels), PANEL + 2 * CAPTION), BACKGROUND)
     draw = ImageDraw.Draw(frame)
-    for column, (caption, panel) in enumerate(panels):
-        frame.paste(panel, (column * PANEL, CAPTION))
-        draw.text((column * PANEL + 6, 4), caption, fill=TEXT)
+    for column, panel in enumerate(panels):
+        enlarged = Image.fromarray(panel.image).resize((PANEL, PANEL), Image.Resampling.NEAREST)
+        frame.paste(enlarged, (column * PANEL, CAPTION))
+        draw.text((column * PANEL + 6, 4), panel.caption, fill=TEXT)
+    draw.text((6, PANEL + CAPTION + 4), status, fill=TEXT)
     return np.array(frame)
 
 
-def draw_path(path: NDArray[np.float64]) -> Image.Image:
-    """The viewing sphere in orthographic projection with the looks (L, 2) on it."""
+def tiled(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """C images uint8 (C, H, W, 3) in a square grid, row by row, uint8 (R H, R W, 3)."""
+    count, height, width, _ = images.shape
+    side = int(np.ceil(np.sqrt(count)))
+    grid = np.zeros((side * side, height, width, 3), np.uint8)
+    grid[:count] = images
+    return (
+        grid.reshape(side, side, height, width, 3)
+        .swapaxes(1, 2)
+        .reshape(side * height, side * width, 3)
+    )
+
+
+def draw_path(path: NDArray[np.float64], keep_out: KeepOut | None = None) -> NDArray[np.uint8]:
+    """The viewing sphere in orthographic projection with the looks (L, 2) on it.
+
+    Args:
+        path: azimuth and elevation of the looks so far, radians.
+        keep_out: one row; where the camera may not stand, with a dot in the middle.
+
+    Returns:
+        uint8 (PANEL, PANEL, 3).
+    """
     panel = Image.new("RGB", (PANEL, PANEL), BACKGROUND)
     draw = ImageDraw.Draw(panel)
     for line in _graticule():
         _polyline(draw, line, FAR_LINE, NEAR_LINE, width=1)
+    if keep_out is not None:
+        _polyline(draw, keep_out.border()[0], _dimmed(BARRED), BARRED, width=2)
+        _dot(draw, keep_out.centre.stacked()[0], BARRED, radius=5)
     for start, end in pairwise(path):
         _polyline(draw, _arc(start, end), _dimmed(PATH), PATH, width=3)
     for look in path[:-1]:
         _dot(draw, look, PATH, radius=4)
     for look in path[-1:]:
         _dot(draw, look, CURRENT, radius=7)
-    return panel
-
-
-def _enlarged(image: NDArray[np.uint8]) -> Image.Image:
-    return Image.fromarray(image).resize((PANEL, PANEL), Image.Resampling.NEAREST)
+    return np.array(panel)
 
 
 def _project(angles: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

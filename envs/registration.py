@@ -1,11 +1,23 @@
-"""Gymnasium ids: one line each."""
+"""Gymnasium ids: every task with every kind of control."""
 
 from __future__ import annotations
 
 import gymnasium
 
+TASK_IDS = {
+    "GQNShepard": "recognition",
+    "GQNShepardMentalRotation": "mental_rotation",
+    "GQNShepardViewPrediction": "view_prediction",
+}
+"""Stem of the id to the name of the task."""
+
+CONTROL_IDS = {"": "discrete", "Continuous": "continuous"}
+"""What follows the stem to the name of the control."""
+
 ENVIRONMENTS = {
-    "GQNShepard-v0": {"task": "recognition", "control": "discrete"},
+    f"{stem}{suffix}-v0": {"task": task, "control": control}
+    for stem, task in TASK_IDS.items()
+    for suffix, control in CONTROL_IDS.items()
 }
 """Id to the arguments that make it what it is; every other argument is the user's."""
 

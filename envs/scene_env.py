@@ -9,11 +9,11 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from envs.scene_rows import Observation
+from envs.episodes import row_of
 from envs.scene_vector_env import SceneVectorEnv
 
 
-class SceneEnv(gymnasium.Env[Observation, np.int64]):
+class SceneEnv(gymnasium.Env[Any, Any]):
     """See `SceneVectorEnv` for the task, the spaces, the rewards and the arguments.
 
     Attributes:
@@ -31,19 +31,17 @@ class SceneEnv(gymnasium.Env[Observation, np.int64]):
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, dict[str, Any]]:
+    ) -> tuple[Any, dict[str, Any]]:
         """Begin an episode."""
         observation, infos = self.rows.reset(seed=seed, options=options)
         self._np_random, self._np_random_seed = self.rows.np_random[0], self.rows.np_random_seed[0]
-        return _first(observation), _first_info(infos)
+        return row_of(observation, 0), _first_info(infos)
 
-    def step(
-        self, action: np.int64 | int
-    ) -> tuple[Observation, SupportsFloat, bool, bool, dict[str, Any]]:
-        """One action, an integer of the action space."""
+    def step(self, action: Any) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:
+        """One action of the action space."""
         observation, rewards, terminated, truncated, infos = self.rows.step(np.asarray([action]))
         return (
-            _first(observation),
+            row_of(observation, 0),
             float(rewards[0]),
             bool(terminated[0]),
             bool(truncated[0]),
@@ -58,10 +56,6 @@ class SceneEnv(gymnasium.Env[Observation, np.int64]):
     def close(self) -> None:
         """Free the renderer; more than once does no harm."""
         self.rows.close()
-
-
-def _first(batch: Observation) -> Observation:
-    return {key: value[0] for key, value in batch.items()}
 
 
 def _first_info(infos: dict[str, Any]) -> dict[str, Any]:

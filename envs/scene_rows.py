@@ -9,19 +9,23 @@ from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
-from envs.camera_control import CameraAngles
+from envs.camera_angles import CameraAngles, KeepOut
+from envs.memory import EncoderMemory
 from envs.observers import Observer
-from envs.picture import compose_frame
+from envs.predictions import QueryPredictions
 from envs.seeding import RowGenerators
-from envs.tasks import Task, Trials
+from envs.spaces import Observation, encoded, viewpoint_space
+from envs.tasks import QueryErrors, Task, Trials
+from envs.view_store import ViewStore
 from gqn_rl.rendering import Renderer
-from gqn_rl.viewpoint import ENCODING_SIZE, SPHERE_RADIUS, Viewpoints
-
-Observation = dict[str, NDArray[Any]]
+from gqn_rl.viewpoint import Viewpoints
 
 
 class SceneRows:
     """The state of N rows that a camera move or a new trial changes.
+
+    Args:
+        memory: what the encoder knows; None where neither the observer nor the task needs it.
 
     Attributes:
         looks: int64 (N,), images taken of each row's scene.
@@ -29,33 +33,38 @@ class SceneRows:
     """
 
     def __init__(
-        self, n: int, task: Task, renderer: Renderer, observer: Observer, max_looks: int
+        self,
+        n: int,
+        task: Task,
+        renderer: Renderer,
+        observer: Observer,
+        memory: EncoderMemory | None,
+        num_cubes: int,
+        max_looks: int,
     ) -> None:
-        self.task, self.renderer, self.observer = task, renderer, observer
+        self.task, self.observer, self.memory = task, observer, memory
         self.max_looks = max_looks
         self.looks = np.zeros(n, dtype=np.int64)
         self.angles = CameraAngles(np.zeros(n), np.zeros(n))
         self._path = np.zeros((n, max_looks, 2))
         self._trials: Trials | None = None
-        size = renderer.identity.image_size
-        self._images = np.zeros((n, size, size, 3), np.uint8)
-        self._stale = np.ones(n, dtype=bool)
-        self._content = np.zeros((n, *observer.space.shape), observer.space.dtype)
+        self._views = ViewStore(n, task, renderer)
+        self.predictions = QueryPredictions(n, memory) if task.has_query and memory else None
+        size = memory.encoder.representation_size if memory else 0
+        space = observer.space(num_cubes, renderer.identity.image_size, size)
+        self._content = np.zeros((n, *space.shape), space.dtype)
+        self.observation_space = _observation_space(task, observer, space)
+        self._cue: NDArray[Any] = np.zeros((n, 0))
+        if "cue" in self.observation_space.spaces:
+            cue_space = self.observation_space["cue"]
+            self._cue = np.zeros((n, *(cue_space.shape or ())), cue_space.dtype)
 
     def __len__(self) -> int:
         return len(self.looks)
 
     @property
-    def observation_space(self) -> spaces.Dict:
-        """The space of one row."""
-        parts: dict[str, spaces.Space[Any]] = {
-            self.observer.key: self.observer.space,
-            "viewpoint": _viewpoint_space(),
-            "looks_left": spaces.Box(0.0, 1.0, (1,), np.float32),
-        }
-        if self.task.cue is not None:
-            parts["cue"] = self.task.cue
-        return spaces.Dict(parts)
+    def renderer(self) -> Renderer:
+        return self._views.renderer
 
     @property
     def trials(self) -> Trials:
@@ -75,12 +84,22 @@ class SceneRows:
     @property
     def images(self) -> NDArray[np.uint8]:
         """The current views, uint8 (N, H, W, 3); drawn when asked for, and only once."""
-        stale = self._stale
-        if stale.any():
-            drawn = self.renderer.render(self.trials.scenes[stale], self.viewpoints[stale])
-            self._images[stale] = drawn
-            self._stale = np.zeros_like(stale)
-        return self._images.copy()
+        return self._views.draw(self.trials, self.viewpoints, extra=False)[0].copy()
+
+    @property
+    def extra_images(self) -> NDArray[np.uint8]:
+        """The reference from the cue views or the true query view, uint8 (N, E, H, W, 3)."""
+        return self._views.draw(self.trials, self.viewpoints)[1].copy()
+
+    @property
+    def keep_out(self) -> KeepOut | None:
+        """Where the cameras may not stand; None where they may stand anywhere."""
+        query = self.trials.query
+        return None if query is None else KeepOut(query, self.task.clearance)
+
+    def path(self, row: int) -> NDArray[np.float64]:
+        """Azimuth and elevation of each look of a row's episode, (looks, 2), radians."""
+        return self._path[row, : self.looks[row]].copy()
 
     def begin(self, mask: NDArray[np.bool_], generators: RowGenerators) -> None:
         """New trials and cameras in the rows of `mask` (N,), each from the row's own generator."""
@@ -89,63 +108,110 @@ class SceneRows:
         trials, cameras = [], []
         for row in np.flatnonzero(mask).tolist():
             trials.append(self.task.sample(generators[row], 1))
-            cameras.append(CameraAngles.sample(generators[row], 1))
+            cameras.append(_first_camera(generators[row], trials[-1], self.task.clearance))
         new = Trials.concatenate(trials)
         self._trials = new if mask.all() else self.trials.replaced(mask, new)
         self.angles = self.angles.replaced(mask, CameraAngles.concatenate(cameras))
         self.looks[mask] = 0
-        self.observer.forget(mask)
+        self._views.expire(mask, scenes=True)
+        if self.memory is not None:
+            self.memory.forget(mask)
 
-    def turn(self, mask: NDArray[np.bool_], turn: NDArray[np.float64]) -> None:
-        """Turn the cameras of `mask` (N,) by azimuth and elevation (N, 2), radians."""
-        self.angles = self.angles.replaced(mask, self.angles.turned(turn)[mask])
+    def turn(
+        self, mask: NDArray[np.bool_], turn: NDArray[np.float64], partway: bool = False
+    ) -> None:
+        """Turn the cameras of `mask` (N,) by azimuth and elevation (N, 2), radians.
+
+        Args:
+            partway: see `KeepOut.after`.
+        """
+        if not mask.any():
+            return
+        cameras, keep_out = self.angles[mask], self.keep_out
+        if keep_out is None:
+            turned = cameras.turned(turn[mask])
+        else:
+            turned = keep_out[mask].after(cameras, turn[mask], partway)
+        self.angles = self.angles.replaced(mask, turned)
 
     def look(self, mask: NDArray[np.bool_]) -> None:
         """One more view in the rows of `mask` (N,), in one render and one encoder call.
 
-        Encoders take all rows at once, so a row that ended and waits for its reset is shown its
-        last view again. Its observation stays what it was, and the reset forgets the view.
+        What only begins with an episode comes on top in the rows whose first look this is: their
+        reference goes through the encoder, or their query view is drawn for the first time.
         """
         if not mask.any():
             return
         rows = np.flatnonzero(mask)
         self._path[rows, self.looks[rows]] = self.angles.stacked()[rows]
         self.looks[rows] += 1
-        self._stale = self._stale | mask
-        images = self.images if self.observer.needs_images else None
-        content = self.observer.observe(self.trials.scenes, images, self.viewpoints)
+        self._views.expire(mask)
+        current, extra = None, None
+        if self.observer.needs_images or self.memory is not None:
+            current, extra = self._views.draw(self.trials, self.viewpoints)
+        if self.memory is not None:
+            assert current is not None
+            self.memory.take_in(current, self.viewpoints, mask)
+        content = self.observer.show(self.trials.scenes, current, self.memory)
         content[~mask] = self._content[~mask]
         self._content = content
+        self._begin_looking(mask & (self.looks == 1), extra)
+
+    def _begin_looking(self, first: NDArray[np.bool_], extra: NDArray[np.uint8] | None) -> None:
+        if not first.any():
+            return
+        trials, poses = self.trials, self.task.cue_views
+        if trials.cue is not None:
+            self._cue[first] = trials.cue[first]
+        if poses is not None:
+            assert trials.reference is not None
+            images = None if extra is None else extra[first]
+            self._cue[first] = self.observer.show_reference(
+                trials.reference[first], images, poses, self.memory
+            )
+        if self.predictions is not None:
+            assert extra is not None
+            self.predictions.begin(first, trials, extra[:, 0])
+
+    def finish(self, over: NDArray[np.bool_], answered: NDArray[np.bool_]) -> QueryErrors | None:
+        """The errors of the rows of `over` (N,), of which `answered` (N,) predict now."""
+        if self.predictions is None:
+            return None
+        truth = self._views.draw(self.trials, self.viewpoints)[1][:, 0]
+        self.predictions.finish(answered, self.trials, truth, self.looks)
+        return self.predictions.errors(over)
 
     def observe(self) -> Observation:
         """The observation of all rows, in fresh arrays."""
-        space = _viewpoint_space()
         moves = max(self.max_looks - 1, 1)
         observation = {
             self.observer.key: self._content.copy(),
-            # Rounding to float32 may step over the sphere's radius.
-            "viewpoint": np.clip(self.viewpoints.encode(), space.low, space.high),
+            "viewpoint": encoded(self.viewpoints),
             "looks_left": ((self.max_looks - self.looks[:, None]) / moves).astype(np.float32),
         }
-        if self.task.cue is not None:
-            observation["cue"] = self.trials.cue.copy()
+        if "cue" in self.observation_space.spaces:
+            observation["cue"] = self._cue.copy()
         return observation
 
-    def frames(self) -> tuple[NDArray[np.uint8], ...]:
-        """One picture per row, see `envs.picture.compose_frame`."""
-        images = self.images
-        imagined = self.observer.imagine(self.angles.opposite().viewpoints())
-        return tuple(
-            compose_frame(
-                images[row],
-                self._path[row, : self.looks[row]],
-                self.max_looks,
-                None if imagined is None else imagined[row],
-            )
-            for row in range(len(self))
-        )
+
+def _observation_space(task: Task, observer: Observer, space: spaces.Box) -> spaces.Dict:
+    """The space of one row, keys in alphabetical order."""
+    parts: dict[str, spaces.Space[Any]] = {
+        observer.key: space,
+        "viewpoint": viewpoint_space(),
+        "looks_left": spaces.Box(0.0, 1.0, (1,), np.float32),
+    }
+    if task.cue_views is not None:
+        parts["cue"] = observer.cue_space(space, len(task.cue_views))
+    elif task.cue is not None:
+        parts["cue"] = task.cue
+    return spaces.Dict(parts)
 
 
-def _viewpoint_space() -> spaces.Box:
-    high = np.array([SPHERE_RADIUS] * 3 + [1.0] * (ENCODING_SIZE - 3), np.float32)
-    return spaces.Box(-high, high, dtype=np.float32)
+def _first_camera(rng: np.random.Generator, trial: Trials, clearance: float) -> CameraAngles:
+    """Uniform over where a camera may stand; a trial of one row."""
+    camera = CameraAngles.sample(rng, 1)
+    if trial.query is not None:
+        while KeepOut(trial.query, clearance).bars(camera)[0]:
+            camera = CameraAngles.sample(rng, 1)
+    return camera

@@ -12,35 +12,45 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from envs.camera_control import NO_ANSWER, Commands, make_control
-from envs.observers import make_observer
-from envs.scene_rows import Observation, SceneRows
+from envs.assembly import (
+    RENDER_MODES,
+    autoreset_mode_of,
+    check_render_mode,
+    make_rows,
+    reset_mask,
+)
+from envs.camera_control import make_control
+from envs.episodes import Episodes, Infos, final_infos, vector_infos
+from envs.frames import draw_frames
 from envs.seeding import RowGenerators
-from envs.tasks import Task, Trials, make_task
+from envs.spaces import Flattening
+from envs.tasks import NO_ANSWER, Task, Trials, make_task
 from gqn_rl.encoders import SceneEncoder
-from gqn_rl.errors import UserError, unknown_name
-from gqn_rl.rendering import Renderer, make_renderer
+from gqn_rl.rendering import Renderer
 from gqn_rl.scene import SceneBatch
 from gqn_rl.viewpoint import Viewpoints
 
-Infos = dict[str, Any]
-
-RIGHT, WRONG = 1.0, -1.0
 LOOK_COST = 0.02
-RENDER_MODES = ("rgb_array",)
 
 
-class SceneVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]]):
+class SceneVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
     """A camera on a sphere around an object; look as long as it pays, then answer.
 
     An episode shows one scene. Its first view comes with the reset and is look 1; every camera
-    move is one more look, at a cost of 0.02. An answer ends the episode with +1 if it is right and
-    -1 if it is wrong. After `max_looks` looks an answer is still possible, but a further move ends
-    the episode with -1. That is a termination, not a truncation: the budget is part of the task
-    and the agent sees what is left of it.
+    move is one more look, at a cost of 0.02. An answer ends the episode with the task's reward: +1
+    if it is right and -1 if it is wrong, or a grade between them, see `envs.tasks`. After
+    `max_looks` looks an answer is still possible, but a further move ends the episode with -1.
+    That is a termination, not a truncation: the budget is part of the task and the agent sees
+    what is left of it.
 
     No action that ends an episode needs a new image, so a step makes one render call and one
-    encoder call for all rows, and the final observation is the last one seen.
+    encoder call for all rows, and the final observation is the last one seen. Rows whose episode
+    begins add their reference, or the first drawing of their query view, where the task has one.
+
+    Actions, see `envs.camera_control`: Discrete, camera moves first and then the answers; or a
+    Box of two turns, a commit channel and the answers' logits. A move to where the task lets no
+    camera stand counts as a look like any other: the Discrete camera stays where it is, the
+    continuous one goes as far as the border.
 
     Observation, a Dict:
         representation: float32 (F,), the encoder's standardised aggregate of the views so far,
@@ -50,35 +60,46 @@ class SceneVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]]):
         viewpoint: float32 (7,), the current pose as encoded by `Viewpoints.encode`.
         looks_left: float32 (1,), the fraction of the camera moves not yet used: 1 after the
             reset, 0 when `max_looks` looks have been taken.
-        cue: float32 (C,), where the task has one.
+        cue: where the task has one. Mental rotation: the reference as representation float32
+            (F,), as the pictures of C cue views uint8 (H, W, 3 C) or as state float32 (P * 6,).
+            View prediction: the query viewpoint, float32 (7,).
+    With flatten=True one float32 Box: the same parts, flat, in alphabetical order of their keys
+    (cue, image, looks_left, representation, state, viewpoint, as far as there are), each in C
+    order and with its own range of values: pixels stay in 0 to 255.
 
-    Info: `is_success` (the episode ended with the right answer), `target`, `answer` (-1 while
-    there is none) and `looks`, with Gymnasium's `_key` masks.
+    Info: `is_success`, `target`, `answer` (-1 while there is none) and `looks`, with Gymnasium's
+    `_key` masks; mental rotation adds `angle`, view prediction `first_error` and `error`.
 
     Row i of an environment reset with seed s has the scenes, images, rewards and ends of a single
-    environment reset with seed s + i, to the bit.
+    environment reset with seed s + i, to the bit. What an encoder computes (representations, the
+    errors and rewards of view prediction) is the same up to the rounding of batched arithmetic.
 
     Args:
         num_envs: rows.
         task: a name in `envs.tasks.TASKS`.
         control: a name in `envs.camera_control.CONTROLS`.
         observation: "representation", "pixels" or "state".
+        flatten: whether the observation is one Box.
         encoder: a name in `gqn_rl.encoders.ENCODERS`, the path of a checkpoint, or an encoder.
-            Not used, and not loaded, for observations other than "representation".
+            Not used, and not loaded, for observations other than "representation", save in view
+            prediction, which needs one that draws.
         renderer: "pybullet" or "raycast".
         image_size: height and width of the views in pixels.
         num_cubes: cubes per object.
         max_looks: images per episode, the first one included.
-        shapes: "train" or "test" (never shown in GQN pre-training); "all" for sizes too small to
-            hold shapes out.
-        orientation: "grid" (one of the 24 grid rotations) or "free" (times a random yaw).
+        shapes: "train", "validation" or "test" (the latter two held out from GQN pre-training);
+            "all" for sizes too small to hold shapes out.
+        orientation: "grid" (one of the 24 grid rotations) or "free" (times a random yaw); None
+            for the task's own: "grid", in mental rotation "free".
         device: "auto", "cpu", "cuda" or another PyTorch device.
         render_mode: None or "rgb_array".
         autoreset_mode: an AutoresetMode or its value, "NextStep", "SameStep" or "Disabled".
-        task_options: what else the task takes; recognition: gallery_size=10.
+        task_options: what else the task takes; recognition: gallery_size=10 and
+            gallery="distinct" or "confusable"; mental rotation: colours="shared" or "independent".
 
     Raises:
-        UserError: a ValueError with one clear line, for an argument that is not one of these.
+        UserError: a ValueError with one clear line, for an argument that is not one of these or
+            does not go with the others.
     """
 
     metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": 2}  # noqa: RUF012
@@ -90,52 +111,42 @@ class SceneVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]]):
         task: str = "recognition",
         control: str = "discrete",
         observation: str = "representation",
+        flatten: bool = False,
         encoder: str | Path | SceneEncoder[Any] = "gqn",
         renderer: str = "pybullet",
         image_size: int = 64,
         num_cubes: int = 7,
         max_looks: int = 12,
         shapes: str = "train",
-        orientation: str = "grid",
+        orientation: str | None = None,
         device: str = "auto",
         render_mode: str | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         **task_options: Any,
     ) -> None:
         self.closed = True  # until there is something to close
-        for name, value in (("num_envs", num_envs), ("max_looks", max_looks)):
-            if value < 1:
-                raise UserError(f"{name} is {value}, expected at least 1")
-        if render_mode is not None and render_mode not in RENDER_MODES:
-            raise unknown_name("render_mode", render_mode, RENDER_MODES)
-        self.num_envs, self.max_looks, self.render_mode = num_envs, max_looks, render_mode
-        self._autoreset = _autoreset_mode(autoreset_mode)
+        self.num_envs, self.max_looks = num_envs, max_looks
+        self.render_mode = check_render_mode(render_mode)
+        self._autoreset = autoreset_mode_of(autoreset_mode)
         self.metadata = {**type(self).metadata, "autoreset_mode": self._autoreset}
-
-        built_task = make_task(
-            task, num_cubes=num_cubes, shapes=shapes, orientation=orientation, **task_options
-        )
+        task_options |= {"num_cubes": num_cubes, "shapes": shapes, "orientation": orientation}
+        built_task = make_task(task, **task_options)
         self._control = make_control(control, built_task.num_answers)
-        built_renderer = make_renderer(renderer, image_size, **_device_option(renderer, device))
-        built_observer = make_observer(
-            observation,
-            n=num_envs,
-            num_cubes=num_cubes,
-            renderer=built_renderer,
-            encoder=encoder,
-            device=device,
-        )
-        self._rows = SceneRows(num_envs, built_task, built_renderer, built_observer, max_looks)
-        self.single_observation_space = self._rows.observation_space
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.single_action_space = self._control.action_space
-        self.action_space = batch_space(self.single_action_space, num_envs)
-
-        self._generators = RowGenerators(num_envs)
-        self._ended = np.zeros(num_envs, dtype=bool)
-        self._answers = np.full(num_envs, NO_ANSWER, dtype=np.int64)
-        self._success = np.zeros(num_envs, dtype=bool)
+        self._rows = make_rows(
+            num_envs, built_task, observation=observation, encoder=encoder, renderer=renderer,
+            image_size=image_size, num_cubes=num_cubes, max_looks=max_looks, device=device,
+        )  # fmt: skip
+        self._define_spaces(flatten)
+        self._generators, self._episodes = RowGenerators(num_envs), Episodes(num_envs)
         self.closed = False
+
+    def _define_spaces(self, flatten: bool) -> None:
+        seen = self._rows.observation_space
+        self._flattening = Flattening(seen) if flatten else None
+        self.single_observation_space = self._flattening.space if self._flattening else seen
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self.single_action_space = self._control.action_space
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
 
     # What is going on, for baselines and pictures.
 
@@ -145,22 +156,31 @@ class SceneVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]]):
 
     @property
     def encoder(self) -> SceneEncoder[Any] | None:
-        """The encoder; None for observations that need none."""
-        return self._rows.observer.encoder
+        """The encoder; None where neither the observation nor the task needs one."""
+        return self._rows.memory.encoder if self._rows.memory else None
 
     @property
     def renderer(self) -> Renderer:
         return self._rows.renderer
 
     @property
+    def trials(self) -> Trials:
+        """What the current episodes are about, one per row.
+
+        Raises:
+            ResetNeeded: before the first reset.
+        """
+        return self._rows.trials
+
+    @property
     def scenes(self) -> SceneBatch:
         """The current scenes, one per row."""
-        return self._rows.trials.scenes
+        return self.trials.scenes
 
     @property
     def targets(self) -> NDArray[np.int64]:
         """The right answers, int64 (num_envs,)."""
-        return self._rows.trials.target.copy()
+        return self.trials.target.copy()
 
     @property
     def viewpoints(self) -> Viewpoints:
@@ -189,66 +209,65 @@ class SceneVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]]):
         *,
         seed: int | Sequence[int | None] | None = None,
         options: dict[str, Any] | None = None,
-    ) -> tuple[Observation, Infos]:
-        """Begin an episode in every row.
+    ) -> tuple[Any, Infos]:
+        """Begin an episode in every row, or in the rows of a mask.
 
         Args:
             seed: s gives row i the seed s + i; a sequence gives one per row; None goes on with
                 the generators there are.
-            options: a "reset_mask" may only be all True: an encoder's state covers all rows, and
-                takes one view of each at a time.
+            options: "reset_mask", bool (num_envs,), the rows that begin anew; the others, their
+                generators included, stay as they are, and the info is about the new ones.
         """
         self._require_open("reset")
-        mask = np.asarray((options or {}).get("reset_mask", True), dtype=bool)
+        mask = reset_mask(options, self.num_envs)
         if not mask.all():
-            raise UserError(f"reset_mask is {mask.tolist()}, expected every row to be reset")
-        self._generators.seed(seed)
-        everything = np.ones(self.num_envs, dtype=bool)
-        self._begin(everything)
-        self._rows.look(everything)
-        return self._rows.observe(), self._infos(everything)
+            _ = self.trials  # asks for a whole reset first
+        self._generators.seed(seed, mask)
+        self._begin(mask)
+        self._rows.look(mask)
+        return self._observation(), vector_infos(self._facts(), mask)
 
     def step(
-        self, actions: NDArray[np.int64]
-    ) -> tuple[Observation, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], Infos]:
+        self, actions: NDArray[Any]
+    ) -> tuple[Any, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], Infos]:
         """One action per row; rows that NEXT_STEP is about to reset ignore theirs.
 
         Raises:
             UserError: for an action outside the space; nothing has changed then.
         """
         self._require_open("step")
-        trials = self._rows.trials
-        if self._autoreset == AutoresetMode.DISABLED and self._ended.any():
+        _ = self.trials  # asks for a reset first
+        if self._autoreset == AutoresetMode.DISABLED and self._episodes.ended.any():
             raise error.ResetNeeded("step() called after the end of an episode; call reset()")
         commands = self._control.read(actions, self.num_envs)
 
-        live = ~self._ended
+        live = ~self._episodes.ended
         answering = live & (commands.answer != NO_ANSWER)
         exhausted = live & ~answering & (self._rows.looks == self.max_looks)
         moving = live & ~answering & ~exhausted
         over = answering | exhausted
-        rewards = self._settle(trials, commands, over) - LOOK_COST * moving
+        rewards = self._settle(over, answering, commands.answer) - LOOK_COST * moving
+        self._episodes.returns += rewards
 
-        everything, infos = np.ones(self.num_envs, dtype=bool), {}
+        infos: Infos = {}
+        beginning = ~live
         if self._autoreset == AutoresetMode.SAME_STEP:
+            beginning = over
             if over.any():
-                infos = self._final_infos(over)
-            beginning, self._ended = over, np.zeros_like(over)
-        else:
-            beginning, self._ended = ~live, over
-        self._rows.turn(moving, commands.turn)
+                infos = final_infos(self._observation(), self._facts(), over)
+        self._rows.turn(moving, commands.turn, self._control.goes_partway)
         self._begin(beginning)
         self._rows.look(moving | beginning)
-        infos |= self._infos(everything)
-        return self._rows.observe(), rewards, over.copy(), np.zeros_like(over), infos
+        infos |= vector_infos(self._facts(), np.ones(self.num_envs, dtype=bool))
+        return self._observation(), rewards, over, np.zeros_like(over), infos
 
     def render(self) -> tuple[NDArray[np.uint8], ...] | None:
-        """One picture per row, see `envs.picture`; None when render_mode is None."""
+        """One picture per row, see `envs.frames`; None when render_mode is None."""
         if self.render_mode is None:
             logger.warn("render() needs render_mode='rgb_array' at construction")
             return None
         self._require_open("render")
-        return self._rows.frames()
+        return draw_frames(self._rows, self._episodes.status(self.task.answer_name))
 
     def close_extras(self, **kwargs: Any) -> None:
         """Free the renderer; called once by `close`."""
@@ -261,66 +280,37 @@ class SceneVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]]):
             raise error.ClosedEnvironmentError(f"{method}() called on a closed environment")
 
     def _settle(
-        self, trials: Trials, commands: Commands, over: NDArray[np.bool_]
+        self, over: NDArray[np.bool_], answering: NDArray[np.bool_], answers: NDArray[np.int64]
     ) -> NDArray[np.float64]:
         """Note the answers of the episodes that end here; their rewards, 0 elsewhere."""
-        self._answers = np.where(over, commands.answer, self._answers)
-        right = self.task.score(trials, commands.answer) & over
-        self._success = np.where(over, right, self._success)
-        return np.where(over, np.where(right, RIGHT, WRONG), 0.0)
+        rewards = np.zeros(self.num_envs)
+        if over.any():
+            errors = self._rows.finish(over, answering)
+            verdict = self.task.settle(self.trials[over], answers[over], errors)
+            self._episodes.end(over, answers, verdict)
+            rewards[over] = verdict.reward
+        return rewards
 
     def _begin(self, mask: NDArray[np.bool_]) -> None:
         self._rows.begin(mask, self._generators)
-        self._ended = self._ended & ~mask
-        self._answers = np.where(mask, NO_ANSWER, self._answers)
-        self._success = self._success & ~mask
+        self._episodes.begin(mask)
 
-    def _infos(self, mask: NDArray[np.bool_]) -> Infos:
-        """What is known of the rows of `mask`, laid out as Gymnasium's vector environments do."""
-        values = {
-            "is_success": self._success,
-            "target": self._rows.trials.target,
-            "answer": self._answers,
+    def _observation(self) -> Any:
+        observation = self._rows.observe()
+        return self._flattening(observation) if self._flattening else observation
+
+    def _facts(self) -> dict[str, NDArray[Any]]:
+        """What `info` says about every row."""
+        facts: dict[str, NDArray[Any]] = {
+            "is_success": self._episodes.success,
+            "target": self.trials.target,
+            "answer": self._episodes.answers,
             "looks": self._rows.looks,
         }
-        infos: Infos = {}
-        for key, value in values.items():
-            infos[key] = np.where(mask, value, np.zeros_like(value))
-            infos[f"_{key}"] = mask.copy()
-        return infos
-
-    def _final_infos(self, over: NDArray[np.bool_]) -> Infos:
-        """The last observations and infos of the episodes that end in a SAME_STEP step."""
-        observation = self._rows.observe()
-        final = np.full(self.num_envs, None, dtype=object)
-        for row in np.flatnonzero(over):
-            final[row] = {key: value[row].copy() for key, value in observation.items()}
-        return {
-            "final_obs": final,
-            "_final_obs": over.copy(),
-            "final_info": self._infos(over),
-            "_final_info": over.copy(),
-        }
-
-
-def _autoreset_mode(mode: AutoresetMode | str) -> AutoresetMode:
-    try:
-        return AutoresetMode(mode)
-    except ValueError:
-        raise unknown_name("autoreset_mode", mode, [m.value for m in AutoresetMode]) from None
-
-
-def _device_option(renderer: str, device: str) -> dict[str, str]:
-    """The renderer's share of `device`: only the ray caster draws on one."""
-    if renderer != "raycast":
-        return {}
-    import torch
-
-    if device == "auto":
-        return {"device": "cuda" if torch.cuda.is_available() else "cpu"}
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as problem:
-        reason = str(problem).splitlines()[0]
-        raise UserError(f"device {device!r} cannot be used: {reason}") from problem
-    return {"device": device}
+        facts |= self.trials.details
+        if self._rows.predictions is not None:
+            facts |= {
+                "first_error": self._rows.predictions.first,
+                "error": self._rows.predictions.last,
+            }
+        return facts

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from gymnasium.utils import seeding
+from numpy.typing import NDArray
 
 from gqn_rl.errors import UserError
 
@@ -35,12 +36,17 @@ class RowGenerators:
         self.all()
         return tuple(self._seeds)
 
-    def seed(self, seed: int | Sequence[int | None] | None) -> None:
+    def seed(
+        self,
+        seed: int | Sequence[int | None] | None,
+        mask: NDArray[np.bool_] | None = None,
+    ) -> None:
         """Start again from a seed.
 
         Args:
             seed: s gives row i the seed s + i; a sequence gives one per row; None, alone or in
                 the sequence, goes on with the generator there is.
+            mask: bool (n,), the rows that start again; None for all.
 
         Raises:
             UserError: for a sequence of another length.
@@ -52,5 +58,5 @@ class RowGenerators:
         if len(seed) != len(self):
             raise UserError(f"{len(seed)} seeds, expected one for each of {len(self)} rows")
         for row, row_seed in enumerate(seed):
-            if row_seed is not None:
+            if row_seed is not None and (mask is None or mask[row]):
                 self._generators[row], self._seeds[row] = seeding.np_random(int(row_seed))

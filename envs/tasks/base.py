@@ -1,87 +1,88 @@
 """What a task is, and the table of tasks.
 
 A task scores states, never pixels: it can be sampled and scored without drawing anything. Adding
-one is a new file, a line in `TASKS` and a line in `envs.registration.ENVIRONMENTS`.
+one is a new file, a line in `TASKS` and a line in `envs.registration.TASK_IDS`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
 from envs.tables import construct
-from gqn_rl.scene import SceneBatch
+from envs.tasks.trials import QueryErrors, Trials, Verdict
+from gqn_rl.viewpoint import Viewpoints
+
+RIGHT, WRONG = 1.0, -1.0
 
 
-@dataclass(frozen=True)
-class Trials:
-    """What n episodes are about.
+class Task(ABC):
+    """One kind of question about a scene.
+
+    A task whose answers are right or wrong is an `AnswerTask`; this class is for graded ones.
 
     Attributes:
-        scenes: n scenes, all with the same number of cubes.
-        target: int64 (n,), the right answer, in [0, num_answers).
-        cue: float32 (n, C), what the agent is told beside what it sees; C = 0 for nothing.
+        cue: the space of `Trials.cue`, float32 (C,); None where the task tells no numbers.
+        cue_views: the poses from which `Trials.reference` is shown, as pictures, representation
+            or truth like the scene itself; None where there is no reference. Not beside `cue`.
+        has_query: whether the encoder draws the view from `Trials.query` after the first look
+            and at the answer; `settle` then receives the errors.
+        clearance: radians about `Trials.query` in which no camera may stand.
     """
 
-    scenes: SceneBatch
-    target: NDArray[np.int64]
-    cue: NDArray[np.float32]
-
-    def __post_init__(self) -> None:
-        n = len(self.target)
-        if len(self.scenes) != n or len(self.cue) != n:
-            raise ValueError(f"{n} targets, but {len(self.scenes)} scenes and {len(self.cue)} cues")
-
-    def __len__(self) -> int:
-        return len(self.target)
-
-    def __getitem__(self, index: slice | NDArray) -> Trials:
-        """Select trials with a slice, a mask or an integer array; the result is a batch."""
-        return Trials(self.scenes[index], self.target[index], self.cue[index])
-
-    @staticmethod
-    def concatenate(parts: list[Trials]) -> Trials:
-        return Trials(
-            SceneBatch.concatenate([p.scenes for p in parts]),
-            np.concatenate([p.target for p in parts]),
-            np.concatenate([p.cue for p in parts]),
-        )
-
-    def replaced(self, mask: NDArray[np.bool_], new: Trials) -> Trials:
-        """These trials with `new`, in order, in the rows of `mask` (n,); a fresh copy."""
-        order = np.arange(len(self))
-        order[mask] = len(self) + np.arange(len(new))
-        return Trials.concatenate([self, new])[order]
-
-
-class Task(Protocol):
-    """One kind of question about a scene."""
+    cue: spaces.Box | None = None
+    cue_views: Viewpoints | None = None
+    has_query: bool = False
+    clearance: float = 0.0
 
     @property
+    @abstractmethod
     def num_answers(self) -> int:
         """How many answers there are; an answer is an integer in [0, num_answers)."""
-        ...
 
-    @property
-    def cue(self) -> spaces.Box | None:
-        """The space of one cue, float32 (C,); None where the task tells nothing."""
-        ...
-
+    @abstractmethod
     def sample(self, rng: np.random.Generator, n: int) -> Trials:
         """n independent trials."""
-        ...
+
+    @abstractmethod
+    def settle(
+        self, trials: Trials, answers: NDArray[np.int64], errors: QueryErrors | None = None
+    ) -> Verdict:
+        """What n episodes come to that end now.
+
+        Args:
+            answers: (n,); -1 where the looks ran out before there was one.
+            errors: of the drawn query views; None without `has_query`.
+        """
+
+    def answer_name(self, answer: int) -> str:
+        """What a person calls the answer."""
+        return f"answer {answer}"
+
+
+class AnswerTask(Task):
+    """A task with one right answer per trial: +1 for it, -1 for another or none."""
 
     def score(self, trials: Trials, answers: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which of the answers (n,) are right; bool (n,). An answer of -1 (none) is wrong."""
-        ...
+        return np.asarray(answers) == trials.target
+
+    def settle(
+        self, trials: Trials, answers: NDArray[np.int64], errors: QueryErrors | None = None
+    ) -> Verdict:
+        """See `Task.settle`."""
+        right = self.score(trials, answers)
+        return Verdict(right, np.where(right, RIGHT, WRONG))
 
 
 TASKS = {
     "recognition": "envs.tasks.recognition:RecognitionTask",
+    "mental_rotation": "envs.tasks.mental_rotation:MentalRotationTask",
+    "view_prediction": "envs.tasks.view_prediction:ViewPredictionTask",
 }
 """Name to `module:class`."""
 
@@ -89,8 +90,12 @@ TASKS = {
 def make_task(name: str, **options: Any) -> Task:
     """The task called `name`.
 
+    Args:
+        options: what the task's class takes; those that are None are left to it.
+
     Raises:
         UserError: for an unknown name, an option the task does not have, or a value it refuses.
     """
-    task: Task = construct("task", name, TASKS, options)
+    given = {key: value for key, value in options.items() if value is not None}
+    task: Task = construct("task", name, TASKS, given)
     return task

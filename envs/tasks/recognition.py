@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.tasks.base import Trials
-from gqn_rl.errors import UserError, unknown_name
+from envs.tasks.base import AnswerTask
+from envs.tasks.galleries import choose_gallery
+from envs.tasks.trials import Trials
+from gqn_rl.errors import unknown_name
 from gqn_rl.rotations import sample_orientations
 from gqn_rl.scene import SceneBatch, sample_colours
 from gqn_rl.shape_catalogue import shape_catalogue
@@ -14,23 +16,23 @@ from gqn_rl.shape_catalogue import shape_catalogue
 ORIENTATIONS = ("grid", "free")
 
 
-class RecognitionTask:
+class RecognitionTask(AnswerTask):
     """Name one of K shapes, whatever its colours, its orientation and the views taken of it.
 
-    The gallery is fixed by the arguments alone: the first K shapes of the catalogue's fixed order.
-    No two are the same shape; a shape and its mirror image may both be in it.
+    The gallery is fixed by the arguments alone, see `envs.tasks.galleries.choose_gallery`. No two
+    are the same shape; a shape and its mirror image may both be in it.
 
     Args:
         num_cubes: cubes per object.
-        shapes: "train", "test" (never shown in GQN pre-training) or "all".
+        shapes: "train", "validation", "test" (these two held out from GQN pre-training) or "all".
         orientation: "grid" or "free", see `gqn_rl.rotations.sample_orientations`.
-        gallery_size: K, at least 2.
+        gallery_size: K, from 2 to all of the shapes.
+        gallery: "distinct" for shapes without regard to each other, "confusable" for mirror
+            pairs and near neighbours.
 
     Raises:
         UserError: for a value outside these, or more shapes than there are.
     """
-
-    cue = None
 
     def __init__(
         self,
@@ -38,19 +40,14 @@ class RecognitionTask:
         shapes: str = "train",
         orientation: str = "grid",
         gallery_size: int = 10,
+        gallery: str = "distinct",
     ) -> None:
-        catalogue = shape_catalogue(num_cubes)
-        available = catalogue.indices(shapes)
-        if not 2 <= gallery_size <= len(available):
-            raise UserError(
-                f"gallery_size is {gallery_size}, expected 2 to {len(available)} "
-                f"(the shapes={shapes!r} of num_cubes={num_cubes})"
-            )
         if orientation not in ORIENTATIONS:
             raise unknown_name("orientation", orientation, ORIENTATIONS)
         self.orientation = orientation
-        self.gallery: NDArray[np.int64] = available[:gallery_size].copy()
+        self.gallery: NDArray[np.int64] = choose_gallery(num_cubes, shapes, gallery_size, gallery)
         """int64 (K,), indices into `shape_catalogue(num_cubes)`; answer k names gallery[k]."""
+        catalogue = shape_catalogue(num_cubes)
         objects = [catalogue.representative(shape) for shape in self.gallery]
         self._cubes = np.stack([item.centred() for item in objects])  # (K, P, 3)
 
@@ -68,8 +65,8 @@ class RecognitionTask:
             rotation=sample_orientations(rng, n, self.orientation),
             colour=sample_colours(rng, n, num_cubes),
         )
-        return Trials(scenes, target, np.zeros((n, 0), dtype=np.float32))
+        return Trials(scenes, target)
 
-    def score(self, trials: Trials, answers: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """See `Task.score`."""
-        return np.asarray(answers) == trials.target
+    def answer_name(self, answer: int) -> str:
+        """See `Task.answer_name`."""
+        return f"shape {answer}"

@@ -1,5 +1,5 @@
 """Encoders: views in, one fixed-size scene representation out."""
 
-from gqn_rl.encoders.base import ENCODERS, SceneEncoder, make_encoder
+from gqn_rl.encoders.base import ENCODERS, SceneEncoder, SceneImaginer, make_encoder
 
-__all__ = ["ENCODERS", "SceneEncoder", "make_encoder"]
+__all__ = ["ENCODERS", "SceneEncoder", "SceneImaginer", "make_encoder"]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from gqn_rl.errors import unknown_name
 from gqn_rl.view import Views
+from gqn_rl.viewpoint import Viewpoints
 
 State = TypeVar("State")
 
@@ -42,8 +43,15 @@ class SceneEncoder(Protocol[State]):
         """The state of n scenes of which nothing has been seen."""
         ...
 
-    def update(self, state: State, views: Views) -> State:
-        """The state after one more view of every scene; `state` itself is not changed."""
+    def update(
+        self, state: State, views: Views, mask: NDArray[np.bool_] | None = None
+    ) -> State:
+        """The state after one more view of every scene; `state` itself is not changed.
+
+        Args:
+            mask: bool (n,), the scenes that take their view in; the others stay as they are and
+                the views given for them count for nothing. None for all scenes.
+        """
         ...
 
     def reset(self, state: State, mask: NDArray[np.bool_]) -> State:
@@ -52,6 +60,22 @@ class SceneEncoder(Protocol[State]):
 
     def representation(self, state: State) -> NDArray[np.float32]:
         """float32 (n, F), standardised by the statistics stored with the weights."""
+        ...
+
+
+class SceneImaginer(SceneEncoder[State], Protocol[State]):
+    """An encoder that also draws what it expects to see."""
+
+    def select(self, state: State, rows: NDArray[np.int64]) -> State:
+        """The state of some scenes only, in the order of `rows` (k,)."""
+        ...
+
+    def predict_view(self, state: State, viewpoints: Viewpoints) -> NDArray[np.uint8]:
+        """How each scene looks from one new pose, uint8 (n, H, W, 3).
+
+        A scene's picture depends on its own state and pose alone, up to the rounding of batched
+        arithmetic: not on its row, nor on the calls before.
+        """
         ...
 
 

@@ -9,7 +9,8 @@ import gymnasium
 import pytest
 
 import envs
-from tests.envs.fake_encoder import FakeEncoder
+from envs.registration import TASK_IDS
+from tests.envs.fake_encoder import FakeDreamer
 
 Make = Callable[..., Any]
 
@@ -20,13 +21,27 @@ def env_id(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(params=[f"{stem}-v0" for stem in TASK_IDS])
+def task_id(request: pytest.FixtureRequest) -> str:
+    """The Discrete id of every task in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+def plain(env_id: str) -> dict[str, Any]:
+    """Arguments that are plain data and load no shipped weights unless the task needs some."""
+    if "ViewPrediction" in env_id:
+        return {"observation": "state", "encoder": "random"}
+    return {"observation": "state"}
+
+
 @pytest.fixture
 def make() -> Iterator[Make]:
     """`gymnasium.make` with the fake encoder unless told otherwise."""
     made: list[Any] = []
 
     def make_one(env_id: str = "GQNShepard-v0", **arguments: Any) -> Any:
-        made.append(gymnasium.make(env_id, **{"encoder": FakeEncoder(), **arguments}))
+        made.append(gymnasium.make(env_id, **{"encoder": FakeDreamer(), **arguments}))
         return made[-1]
 
     yield make_one
@@ -40,7 +55,7 @@ def make_vec() -> Iterator[Make]:
     made: list[Any] = []
 
     def make_one(env_id: str = "GQNShepard-v0", num_envs: int = 4, **arguments: Any) -> Any:
-        arguments = {"encoder": FakeEncoder(), **arguments}
+        arguments = {"encoder": FakeDreamer(), **arguments}
         made.append(gymnasium.make_vec(env_id, num_envs=num_envs, **arguments))
         return made[-1]
 

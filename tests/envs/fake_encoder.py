@@ -25,12 +25,13 @@ class FakeEncoder:
     def initial_state(self, n: int) -> State:
         return np.zeros((n, self.representation_size)), np.zeros(n, dtype=np.int64)
 
-    def update(self, state: State, views: Views) -> State:
+    def update(self, state: State, views: Views, mask: NDArray[np.bool_] | None = None) -> State:
         self.updates += 1
         block = self.image_size // GRID
         # Integers, so that the sum is exact in any order.
         sums = views.images.astype(np.int64).reshape(-1, GRID, block, GRID, block, 3).sum((2, 4))
-        return state[0] + sums.reshape(len(views), -1), state[1] + 1
+        seen = np.ones(len(views), dtype=np.int64) if mask is None else mask.astype(np.int64)
+        return state[0] + seen[:, None] * sums.reshape(len(views), -1), state[1] + seen
 
     def reset(self, state: State, mask: NDArray[np.bool_]) -> State:
         return np.where(mask[:, None], 0.0, state[0]), np.where(mask, 0, state[1])
@@ -42,12 +43,25 @@ class FakeEncoder:
 
 
 class FakeDreamer(FakeEncoder):
-    """Also imagines: a grey as bright as its camera is high."""
+    """Also draws: its mean view so far, darker the lower the camera it is asked about."""
+
+    def __init__(self, image_size: int = 64, renderer: dict[str, Any] | None = None) -> None:
+        super().__init__(image_size, renderer)
+        self.drawn: list[int] = []
+        """How many images each call drew."""
+
+    def select(self, state: State, rows: NDArray[np.int64]) -> State:
+        return state[0][rows], state[1][rows]
 
     def predict_view(self, state: State, viewpoints: Viewpoints) -> NDArray[np.uint8]:
-        grey = (128 + 10 * viewpoints.position[:, 2]).astype(np.uint8)
-        shape = (len(viewpoints), self.image_size, self.image_size, 3)
-        return np.broadcast_to(grey[:, None, None, None], shape).copy()
+        self.drawn.append(len(viewpoints))
+        block = self.image_size // GRID
+        coarse = 255.0 * self.representation(state).reshape(-1, GRID, 1, GRID, 1, 3)
+        light = 0.5 + viewpoints.position[:, 2] / 20.0
+        coarse = coarse * light[:, None, None, None, None, None]
+        images = np.broadcast_to(coarse, (len(coarse), GRID, block, GRID, block, 3))
+        size = self.image_size
+        return images.reshape(-1, size, size, 3).astype(np.uint8)
 
 
 class CountingRenderer:

@@ -5,32 +5,39 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from envs.camera_control import CameraAngles, DiscreteControl
+from envs.camera_angles import CameraAngles
+from envs.camera_control import LARGEST_TURN, ContinuousControl, DiscreteControl
 from gqn_rl.errors import UserError
 from gqn_rl.viewpoint import SPHERE_RADIUS
+from tests.envs.actions import DOWN, LEFT, RIGHT, UP, answer, move
 
-LEFT, RIGHT, UP, DOWN = range(4)
+CONTROLS = [DiscreteControl, ContinuousControl]
 
 
 def camera(azimuth: float, elevation: float) -> CameraAngles:
     return CameraAngles(np.array([azimuth]), np.array([elevation]))
 
 
-def after(angles: CameraAngles, *actions: int) -> CameraAngles:
-    control = DiscreteControl(10)
-    for action in actions:
+def after(angles: CameraAngles, *directions: int, control=DiscreteControl) -> CameraAngles:
+    control = control(10)
+    for direction in directions:
+        action = move(control.action_space, direction)
         angles = angles.turned(control.read(np.array([action]), 1).turn)
     return angles
 
 
-@pytest.mark.parametrize(("action", "axis", "sign"), [(0, 0, -1), (1, 0, 1), (2, 1, 1), (3, 1, -1)])
-def test_a_move_shifts_the_camera_along_its_own_axis(action, axis, sign):
+@pytest.mark.parametrize("control", CONTROLS)
+@pytest.mark.parametrize(
+    ("direction", "axis", "sign"), [(LEFT, 0, -1), (RIGHT, 0, 1), (UP, 1, 1), (DOWN, 1, -1)]
+)
+def test_a_move_shifts_the_camera_along_its_own_axis(control, direction, axis, sign):
     start = camera(0.4, 0.1)
-    before, moved = start.viewpoints(), after(start, action).viewpoints()
+    before = start.viewpoints()
+    moved = after(start, direction, control=control).viewpoints()
     change = (moved.position - before.position)[0]
     assert sign * (change @ before.axes()[0, axis]) > 0
     angle = np.arccos((moved.position @ before.position[0])[0] / SPHERE_RADIUS**2)
-    assert angle == pytest.approx(np.deg2rad(30), rel=0.01 if axis == 0 else 1e-9)
+    assert angle == pytest.approx(np.deg2rad(30), rel=0.01 if axis == 0 else 1e-6)
 
 
 def test_twelve_moves_go_round():
@@ -46,41 +53,52 @@ def test_opposite_moves_cancel_away_from_the_poles():
     np.testing.assert_allclose(back.stacked(), start.stacked(), atol=1e-12)
 
 
-def test_elevation_stops_at_the_poles():
-    top, bottom = after(camera(0.3, 0.0), *[UP] * 7), after(camera(0.3, 0.0), *[DOWN] * 7)
+@pytest.mark.parametrize("control", CONTROLS)
+def test_elevation_stops_at_the_poles(control):
+    top = after(camera(0.3, 0.0), *[UP] * 7, control=control)
+    bottom = after(camera(0.3, 0.0), *[DOWN] * 7, control=control)
     assert top.elevation[0] == np.pi / 2
     assert bottom.elevation[0] == -np.pi / 2
 
 
-def test_the_camera_always_looks_at_the_object_from_the_same_distance():
-    rng = np.random.default_rng(0)
-    angles = CameraAngles.sample(rng, 200).turned(rng.normal(size=(200, 2)))
-    viewpoints = angles.viewpoints()
-    np.testing.assert_allclose(np.linalg.norm(viewpoints.position, axis=1), SPHERE_RADIUS)
-    np.testing.assert_allclose(
-        viewpoints.axes()[:, 2], -viewpoints.position / SPHERE_RADIUS, atol=1e-12
-    )
-
-
-def test_first_views_are_uniform_on_the_sphere():
-    heights = np.sin(CameraAngles.sample(np.random.default_rng(0), 20_000).elevation)
-    # Archimedes: uniform on the sphere means uniform in height.
-    counts, _ = np.histogram(heights, bins=10, range=(-1, 1))
-    assert (np.abs(counts - 2000) < 5 * np.sqrt(2000)).all()
-
-
-def test_the_opposite_camera_sees_the_other_side():
-    angles = CameraAngles.sample(np.random.default_rng(1), 50)
-    np.testing.assert_allclose(
-        angles.opposite().viewpoints().position, -angles.viewpoints().position, atol=1e-12
-    )
-
-
-def test_moves_come_before_answers():
+def test_discrete_moves_come_before_answers():
     commands = DiscreteControl(10).read(np.arange(14), 14)
     np.testing.assert_array_equal(commands.answer, [-1] * 4 + list(range(10)))
     assert (np.abs(commands.turn[:4]).sum(axis=1) > 0).all()
     assert not commands.turn[4:].any()
+
+
+@pytest.mark.parametrize("num_answers", [1, 2, 10])
+@pytest.mark.parametrize("control", CONTROLS)
+def test_every_answer_can_be_given_and_turns_nothing(control, num_answers):
+    built = control(num_answers)
+    actions = np.stack([answer(built.action_space, k) for k in range(num_answers)])
+    commands = built.read(actions, num_answers)
+    np.testing.assert_array_equal(commands.answer, np.arange(num_answers))
+    assert not commands.turn.any()
+
+
+@pytest.mark.parametrize("num_answers", [1, 2, 10])
+def test_every_point_of_the_box_turns_the_camera_or_answers(num_answers):
+    control = ContinuousControl(num_answers)
+    assert control.action_space.shape == (3 + (num_answers if num_answers > 1 else 0),)
+    actions = np.random.default_rng(0).uniform(-1, 1, (1_000, *control.action_space.shape))
+    corners = np.sign(actions)
+    for values in (actions, corners, np.zeros_like(actions)):
+        commands = control.read(values.astype(np.float32), 1_000)
+        committed = values[:, 2] > 0
+        np.testing.assert_array_equal(commands.answer >= 0, committed)
+        assert (commands.answer < num_answers).all()
+        assert not commands.turn[committed].any()
+        np.testing.assert_allclose(
+            commands.turn[~committed], LARGEST_TURN * values[~committed, :2], rtol=1e-6
+        )
+
+
+def test_the_largest_logit_answers_and_the_first_of_equals():
+    logits = np.array([[-0.5, 0.2, -1.0], [-1.0, -0.9, -0.9], [0.0, 0.0, 0.0]], np.float32)
+    actions = np.concatenate([np.full((3, 3), 0.5, np.float32), logits], axis=1)
+    np.testing.assert_array_equal(ContinuousControl(3).read(actions, 3).answer, [1, 1, 0])
 
 
 @pytest.mark.parametrize(
@@ -95,6 +113,26 @@ def test_moves_come_before_answers():
         ("up", "'up'"),
     ],
 )
-def test_actions_outside_the_space_are_refused_with_the_value(actions, message):
+def test_discrete_actions_outside_the_space_are_refused_with_the_value(actions, message):
     with pytest.raises(UserError, match=message):
         DiscreteControl(10).read(actions, 2)
+
+
+@pytest.mark.parametrize(
+    ("actions", "message"),
+    [
+        ([[0, 0, 0], [0, 1.5, 0]], r"environment 1 .* number 1 is 1.5, expected -1 to 1"),
+        ([[0, 0, -1.001], [0, 0, 0]], r"environment 0 .* number 2 is -1.001"),
+        ([[0, 0, 0], [np.nan, 0, 0]], "number 0 is nan"),
+        ([[0, np.inf, 0], [0, 0, 0]], "number 1 is inf"),
+        ([[0, 0, 0], [0, 0, np.iinfo(np.int64).min]], "number 2 is -9223372036854775808"),
+        ([0, 0], r"shape \(2,\), expected numbers of shape \(2, 3\)"),
+        ([[0, 0, 0, 0]] * 2, r"shape \(2, 4\), expected"),
+        ([[True, False, True]] * 2, "bool"),
+        (None, "None"),
+        ("up", "'up'"),
+    ],
+)
+def test_continuous_actions_outside_the_space_are_refused_with_the_value(actions, message):
+    with pytest.raises(UserError, match=message):
+        ContinuousControl(1).read(actions, 2)

@@ -16,14 +16,15 @@ from tests.envs.fake_encoder import FakeEncoder
         ({"observation": "smell"}, "unknown observation 'smell'.*'pixels', 'representation'"),
         ({"renderer": "blender"}, "unknown renderer 'blender'.*'pybullet', 'raycast'"),
         ({"shapes": "exam"}, "unknown shapes 'exam'.*'test', 'train'"),
-        ({"orientation": "odd"}, "unknown orientation 'odd'.*'free', 'grid'"),
+        ({"orientation": "odd"}, "orientation.*'odd'.*expected.*'free'"),
         ({"render_mode": "hologram"}, "unknown render_mode 'hologram'.*'rgb_array'"),
-        ({"control": "joystick"}, "unknown control 'joystick'.*'discrete'"),
-        ({"gallery_size": 1000}, "gallery_size is 1000, expected 2 to"),
+        ({"control": "joystick"}, "unknown control 'joystick'.*'continuous', 'discrete'"),
+        ({"task": "telepathy"}, "unknown task 'telepathy'.*'mental_rotation', 'recognition'"),
         ({"max_looks": 0}, "max_looks is 0, expected at least 1"),
         ({"image_size": 0}, "image_size is 0"),
         ({"num_cubes": 99}, "num_cubes is 99"),
-        ({"colour": "red"}, "unknown argument 'colour'.*'gallery_size'"),
+        ({"num_cubes": 5}, "num_cubes=5"),
+        ({"colour": "red"}, "unknown argument 'colour'; task .* takes .*'orientation'"),
         ({"renderer": "raycast", "device": "abacus"}, "device 'abacus' cannot be used"),
         ({"image_size": 32}, "image_size=64.*image_size=32"),
     ],
@@ -32,6 +33,37 @@ from tests.envs.fake_encoder import FakeEncoder
 def test_bad_arguments_are_refused_in_one_line(make, make_vec, env_id, arguments, message, vector):
     with pytest.raises(UserError, match=message) as caught:
         (make_vec if vector else make)(env_id, **arguments)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("task", "arguments", "message"),
+    [
+        ("", {"gallery_size": 253}, "gallery_size is 253, expected 2 to 252"),
+        ("", {"gallery_size": 1}, "gallery_size is 1, expected 2 to 252"),
+        ("", {"gallery": "pretty"}, "unknown gallery 'pretty'.*'confusable', 'distinct'"),
+        ("", {"colours": "shared"}, "unknown argument 'colours'"),
+        ("MentalRotation", {"orientation": "grid"}, "orientation is 'grid', expected 'free'"),
+        ("MentalRotation", {"colours": "odd"}, "unknown colours 'odd'.*'independent', 'shared'"),
+        ("MentalRotation", {"gallery_size": 10}, "unknown argument 'gallery_size'"),
+        (
+            "MentalRotation",
+            {"num_cubes": 3, "shapes": "all"},
+            "none of the shapes='all' of num_cubes=3 .* needs chiral shapes",
+        ),
+        ("ViewPrediction", {"encoder": FakeEncoder()}, "FakeEncoder.* cannot draw views"),
+        (
+            "ViewPrediction",
+            {"encoder": FakeEncoder(), "observation": "pixels"},
+            "cannot draw views .* which ViewPredictionTask needs",
+        ),
+        ("ViewPrediction", {"image_size": 32, "observation": "state"}, "image_size=64"),
+    ],
+)
+@pytest.mark.parametrize("control", ["", "Continuous"])
+def test_what_does_not_go_together_is_refused(make, task, control, arguments, message):
+    with pytest.raises(UserError, match=message) as caught:
+        make(f"GQNShepard{task}{control}-v0", **arguments)
     assert "\n" not in str(caught.value)
 
 

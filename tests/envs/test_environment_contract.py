@@ -1,34 +1,45 @@
-"""What every registered id promises, whatever its task."""
+"""What every registered id promises, whatever its task and its kind of action."""
 
 from __future__ import annotations
 
 import copy
-import json
-import pickle
 import warnings
-from importlib.util import find_spec
 
-import gymnasium
 import numpy as np
 import pytest
+from gymnasium import spaces
 from gymnasium.utils.env_checker import check_env, data_equivalence
-from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.env_checker import check_env as check_env_for_sb3
-from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.monitor import Monitor
-from stable_baselines3.common.vec_env import SubprocVecEnv
 
-from envs.scene_vector_env import SceneVectorEnv
-from tests.envs.fake_encoder import FakeEncoder
+from envs.camera_control import CONTROLS
+from envs.registration import CONTROL_IDS, ENVIRONMENTS, TASK_IDS
+from envs.tasks import TASKS
+from tests.envs.actions import RIGHT, UP, answer, move
+from tests.envs.episodes import play
 
 OBSERVATIONS = ("representation", "pixels", "state")
 CHEAP = [
-    {"encoder": FakeEncoder()},
+    {"observation": "representation"},
     {"observation": "pixels"},
     {"observation": "state"},
+    {"observation": "representation", "flatten": True},
+    {"observation": "pixels", "flatten": True},
     {"observation": "pixels", "renderer": "raycast"},
     {"observation": "state", "orientation": "free", "shapes": "test", "max_looks": 1},
 ]
+
+
+def test_every_task_has_an_id_for_every_control():
+    assert set(TASK_IDS.values()) == set(TASKS)
+    assert set(CONTROL_IDS.values()) == set(CONTROLS)
+    assert len(ENVIRONMENTS) == len(TASK_IDS) * len(CONTROL_IDS)
+    assert {"GQNShepard-v0", "GQNShepardMentalRotationContinuous-v0"} <= set(ENVIRONMENTS)
+
+
+def test_only_the_continuous_ids_take_a_box_of_actions(make_vec, env_id):
+    kind = spaces.Box if "Continuous" in env_id else spaces.Discrete
+    assert isinstance(make_vec(env_id, observation="state").single_action_space, kind)
 
 
 @pytest.mark.parametrize("arguments", CHEAP)
@@ -39,12 +50,12 @@ def test_the_environment_checkers_have_nothing_to_say(make, env_id, check, argum
         check(make(env_id, **arguments, render_mode="rgb_array").unwrapped)
 
 
-@pytest.mark.skipif(not find_spec("gqn_rl.encoders.gqn_encoder"), reason="no GQN in this build")
-def test_a_gqn_of_random_weights_passes_the_checkers(make, env_id):
+def test_a_gqn_of_random_weights_passes_the_checkers(make, task_id):
+    env = make(task_id, encoder="random", max_looks=2, render_mode="rgb_array").unwrapped
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for check in (check_env, check_env_for_sb3):
-            check(make(env_id, encoder="random", render_mode="rgb_array").unwrapped)
+        check_env_for_sb3(env)
+        check_env(env, skip_render_check=True)
 
 
 @pytest.mark.parametrize("observation", OBSERVATIONS)
@@ -62,13 +73,29 @@ def test_unseeded_environments_differ(make, env_id):
     assert not np.array_equal(*pictures)
 
 
-def test_observations_stay_inside_the_space(make_vec, env_id):
-    for observation in OBSERVATIONS:
-        env = make_vec(env_id, num_envs=16, observation=observation)
-        env.action_space.seed(0)
-        assert env.reset(seed=0)[0] in env.observation_space
-        for _ in range(30):
-            assert env.step(env.action_space.sample())[0] in env.observation_space
+@pytest.mark.parametrize("observation", OBSERVATIONS)
+def test_observations_stay_inside_the_space(make_vec, env_id, observation):
+    env = make_vec(env_id, num_envs=8, observation=observation)
+    env.action_space.seed(0)
+    assert env.reset(seed=0)[0] in env.observation_space
+    for _ in range(20):
+        assert env.step(env.action_space.sample())[0] in env.observation_space
+
+
+@pytest.mark.parametrize("observation", OBSERVATIONS)
+def test_a_flat_observation_is_the_parts_in_the_order_of_their_keys(make, env_id, observation):
+    flat, parts = (
+        make(env_id, observation=observation, flatten=flatten).unwrapped
+        for flatten in (True, False)
+    )
+    names = list(parts.observation_space)
+    assert names == sorted(names)
+    assert isinstance(flat.observation_space, spaces.Box)
+    for step in (lambda env: env.reset(seed=1), lambda env: env.step(move(env.action_space, UP))):
+        together, apart = step(flat)[0], step(parts)[0]
+        expected = np.concatenate([apart[name].ravel() for name in names])
+        np.testing.assert_array_equal(together, expected)
+        np.testing.assert_array_equal(together, spaces.flatten(parts.observation_space, apart))
 
 
 def test_observations_are_not_shared_between_calls(make_vec, env_id):
@@ -81,99 +108,33 @@ def test_observations_are_not_shared_between_calls(make_vec, env_id):
     assert data_equivalence((before, infos), kept, exact=True)
 
 
-@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
-@pytest.mark.parametrize("observation", OBSERVATIONS)
-def test_a_copy_taken_in_mid_episode_goes_on_the_same_way(make_vec, env_id, observation, duplicate):
-    env = make_vec(env_id, observation=observation)
-    env.reset(seed=3)
-    env.step(np.zeros(4, dtype=np.int64))
-    twin = duplicate(env)
-    env.action_space.seed(0)
-    for actions in [env.action_space.sample() for _ in range(20)]:
-        assert data_equivalence(env.step(actions), twin.step(actions), exact=True)
-    twin.close()
+def bad_actions(space):
+    if isinstance(space, spaces.Discrete):
+        return [-1, int(space.n), 1.0, "left", None, [0]]
+    good = move(space, RIGHT)
+    broken = [good.copy() for _ in range(3)]
+    broken[0][0], broken[1][1], broken[2][-1] = np.nan, 1.01, -np.inf
+    return [*broken, good[:-1], 0, "left", None]
 
 
-def test_the_spec_survives_json_and_makes_the_same_environment(env_id):
-    env = gymnasium.make(env_id, observation="state", max_looks=5, num_cubes=6)
-    spec = gymnasium.envs.registration.EnvSpec.from_json(env.spec.to_json())
-    json.loads(env.spec.to_json())
-    twin = spec.make()
-    assert data_equivalence(play(env, 1), play(twin, 1), exact=True)
-    assert twin.unwrapped.rows.max_looks == 5
-
-
-def test_make_vec_uses_the_native_implementation(env_id):
-    env = gymnasium.make_vec(env_id, num_envs=64, observation="state")
-    assert type(env) is SceneVectorEnv
-    assert env.num_envs == 64
-    assert isinstance(env.metadata["autoreset_mode"], AutoresetMode)
-    twin = gymnasium.make_vec(gymnasium.envs.registration.EnvSpec.from_json(env.spec.to_json()))
-    assert (type(twin), twin.num_envs) == (SceneVectorEnv, 64)
-
-
-def test_step_before_reset_and_after_the_end_asks_for_a_reset(make, make_vec, env_id):
-    single = make(env_id).unwrapped
-    for env, action in ((single, 0), (make_vec(env_id), np.zeros(4, dtype=np.int64))):
-        with pytest.raises(gymnasium.error.ResetNeeded):
-            env.step(action)
-    play(single, 0)
-    with pytest.raises(gymnasium.error.ResetNeeded):
-        single.step(0)
-
-
-def test_close_may_be_called_twice_and_nothing_works_after_it(make, make_vec, env_id):
-    for env, action in ((make(env_id).unwrapped, 0), (make_vec(env_id), np.zeros(4, int))):
-        env.reset(seed=0)
-        env.close()
-        env.close()
-        with pytest.raises(gymnasium.error.ClosedEnvironmentError):
-            env.step(action)
-        with pytest.raises(gymnasium.error.ClosedEnvironmentError):
-            env.reset()
-
-
-@pytest.mark.parametrize("action", [-1, 10_000, 1.0, "left", None, [0]])
-def test_a_bad_action_is_refused_and_changes_nothing(make, env_id, action):
+def test_a_bad_action_is_refused_and_moves_no_camera(make, env_id):
     env, twin = make(env_id).unwrapped, make(env_id).unwrapped
     for one in (env, twin):
         one.reset(seed=2)
-        one.step(1)
-    with pytest.raises(ValueError, match="action") as caught:
-        env.step(action)
-    assert "expected" in str(caught.value)
-    assert data_equivalence(env.step(2), twin.step(2), exact=True)
+        one.step(move(one.action_space, RIGHT))
+    for action in bad_actions(env.action_space):
+        with pytest.raises(ValueError, match="action") as caught:
+            env.step(action)
+        assert "expected" in str(caught.value)
+        np.testing.assert_array_equal(env.rows.viewpoints.position, twin.rows.viewpoints.position)
+    up = move(env.action_space, UP)
+    assert data_equivalence(env.step(up), twin.step(up), exact=True)
 
 
-def test_monitor_reports_success(env_id):
-    env = Monitor(gymnasium.make(env_id, observation="state"), info_keywords=("is_success",))
+def test_monitor_reports_success(make, env_id):
+    env = Monitor(make(env_id, observation="state"), info_keywords=("is_success",))
     env.reset(seed=0)
     done = False
     while not done:
-        *_, done, _, info = env.step(env.action_space.n - 1)
+        *_, done, _, info = env.step(answer(env.action_space, 0))
     assert info["episode"]["is_success"] == info["is_success"]
-
-
-def test_spawned_workers_find_the_id(env_id):
-    env = make_vec_env(
-        f"envs:{env_id}",
-        n_envs=1,
-        seed=0,
-        env_kwargs={"observation": "state"},
-        vec_env_cls=SubprocVecEnv,
-        vec_env_kwargs={"start_method": "spawn"},
-    )
-    try:
-        observation = env.reset()
-        assert observation["state"].shape == (1, 42)
-    finally:
-        env.close()
-
-
-def play(env, seed):
-    """One episode of sampled actions, everything it returned."""
-    env.action_space.seed(seed)
-    history = [env.reset(seed=seed)]
-    while len(history) < 2 or not (history[-1][2] or history[-1][3]):
-        history.append(env.step(env.action_space.sample()))
-    return history

@@ -10,28 +10,20 @@ import pytest
 from gymnasium.utils.env_checker import data_equivalence
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
+from envs.registration import ENVIRONMENTS
 from envs.scene_env import SceneEnv
 from gqn_rl.rendering import make_renderer
 from gqn_rl.view import Views
-from tests.envs.fake_encoder import CountingRenderer, FakeEncoder
+from tests.envs.actions import LEFT, RIGHT, UP, answer, answers, mixed, moves
+from tests.envs.fake_encoder import CountingRenderer, FakeDreamer
 
 MODES = [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP]
 ROWS = 6
 
 
 def sync(env_id, mode, **arguments):
-    make_one = partial(gymnasium.make, env_id, encoder=FakeEncoder(), **arguments)
+    make_one = partial(gymnasium.make, env_id, encoder=FakeDreamer(), **arguments)
     return SyncVectorEnv([make_one] * ROWS, autoreset_mode=mode)
-
-
-def mixed_actions(env, steps, seed=0):
-    """Mostly camera moves, so that some episodes run out of looks and others are answered."""
-    rng = np.random.default_rng(seed)
-    answers = env.action_space.sample
-    env.action_space.seed(seed)
-    for _ in range(steps):
-        moves = rng.integers(4, size=env.num_envs)
-        yield np.where(rng.random(env.num_envs) < 0.8, moves, answers())
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -43,6 +35,7 @@ def mixed_actions(env, steps, seed=0):
         {"observation": "pixels", "max_looks": 4, "orientation": "free"},
         {"observation": "state", "orientation": "free"},
         {"observation": "pixels", "renderer": "raycast", "orientation": "free"},
+        {"flatten": True, "max_looks": 4},
     ],
 )
 def test_a_vector_environment_is_its_single_environments_to_the_bit(
@@ -54,12 +47,12 @@ def test_a_vector_environment_is_its_single_environments_to_the_bit(
     assert env.action_space == reference.action_space
     assert env.metadata == reference.metadata
     assert data_equivalence(env.reset(seed=11), reference.reset(seed=11), exact=True)
-    ends = set()
-    for actions in mixed_actions(env, 60):
+    rewards = set()
+    for actions in mixed(env, 30):
         mine, theirs = env.step(actions), reference.step(actions)
         assert data_equivalence(mine, theirs, exact=True)
-        ends |= set(mine[1].tolist())
-    assert {-1.0, -0.02} <= ends or arguments["max_looks"] == 1
+        rewards |= set(mine[1].tolist())
+    assert {-1.0, -0.02} & rewards
     reference.close()
 
 
@@ -91,33 +84,63 @@ def test_rows_show_different_episodes(make_vec, env_id):
     assert len(np.unique(images.reshape(ROWS, -1), axis=0)) == ROWS
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_a_step_draws_new_views_only_in_one_call_and_encodes_once(
-    make_vec, env_id, mode, monkeypatch
-):
+@pytest.fixture
+def counting(monkeypatch):
+    """Environments made from here on have a renderer that counts."""
     monkeypatch.setattr(
-        "envs.scene_vector_env.make_renderer",
+        "envs.assembly.make_renderer",
         lambda *arguments, **options: CountingRenderer(make_renderer(*arguments, **options)),
     )
-    encoder = FakeEncoder()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_step_draws_new_views_only_in_one_call_and_encodes_once(make_vec, env_id, mode, counting):
+    encoder = FakeDreamer()
     env = make_vec(env_id, num_envs=ROWS, autoreset_mode=mode, max_looks=3, encoder=encoder)
+    poses = env.task.cue_views
+    beside = int(env.task.has_query) if poses is None else len(poses)
+    encodings = 0 if poses is None else len(poses)
     env.reset(seed=0)
-    assert (env.renderer.calls, env.renderer.images, encoder.updates) == (1, ROWS, 1)
-    for actions in mixed_actions(env, 50):
+    assert (env.renderer.calls, env.renderer.images) == (1, ROWS * (1 + beside))
+    assert encoder.updates == 1 + encodings
+    waiting = np.zeros(ROWS, dtype=bool)
+    for actions in mixed(env, 30):
         calls, images, updates = env.renderer.calls, env.renderer.images, encoder.updates
         *_, over, _, _ = env.step(actions)
-        new_views = ROWS if mode == AutoresetMode.SAME_STEP else ROWS - over.sum()
-        assert env.renderer.images - images == new_views
-        assert env.renderer.calls - calls == encoder.updates - updates == (new_views > 0)
+        same_step = mode == AutoresetMode.SAME_STEP
+        beginning = over if same_step else waiting
+        looking = ROWS if same_step else ROWS - over.sum()
+        assert env.renderer.images - images == looking + beside * beginning.sum()
+        assert env.renderer.calls - calls == (looking > 0)
+        assert encoder.updates - updates == (looking > 0) + encodings * beginning.any()
+        waiting = over
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_query_views_are_drawn_once_after_the_first_look_and_once_at_the_answer(make_vec, mode):
+    encoder = FakeDreamer()
+    env = make_vec(
+        "GQNShepardViewPrediction-v0", ROWS, autoreset_mode=mode, max_looks=4, encoder=encoder
+    )
+    env.reset(seed=0)
+    assert encoder.drawn == [ROWS]
+    looks, ended = np.ones(ROWS, dtype=int), np.zeros(ROWS, dtype=bool)
+    for actions in mixed(env, 30):
+        encoder.drawn.clear()
+        *_, over, _, infos = env.step(actions)
+        again = over & (actions == 4) & (looks > 1)
+        begun = over if mode == AutoresetMode.SAME_STEP else ended
+        assert encoder.drawn == [rows.sum() for rows in (again, begun) if rows.any()]
+        looks, ended = infos["looks"], over
 
 
 def test_the_final_observation_is_of_the_episode_that_ended(make_vec, env_id):
     env = make_vec(env_id, num_envs=ROWS, autoreset_mode=AutoresetMode.SAME_STEP)
     env.reset(seed=0)
-    before, *_ = env.step(np.zeros(ROWS, dtype=np.int64))
+    before, *_ = env.step(moves(env, LEFT))
     targets = env.targets
-    actions = np.zeros(ROWS, dtype=np.int64)
-    actions[::2] = env.single_action_space.n - 1
+    actions = moves(env, LEFT)
+    actions[::2] = answer(env.single_action_space, env.task.num_answers - 1)
     after, _, over, _, infos = env.step(actions)
     np.testing.assert_array_equal(over, [True, False] * 3)
     for row in range(0, ROWS, 2):
@@ -132,29 +155,85 @@ def test_the_final_observation_is_of_the_episode_that_ended(make_vec, env_id):
 def test_a_new_episode_remembers_nothing_of_the_last(make_vec, env_id):
     env = make_vec(env_id, num_envs=2, autoreset_mode=AutoresetMode.SAME_STEP)
     env.reset(seed=0)
-    env.step(np.array([1, 1]))
-    observation, *_ = env.step(np.array([env.single_action_space.n - 1, 2]))
-    fresh = FakeEncoder()
+    env.step(moves(env, RIGHT))
+    actions = moves(env, UP)
+    actions[0] = answer(env.single_action_space, 0)
+    observation, *_ = env.step(actions)
+    fresh = FakeDreamer()
     views = Views(env.images, env.viewpoints)
     alone = fresh.representation(fresh.update(fresh.initial_state(2), views))
     np.testing.assert_array_equal(observation["representation"][0], alone[0])
     assert not np.array_equal(observation["representation"][1], alone[1])
 
 
+@pytest.mark.parametrize("arguments", [{}, {"observation": "pixels"}, {"flatten": True}])
+@pytest.mark.parametrize("seed", [None, 40])
+def test_without_autoreset_the_rows_of_a_mask_begin_anew(make_vec, env_id, arguments, seed):
+    env = make_vec(env_id, num_envs=ROWS, autoreset_mode="Disabled", max_looks=3, **arguments)
+    reference = sync(env_id, AutoresetMode.DISABLED, max_looks=3, **arguments)
+    assert data_equivalence(env.reset(seed=5), reference.reset(seed=5), exact=True)
+    resets = 0
+    for actions in mixed(env, 25):
+        mine, theirs = env.step(actions), reference.step(actions)
+        assert data_equivalence(mine, theirs, exact=True)
+        if mine[2].any():
+            resets += not mine[2].all()
+            mine, theirs = (
+                one.reset(seed=seed, options={"reset_mask": mine[2].copy()})
+                for one in (env, reference)
+            )
+            assert data_equivalence(mine, theirs, exact=True)
+    assert resets > 0
+    reference.close()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_mask_may_end_episodes_early(make_vec, env_id, mode):
+    env = make_vec(env_id, num_envs=3, autoreset_mode=mode)
+    env.reset(seed=0)
+    before, *_ = env.step(moves(env, LEFT))
+    mask = np.array([True, False, True])
+    after, infos = env.reset(options={"reset_mask": mask})
+    assert data_equivalence(
+        {key: value[1] for key, value in before.items()},
+        {key: value[1] for key, value in after.items()},
+        exact=True,
+    )
+    assert (before["viewpoint"][mask] != after["viewpoint"][mask]).any(axis=1).all()
+    np.testing.assert_array_equal(infos["_looks"], mask)
+    *_, infos = env.step(moves(env, LEFT))
+    np.testing.assert_array_equal(infos["looks"], [2, 3, 2])
+
+
 def test_without_autoreset_an_ended_row_asks_for_a_reset(make_vec, env_id):
     env = make_vec(env_id, num_envs=2, autoreset_mode="Disabled")
-    env.reset(seed=0)
-    env.step(np.array([0, env.single_action_space.n - 1]))
     with pytest.raises(gymnasium.error.ResetNeeded):
-        env.step(np.array([0, 0]))
-    env.reset(options={"reset_mask": np.array([True, True])})
-    env.step(np.array([0, 0]))
-    with pytest.raises(ValueError, match="reset_mask"):
         env.reset(options={"reset_mask": np.array([True, False])})
+    env.reset(seed=0)
+    actions = moves(env, LEFT)
+    actions[1] = answer(env.single_action_space, 0)
+    env.step(actions)
+    with pytest.raises(gymnasium.error.ResetNeeded):
+        env.step(moves(env, LEFT))
+    env.reset(options={"reset_mask": np.array([False, True])})
+    env.step(answers(env, 0))
+
+
+@pytest.mark.parametrize(
+    "mask", [np.zeros(2, bool), np.ones(3, bool), np.array([1, 0]), [[True, False]], True, "all"]
+)
+def test_a_mask_that_is_none_is_refused(make_vec, mask):
+    env = make_vec(num_envs=2, observation="state")
+    before, _ = env.reset(seed=0)
+    with pytest.raises(ValueError, match="reset_mask is"):
+        env.reset(options={"reset_mask": mask})
+    after, *_ = env.step(answers(env, 0))
+    np.testing.assert_array_equal(before["state"], after["state"])
 
 
 def test_the_single_environment_has_no_implementation_of_its_own(env_id):
-    env = SceneEnv(observation="state")
+    env = SceneEnv(observation="state", **ENVIRONMENTS[env_id], encoder=FakeDreamer())
     assert env.rows.num_envs == 1
     env.reset(seed=4)
     assert env.np_random is env.rows.np_random[0]
+    env.close()

@@ -1,0 +1,107 @@
+"""From the arguments of an environment to its parts; what cannot go together is refused here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gymnasium.vector import AutoresetMode
+from numpy.typing import NDArray
+
+from envs.memory import EncoderMemory, can_draw, encoder_name, usable_encoder
+from envs.observers import make_observer
+from envs.scene_rows import SceneRows
+from envs.tasks import Task
+from gqn_rl.encoders import SceneEncoder
+from gqn_rl.errors import UserError, unknown_name
+from gqn_rl.rendering import make_renderer
+
+RENDER_MODES = ("rgb_array",)
+
+
+def make_rows(
+    n: int,
+    task: Task,
+    *,
+    observation: str,
+    encoder: str | Path | SceneEncoder[Any],
+    renderer: str,
+    image_size: int,
+    num_cubes: int,
+    max_looks: int,
+    device: str,
+) -> SceneRows:
+    """The rows of an environment; see `SceneVectorEnv` for the arguments.
+
+    Raises:
+        UserError: for an unknown name, or parts that do not go together.
+    """
+    for count, value in (("num_envs", n), ("max_looks", max_looks)):
+        if value < 1:
+            raise UserError(f"{count} is {value}, expected at least 1")
+    observer = make_observer(observation)
+    built_renderer = make_renderer(renderer, image_size, **_device_option(renderer, device))
+    memory = None
+    try:
+        if observer.needs_encoder or task.has_query:
+            built = usable_encoder(encoder, built_renderer.identity, device)
+            if task.has_query and not can_draw(built):
+                raise UserError(
+                    f"{encoder_name(encoder)} cannot draw views (it has no predict_view and "
+                    f"select), which {type(task).__name__} needs"
+                )
+            memory = EncoderMemory(n, built)
+        return SceneRows(n, task, built_renderer, observer, memory, num_cubes, max_looks)
+    except BaseException:
+        built_renderer.close()
+        raise
+
+
+def check_render_mode(render_mode: str | None) -> str | None:
+    """The mode, if there is one of this name or it is None."""
+    if render_mode is not None and render_mode not in RENDER_MODES:
+        raise unknown_name("render_mode", render_mode, RENDER_MODES)
+    return render_mode
+
+
+def autoreset_mode_of(mode: AutoresetMode | str) -> AutoresetMode:
+    """The mode by name or as it is."""
+    try:
+        return AutoresetMode(mode)
+    except ValueError:
+        raise unknown_name("autoreset_mode", mode, [m.value for m in AutoresetMode]) from None
+
+
+def reset_mask(options: dict[str, Any] | None, n: int) -> NDArray[np.bool_]:
+    """The rows to be reset, bool (n,): all, unless the options have a "reset_mask".
+
+    Raises:
+        UserError: for a mask that is not a boolean array (n,) with at least one row to reset.
+    """
+    mask = (options or {}).get("reset_mask")
+    if mask is None:
+        return np.ones(n, dtype=bool)
+    values = np.asarray(mask)
+    if values.shape != (n,) or values.dtype != np.bool_ or not values.any():
+        raise UserError(
+            f"reset_mask is {mask!r}, expected a boolean array of shape ({n},) with at least one "
+            "True"
+        )
+    return values.copy()
+
+
+def _device_option(renderer: str, device: str) -> dict[str, str]:
+    """The renderer's share of `device`: only the ray caster draws on one."""
+    if renderer != "raycast":
+        return {}
+    import torch
+
+    if device == "auto":
+        return {"device": "cuda" if torch.cuda.is_available() else "cpu"}
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as problem:
+        reason = str(problem).splitlines()[0]
+        raise UserError(f"device {device!r} cannot be used: {reason}") from problem
+    return {"device": device}

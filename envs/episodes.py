@@ -1,0 +1,95 @@
+"""What the current episodes have come to, and how it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.tasks import NO_ANSWER, Verdict
+
+Infos = dict[str, Any]
+
+
+class Episodes:
+    """The bookkeeping of N rows.
+
+    Attributes:
+        ended: bool (N,), rows whose episode is over and that wait for a reset.
+        answers: int64 (N,), -1 while there is none.
+        success: bool (N,).
+        returns: float64 (N,), sum of the rewards so far.
+    """
+
+    def __init__(self, n: int) -> None:
+        self.ended = np.zeros(n, dtype=bool)
+        self.answers = np.full(n, NO_ANSWER, dtype=np.int64)
+        self.success = np.zeros(n, dtype=bool)
+        self.returns = np.zeros(n)
+
+    def begin(self, mask: NDArray[np.bool_]) -> None:
+        """New episodes in the rows of `mask` (N,)."""
+        self.ended[mask] = False
+        self.answers[mask] = NO_ANSWER
+        self.success[mask] = False
+        self.returns[mask] = 0.0
+
+    def end(self, mask: NDArray[np.bool_], answers: NDArray[np.int64], verdict: Verdict) -> None:
+        """The episodes of `mask` (N,) end with the answers (N,) and the verdict on them."""
+        self.ended = self.ended | mask
+        self.answers[mask] = answers[mask]
+        self.success[mask] = verdict.success
+
+    def status(self, answer_name: Callable[[int], str]) -> list[str]:
+        """A line about each row for people."""
+        lines = []
+        for row, answer in enumerate(self.answers.tolist()):
+            line = f"return {self.returns[row]:+.2f}"
+            if self.ended[row]:
+                said = "out of looks" if answer == NO_ANSWER else f'"{answer_name(answer)}"'
+                line = f"{said}: {'success' if self.success[row] else 'no success'}, {line}"
+            lines.append(line)
+        return lines
+
+
+def vector_infos(values: dict[str, NDArray[Any]], mask: NDArray[np.bool_]) -> Infos:
+    """What is known of the rows of `mask` (N,), laid out as Gymnasium's vector environments do.
+
+    Args:
+        values: name to an array (N,).
+    """
+    infos: Infos = {}
+    for key, value in values.items():
+        infos[key] = np.where(mask, value, np.zeros_like(value))
+        infos[f"_{key}"] = mask.copy()
+    return infos
+
+
+def final_infos(
+    observation: Any, values: dict[str, NDArray[Any]], over: NDArray[np.bool_]
+) -> Infos:
+    """The last observations and infos of the episodes that end in a SAME_STEP step.
+
+    Args:
+        observation: a batch, Dict or array.
+        values: as in `vector_infos`.
+        over: bool (N,).
+    """
+    final = np.full(len(over), None, dtype=object)
+    for row in np.flatnonzero(over):
+        final[row] = row_of(observation, row)
+    return {
+        "final_obs": final,
+        "_final_obs": over.copy(),
+        "final_info": vector_infos(values, over),
+        "_final_info": over.copy(),
+    }
+
+
+def row_of(observation: Any, row: int) -> Any:
+    """One row of a batch, a Dict or an array, copied."""
+    if isinstance(observation, dict):
+        return {key: value[row].copy() for key, value in observation.items()}
+    return observation[row].copy()

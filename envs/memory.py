@@ -1,0 +1,118 @@
+"""What an encoder knows of the rows' scenes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gqn_rl.encoders import SceneEncoder, make_encoder
+from gqn_rl.errors import UserError
+from gqn_rl.rendering import RendererIdentity
+from gqn_rl.view import Views
+from gqn_rl.viewpoint import Viewpoints
+
+REPRESENTATION_LIMIT = 10.0
+"""Standardised representations are clipped here, in standard deviations, for a finite space."""
+
+
+class EncoderMemory:
+    """The running state of an encoder, one scene per row; each view is encoded once.
+
+    Args:
+        n: rows.
+        encoder: see `usable_encoder`.
+    """
+
+    def __init__(self, n: int, encoder: SceneEncoder[Any]) -> None:
+        self.encoder = encoder
+        self._state = encoder.initial_state(n)
+
+    @property
+    def can_draw(self) -> bool:
+        """Whether the encoder is a `SceneImaginer`."""
+        return can_draw(self.encoder)
+
+    def forget(self, mask: NDArray[np.bool_]) -> None:
+        """New scenes begin in the rows of `mask` (n,)."""
+        self._state = self.encoder.reset(self._state, mask)
+
+    def take_in(
+        self, images: NDArray[np.uint8], viewpoints: Viewpoints, mask: NDArray[np.bool_]
+    ) -> None:
+        """One more view in the rows of `mask` (n,); the others learn nothing.
+
+        All rows go through the encoder, so that its batch never changes its size.
+
+        Args:
+            images: uint8 (n, H, W, 3).
+        """
+        views = Views(images, viewpoints)
+        if mask.all():
+            self._state = self.encoder.update(self._state, views)
+        else:
+            self._state = self.encoder.update(self._state, views, mask)
+
+    def representation(self) -> NDArray[np.float32]:
+        """float32 (n, F), within `REPRESENTATION_LIMIT`."""
+        return _clipped(self.encoder.representation(self._state))
+
+    def represent(self, images: NDArray[np.uint8], viewpoints: Viewpoints) -> NDArray[np.float32]:
+        """The representations of other scenes; the rows' own stay as they are.
+
+        Args:
+            images: uint8 (k, C, H, W, 3), C views of each scene.
+            viewpoints: C poses.
+
+        Returns:
+            float32 (k, F), within `REPRESENTATION_LIMIT`.
+        """
+        state = self.encoder.initial_state(len(images))
+        for index in range(len(viewpoints)):
+            pose = viewpoints[np.full(len(images), index)]
+            state = self.encoder.update(state, Views(images[:, index], pose))
+        return _clipped(self.encoder.representation(state))
+
+    def draw(self, rows: NDArray[np.int64], viewpoints: Viewpoints) -> NDArray[np.uint8]:
+        """How the scenes of some rows (k,) might look from elsewhere, uint8 (k, H, W, 3)."""
+        images: NDArray[np.uint8] = self.encoder.predict_view(  # type: ignore[attr-defined]
+            self.encoder.select(self._state, rows),  # type: ignore[attr-defined]
+            viewpoints,
+        )
+        return images
+
+
+def can_draw(encoder: SceneEncoder[Any]) -> bool:
+    """Whether an encoder is a `SceneImaginer`."""
+    return hasattr(encoder, "predict_view") and hasattr(encoder, "select")
+
+
+def usable_encoder(
+    encoder: str | Path | SceneEncoder[Any], identity: RendererIdentity, device: str
+) -> SceneEncoder[Any]:
+    """The encoder by name, path or as it is, if it fits the renderer's pictures.
+
+    Raises:
+        UserError: for an unknown name, or an encoder made for other pictures.
+    """
+    built = make_encoder(encoder, device=device) if isinstance(encoder, str | Path) else encoder
+    source = encoder_name(encoder)
+    if built.image_size != identity.image_size:
+        raise UserError(
+            f"{source} takes images of image_size={built.image_size}, "
+            f"but the environment has image_size={identity.image_size}"
+        )
+    if built.renderer is not None:
+        identity.require_same_pictures(built.renderer, source)
+    return built
+
+
+def encoder_name(encoder: str | Path | SceneEncoder[Any]) -> str:
+    """What a message calls it."""
+    return f"encoder {str(encoder) if isinstance(encoder, str | Path) else type(encoder)!r}"
+
+
+def _clipped(representation: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.clip(representation, -REPRESENTATION_LIMIT, REPRESENTATION_LIMIT)

@@ -1,0 +1,47 @@
+"""Observation spaces that several modules need, and one Box out of a Dict of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from gqn_rl.viewpoint import ENCODING_SIZE, SPHERE_RADIUS, Viewpoints
+
+Observation = dict[str, NDArray[Any]]
+
+
+def viewpoint_space() -> spaces.Box:
+    """Poses on the viewing sphere as `Viewpoints.encode` gives them, float32 (7,)."""
+    high = np.array([SPHERE_RADIUS] * 3 + [1.0] * (ENCODING_SIZE - 3), np.float32)
+    return spaces.Box(-high, high, dtype=np.float32)
+
+
+def encoded(viewpoints: Viewpoints) -> NDArray[np.float32]:
+    """Poses as observations, float32 (N, 7): rounding never steps out of `viewpoint_space`."""
+    space = viewpoint_space()
+    return np.clip(viewpoints.encode(), space.low, space.high)
+
+
+class Flattening:
+    """The parts of a Dict of Boxes one after the other, in the Dict's order, each in C order.
+
+    It is what `gymnasium.spaces.flatten` does, for a batch at once.
+
+    Args:
+        space: of one row. Its keys are in alphabetical order.
+    """
+
+    def __init__(self, space: spaces.Dict) -> None:
+        flat = spaces.flatten_space(space)
+        assert isinstance(flat, spaces.Box)
+        self.space: spaces.Box = flat
+        """The space of one row, float32 (L,); pixels keep their range of 0 to 255."""
+        self._keys = tuple(space.spaces)
+
+    def __call__(self, observation: Observation) -> NDArray[Any]:
+        """The batch (N, L), a fresh array."""
+        parts = [observation[key].reshape(len(observation[key]), -1) for key in self._keys]
+        return np.concatenate(parts, axis=1).astype(self.space.dtype)
