@@ -56,20 +56,24 @@ def download(
     transfer = _Transfer(url, target.with_name(target.name + ".part"), timeout, progress)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        failures, most = 0, transfer.size_on_disk()
-        while True:
-            try:
-                transfer.attempt()
-                break
-            except _Interrupted as error:
-                size = transfer.size_on_disk()
-                failures, most = (0, size) if size > most else (failures + 1, most)
-                if failures > retries:
-                    raise UserError(f"cannot download {url}: {error}") from error
-                time.sleep(min(wait * 2 ** max(failures - 1, 0), LONGEST_WAIT))
+        _until_whole(transfer, retries, wait)
         os.replace(transfer.part, target)
     except OSError as error:  # the network's errors have become others by now
         raise UserError(f"cannot write {target}: {error.strerror}") from error
+
+
+def _until_whole(transfer: _Transfer, retries: int, wait: float) -> None:
+    failures, most = 0, transfer.size_on_disk()
+    while True:
+        try:
+            transfer.attempt()
+            return
+        except _Interrupted as error:
+            size = transfer.size_on_disk()
+            failures, most = (0, size) if size > most else (failures + 1, most)
+            if failures > retries:
+                raise UserError(f"cannot download {transfer.url}: {error}") from error
+        time.sleep(min(wait * 2 ** max(failures - 1, 0), LONGEST_WAIT))
 
 
 class _Transfer:
