@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from gqn_rl.data.synthetic import SceneViews
@@ -21,6 +20,9 @@ from gqn_rl.training.batches import TensorViews
 from gqn_rl.training.interruption import noted_interruption
 from gqn_rl.training.state import save_state
 from gqn_rl.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 LOG_EVERY = 50
 
@@ -170,10 +172,19 @@ def _session(folder: Path, trainer: Trainer, record: dict[str, Any]) -> Iterator
         return
     total = trainer.recipe.iterations
     with (
-        SummaryWriter(str(folder / "tensorboard")) as session.writer,
+        _tensorboard(folder / "tensorboard") as session.writer,
         tqdm(total=total, initial=trainer.step, unit="step", dynamic_ncols=True) as session.bar,
     ):
         try:
             yield session
         finally:
             session.save()
+
+
+def _tensorboard(folder: Path) -> AbstractContextManager[SummaryWriter | None]:
+    """Logs for TensorBoard, or none where only PyTorch is installed, as on some GPU machines."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return nullcontext()
+    return SummaryWriter(str(folder))
