@@ -23,6 +23,7 @@ from torch.nn.utils import parameters_to_vector
 from experiments import generate_dataset, pretrain_gqn
 from experiments.command import EXIT_BAD_INPUT, run_command
 from gqn_rl import GenerativeQueryNetwork
+from gqn_rl.data.synthetic import SceneViews
 from gqn_rl.errors import UserError
 from gqn_rl.gqn.families import build, preset
 from gqn_rl.training.state import FILE_NAME, read_metadata
@@ -114,6 +115,24 @@ def test_a_run_leaves_weights_settings_and_numbers(
     # A finished run has nothing to go on with, and says so.
     assert run(monkeypatch, "--resume", folder, small=False) == EXIT_BAD_INPUT
     assert "already done its 4 iterations" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["--batch-size", "--batch_size"])
+def test_the_batch_size_is_the_one_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flag: str
+) -> None:
+    train_step, sizes = pretrain_gqn.Trainer.train_step, []
+
+    def spy(trainer: pretrain_gqn.Trainer, batch: SceneViews) -> object:
+        sizes.append(len(batch.images))
+        return train_step(trainer, batch)
+
+    monkeypatch.setattr(pretrain_gqn.Trainer, "train_step", spy)
+    flags = ["--preset", "tiny", "--renderer", "raycast", "--num-views", 2, "--num-rays", 32]
+    flags += ["--iterations", 2, flag, 3, "--model_path", tmp_path]
+    assert run(monkeypatch, *flags, small=False) == 0
+    assert sizes == [3, 3]
+    assert [folder.name.split("-")[0] for folder in tmp_path.iterdir()] == ["pretrain_gqn"]
 
 
 def test_the_logs_hold_curves_and_pictures_of_held_out_views(
