@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from experiments.command import new_run_folder, run_command, save_settings
-from experiments.pretraining import Data, DataFlags, open_data
+from experiments.pretraining import Data, DataFlags, open_data, save_picture
 from gqn_rl.devices import PRECISIONS, choose_device, has_fast_bf16
 from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.files import write_json
@@ -246,7 +246,7 @@ def _describe(trainer: Trainer) -> str:
 def _finish(
     folder: Path, trainer: Trainer, record: dict[str, Any], settings: Settings, data: Data
 ) -> None:
-    """Weights with statistics and sidecar, and metrics.json."""
+    """Weights with statistics and sidecar, metrics.json, and a picture of held-out views."""
     set_statistics(trainer.average, data.examples())
     summary = {
         "step": trainer.step,
@@ -265,6 +265,8 @@ def _finish(
         record={"training": summary},
     )
     write_json(folder / "metrics.json", summary | {"record": record})
+    if data.evaluate is not None:
+        save_picture(folder / "held_out_views.png", data.evaluate(trainer).picture)
     print(f"weights: {folder / WEIGHTS}")
 
 

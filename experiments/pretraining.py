@@ -10,11 +10,13 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from gqn_rl.data.description import DataDescription
 from gqn_rl.data.shards import ShardBatches
 from gqn_rl.data.synthetic import SceneDistribution, SceneViews, render_views
 from gqn_rl.errors import UserError
+from gqn_rl.files import write_atomically
 from gqn_rl.metrics import predict_queries, prediction_errors
 from gqn_rl.rendering import Renderer, make_renderer
 from gqn_rl.training.batches import (
@@ -35,6 +37,7 @@ EVALUATION_SCENES = 64
 EVALUATION_SEED = 7_000_001
 CONTEXT_VIEWS = 3
 PICTURE_ROWS = 4
+PICTURE_SCALE = 2
 EXAMPLE_SCENES = 256
 
 
@@ -236,3 +239,12 @@ def _row(images: NDArray[np.uint8], predicted: NDArray[np.float32]) -> NDArray[n
     """Context, truth and prediction side by side, uint8 (H, (V + 1) * W, 3)."""
     drawn = np.rint(predicted.clip(0.0, 1.0) * 255.0).astype(np.uint8)
     return np.concatenate([*images, drawn], axis=1)
+
+
+def save_picture(path: Path, picture: NDArray[np.uint8]) -> None:
+    """Write uint8 (H, W, 3), enlarged so that single pixels can be seen, as a PNG file."""
+    image = Image.fromarray(picture).resize(
+        (PICTURE_SCALE * picture.shape[1], PICTURE_SCALE * picture.shape[0]),
+        Image.Resampling.NEAREST,
+    )
+    write_atomically(path, lambda temporary: image.save(temporary, format="PNG"))

@@ -32,11 +32,11 @@ class Evaluation(NamedTuple):
 
     Attributes:
         numbers: by name, logged and recorded.
-        picture: uint8 (H, W, 3), logged; None for none.
+        picture: uint8 (H, W, 3), logged.
     """
 
     numbers: dict[str, float]
-    picture: NDArray[np.uint8] | None = None
+    picture: NDArray[np.uint8]
 
 
 Evaluate = Callable[[Trainer], Evaluation]
@@ -113,8 +113,7 @@ class Session:
         if self.writer is not None:
             for name, value in found.numbers.items():
                 self.writer.add_scalar(f"evaluation/{name}", value, step)
-            if found.picture is not None:
-                self.writer.add_image("evaluation/views", found.picture, step, dataformats="HWC")
+            self.writer.add_image("evaluation/views", found.picture, step, dataformats="HWC")
 
 
 def train(

@@ -93,6 +93,7 @@ class Trainer:
             betas=(0.9, recipe.adam_beta2),
             eps=recipe.adam_epsilon,
             weight_decay=recipe.weight_decay,
+            fused=model.device.type == "cuda",
         )
         self._generator = torch.Generator(model.device)
         self._rows = group.rows(recipe.batch_size)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.nn.utils import parameters_to_vector
@@ -109,6 +110,8 @@ def test_a_run_leaves_weights_settings_and_numbers(
     sidecar = json.loads((folder / "model.json").read_text())
     assert sidecar["renderer"]["name"] == "raycast"
     assert sidecar["record"]["training"]["num_cubes"] == 7
+    with Image.open(folder / "held_out_views.png") as picture:
+        assert picture.size == (2 * 5 * 64, 2 * 4 * 64), "two scenes per orientation"
     model = GenerativeQueryNetwork.from_pretrained(folder)
     assert float(model.representation_scale.min()) > 0
     assert bool((model.representation_scale != 1).any())

@@ -87,7 +87,7 @@ def test_the_record_goes_on_where_it_was(batch: SceneViews, tmp_path: Path) -> N
 def test_evaluating_does_not_change_training(batch: SceneViews, tmp_path: Path) -> None:
     def evaluate(trainer: Trainer) -> Evaluation:
         return Evaluation(
-            {"noise": float(torch.rand(1)) + float(np.random.default_rng(0).random())}
+            {"noise": float(torch.rand(1)) + float(np.random.default_rng(0).random())}, PICTURE
         )
 
     one, other = make_trainer(), make_trainer()
