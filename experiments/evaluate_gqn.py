@@ -1,9 +1,12 @@
 """Measure a GQN: prediction by number of views, and what can be read off its representation.
 
 Everything is measured on held-out shapes. Predictions are samples from the prior path, beside
-black, mean-image and nearest-view predictions of the same queries. Probes name ten shapes, beside
-the same probes on random weights and on raw pixels. The output folder gets metrics.json,
-contact_sheet.png and curves.png.
+black, mean-image and nearest-view predictions of the same queries. Probes of the representation
+(gqn_rl/probe_tasks.py) stand beside the same probes on random weights and on raw pixels. The output
+folder gets metrics.json, contact_sheet.png and curves.png.
+
+The setting of published probes is --probe-scenes 20000 --probe-test-scenes 5000 --probe-views 1 3 5
+--probe-orientations grid free.
 """
 
 from __future__ import annotations
@@ -20,12 +23,13 @@ from experiments.command import new_run_folder, run_command, save_settings
 from experiments.gqn_figures import Panel, save_contact_sheet, save_curves
 from experiments.gqn_probing import (
     PREDICTION_STREAM,
+    ProbePlan,
+    ProbeStudy,
     encoders_to_compare,
-    noise_of_encoders,
-    probe_encoders,
     progress,
+    variance_of_encoders,
 )
-from experiments.gqn_report import key_figures, print_tables, write_record
+from experiments.gqn_report import key_figures, print_tables, uncertainty_by_views, write_record
 from gqn_rl.data.synthetic import SceneDistribution, SceneViews, render_views
 from gqn_rl.devices import PRECISIONS, choose_device
 from gqn_rl.errors import UserError, unknown_name
@@ -34,7 +38,9 @@ from gqn_rl.gqn.checkpoint import load_checkpoint, pretrained_path
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.metrics import baseline_errors
 from gqn_rl.prediction import predict_by_views
-from gqn_rl.probe_scenes import Features, LabelledScenes, gallery_shapes
+from gqn_rl.probe_features import Features
+from gqn_rl.probe_scenes import ProbeScenes
+from gqn_rl.probe_tasks import PROBES
 from gqn_rl.rendering import Renderer, make_renderer
 from gqn_rl.shape_catalogue import shape_catalogue
 from gqn_rl.shepard_metzler import check_num_cubes
@@ -44,6 +50,8 @@ MOST_VIEWS = 10
 ORIENTATIONS = {"grid": 0.0, "free": 1.0}
 """Name to share of scenes in free orientation."""
 SHEET_ROWS = 4
+FEWEST_TEST_SCENES = 4
+"""Two pairs."""
 
 
 @dataclass(frozen=True)
@@ -63,19 +71,23 @@ class Settings:
     samples: int = 10
     """Prior-path samples per query at that number of views."""
     shapes: str = "test"
-    """test (never shown in pre-training), train or all."""
+    """test or validation (never shown in pre-training), train or all."""
     num_cubes: int = 7
     """Cubes per object."""
-    probe_scenes: int = 6000
+    probes: tuple[str, ...] = tuple(PROBES)
+    """What is probed: any of shape, chirality, orientation, colour."""
+    probe_scenes: int = 3000
     """Labelled scenes that train each probe; 0 leaves the probes out."""
-    probe_test_scenes: int = 2000
+    probe_test_scenes: int = 1000
     """Fresh labelled scenes that test it."""
     probe_views: tuple[int, ...] = (3,)
     """Numbers of views from which the probes' representations are made."""
     probe_orientations: tuple[str, ...] = ("grid",)
     """Orientations of the probes' scenes: grid, free or both."""
     gallery_size: int = 10
-    """Shapes that the probes tell apart."""
+    """Shapes of the probes, but for chirality: it takes all chiral ones."""
+    variance_views: tuple[int, ...] = (1, 3, 10)
+    """Numbers of views at which the variance of r within and across scenes is measured."""
     renderer: str = "pybullet"
     """What draws the scenes: pybullet or raycast; they draw the same pictures."""
     device: str = "auto"
@@ -106,7 +118,7 @@ def main(settings: Settings) -> None:
     save_settings(folder, settings)
 
     prediction, panels = _measure_prediction(settings, model, renderer)
-    encoders = encoders_to_compare(model, sidecar, settings.precision, settings.seed)
+    encoders = encoders_to_compare(model, settings.precision, settings.seed)
     metrics = {
         "model": _describe(path, model, sidecar),
         "renderer": renderer.identity.to_dict(),
@@ -116,21 +128,16 @@ def main(settings: Settings) -> None:
         "sample_views": settings.sample_views,
         "seed": settings.seed,
         "prediction": prediction,
+        "uncertainty": uncertainty_by_views(prediction),
+        "representation_variance": _measure_variance(settings, encoders, renderer),
         "probes": _measure_probes(settings, encoders, renderer),
-        "signal_to_noise": noise_of_encoders(
-            encoders,
-            renderer,
-            SceneDistribution(settings.num_cubes, settings.shapes),
-            num_views=settings.sample_views,
-            seed=settings.seed,
-        ),
         "seconds": round(time.monotonic() - begin, 1),
     }
     renderer.close()
     write_json(folder / "metrics.json", metrics)
     title = f"{settings.shapes} shapes from {settings.sample_views} views; errors 0-255"
     save_contact_sheet(folder / "contact_sheet.png", panels, title)
-    save_curves(folder / "curves.png", prediction)
+    save_curves(folder / "curves.png", prediction, metrics["representation_variance"])
     if settings.write_record:
         write_record(path, sidecar["sha256"], key_figures(metrics))
     print_tables(metrics)
@@ -139,16 +146,12 @@ def main(settings: Settings) -> None:
 
 def _check(settings: Settings) -> None:
     """Refuse what cannot be measured, before anything is loaded or made."""
-    for name in ("scenes", "probe_test_scenes"):
-        if getattr(settings, name) < 2:
-            raise UserError(f"{name} is {getattr(settings, name)}, expected at least 2")
+    if settings.scenes < 2:
+        raise UserError(f"scenes is {settings.scenes}, expected at least 2")
     check_num_cubes(settings.num_cubes)
     shape_catalogue(settings.num_cubes).indices(settings.shapes)
     if settings.probe_scenes:
-        gallery_shapes(settings.num_cubes, settings.shapes, settings.gallery_size)
-    fewest = 2 * settings.gallery_size
-    if settings.probe_scenes and settings.probe_scenes < fewest:
-        raise UserError(f"probe_scenes is {settings.probe_scenes}, expected 0 or at least {fewest}")
+        _check_probes(settings)
     for name in ("samples", "curve_samples"):
         if getattr(settings, name) < 1:
             raise UserError(f"{name} is {getattr(settings, name)}, expected at least 1")
@@ -156,19 +159,42 @@ def _check(settings: Settings) -> None:
         ("views", settings.views),
         ("sample_views", (settings.sample_views,)),
         ("probe_views", settings.probe_views),
+        ("variance_views", settings.variance_views),
     ):
         for count in counts:
             if not 1 <= count <= MOST_VIEWS:
                 raise UserError(f"{name} has {count}, expected 1 to {MOST_VIEWS}")
         if not counts:
             raise UserError(f"{name} is empty, expected numbers from 1 to {MOST_VIEWS}")
-    for orientation in settings.probe_orientations:
-        if orientation not in ORIENTATIONS:
-            raise unknown_name("orientation", orientation, ORIENTATIONS)
     if settings.precision not in PRECISIONS:
         raise unknown_name("precision", settings.precision, PRECISIONS)
     if settings.seed < 0:
         raise UserError(f"seed is {settings.seed}, expected 0 or more")
+
+
+def _check_probes(settings: Settings) -> None:
+    for kind, received, valid in (
+        ("orientation", settings.probe_orientations, ORIENTATIONS),
+        ("probe", settings.probes, PROBES),
+    ):
+        for name in received:
+            if name not in valid:
+                raise unknown_name(kind, name, valid)
+    for name in settings.probes:  # shapes that do not suffice fail here
+        for part in ("train", "test"):
+            PROBES[name].sample(_probe_scenes(settings), np.random.default_rng(0), 4, part)
+    fewest = 2 * settings.gallery_size
+    if settings.probe_scenes < fewest:
+        raise UserError(f"probe_scenes is {settings.probe_scenes}, expected 0 or at least {fewest}")
+    if settings.probe_test_scenes < FEWEST_TEST_SCENES:
+        raise UserError(
+            f"probe_test_scenes is {settings.probe_test_scenes}, expected at least "
+            f"{FEWEST_TEST_SCENES}"
+        )
+
+
+def _probe_scenes(settings: Settings) -> ProbeScenes:
+    return ProbeScenes(settings.num_cubes, settings.shapes, settings.gallery_size)
 
 
 def _describe(path: Path, model: GenerativeQueryNetwork, sidecar: dict[str, Any]) -> dict[str, Any]:
@@ -225,33 +251,39 @@ def _panels(
     ]
 
 
+def _measure_variance(
+    settings: Settings, encoders: dict[str, Features], renderer: Renderer
+) -> dict[str, Any]:
+    """Variance of r within and across scenes, by orientation, encoder and number of views."""
+    return {
+        name: variance_of_encoders(
+            encoders,
+            renderer,
+            SceneDistribution(settings.num_cubes, settings.shapes, free),
+            sorted(set(settings.variance_views)),
+            seed=settings.seed,
+        )
+        for name, free in ORIENTATIONS.items()
+    }
+
+
 def _measure_probes(
     settings: Settings, encoders: dict[str, Features], renderer: Renderer
 ) -> dict[str, Any]:
-    """Accuracies by orientation, number of views, encoder and kind of probe."""
-    if not settings.probe_scenes:
+    """Scores by probe, orientation, number of views, encoder and kind of probe."""
+    if not (settings.probe_scenes and settings.probes):
         return {}
-    gallery = (settings.num_cubes, settings.shapes, settings.gallery_size)
-    return {
-        "chance": 1 / settings.gallery_size,
-        "scenes": settings.probe_scenes,
-        "orientations": {
-            orientation: {
-                str(count): probe_encoders(
-                    encoders,
-                    renderer,
-                    LabelledScenes(*gallery, orientation),
-                    train_scenes=settings.probe_scenes,
-                    test_scenes=settings.probe_test_scenes,
-                    num_views=count,
-                    seed=settings.seed,
-                    device=choose_device(settings.device),
-                )
-                for count in settings.probe_views
-            }
-            for orientation in settings.probe_orientations
-        },
-    }
+    plan = ProbePlan(
+        names=tuple(dict.fromkeys(settings.probes)),
+        scenes=_probe_scenes(settings),
+        orientations=settings.probe_orientations,
+        views=settings.probe_views,
+        train_scenes=settings.probe_scenes,
+        test_scenes=settings.probe_test_scenes,
+    )
+    device = choose_device(settings.device)
+    study = ProbeStudy(plan, encoders, renderer, seed=settings.seed, device=device)
+    return {"scenes": settings.probe_scenes, "results": study.measure()}
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from gqn_rl.files import write_atomically
 
 MODEL, MEAN = "#1f5f99", "#2a9d8f"
 BASELINE_STYLES = {"black": (":", "#000000"), "mean_image": ("--", "#8a8a8a")}
-NEAREST = "#c44e52"
+NEAREST, UNTRAINED = "#c44e52", "#8a8a8a"
 MOST_CONTEXT_COLUMNS = 5
 MIN_STD_RANGE = 16.0
 """The map of standard deviations is bright at this value (0-255) or at its largest one."""
@@ -77,12 +77,16 @@ def save_contact_sheet(path: Path, panels: Sequence[Panel], title: str) -> None:
     _save(figure, path)
 
 
-def save_curves(path: Path, prediction: dict[str, Any]) -> None:
-    """Error, spread of samples and KL against the number of context views, per orientation."""
+def save_curves(path: Path, prediction: dict[str, Any], variance: dict[str, Any]) -> None:
+    """Error, spread of samples, KL and variance of r by number of views, per orientation.
+
+    Args:
+        variance: by orientation, encoder and number of views: `within` and `across` scenes.
+    """
     figure, grid = plt.subplots(
-        3,
+        4,
         len(prediction),
-        figsize=(4.6 * len(prediction), 8),
+        figsize=(4.6 * len(prediction), 10.4),
         sharex=True,
         sharey="row",
         layout="constrained",
@@ -100,14 +104,32 @@ def save_curves(path: Path, prediction: dict[str, Any]) -> None:
         if spread:
             column[1].plot(*zip(*spread, strict=True), color=MODEL, marker="o", markersize=3)
         column[2].plot(counts, [row["kl"] for row in rows], color=MODEL, marker="o", markersize=3)
-        column[2].set_xlabel("context views")
-    labels = ("RMSE (0-255)", "std of prior samples (0-255)", "KL(posterior || prior), nats")
+        _variance_curves(column[3], variance[orientation])
+        column[3].set_xlabel("context views")
+    labels = (
+        "RMSE (0-255)",
+        "std of prior samples (0-255)",
+        "KL(posterior || prior), nats",
+        "share of the variance of r",
+    )
     for axes, label in zip(grid[:, 0], labels, strict=True):
         axes.set_ylabel(label)
         axes.set_ylim(bottom=0)
+    grid[3, 0].legend(fontsize=7)
     lines, names = grid[0, 0].get_legend_handles_labels()
     figure.legend(lines, names, loc="outside upper center", ncols=len(names), fontsize=8)
     _save(figure, path)
+
+
+def _variance_curves(axes: Axes, by_encoder: dict[str, Any]) -> None:
+    """Variance of r across scenes and within scenes, of the trained and the untrained network."""
+    colours = dict(zip(by_encoder, (MODEL, UNTRAINED), strict=False))
+    for encoder, colour in colours.items():
+        counts = [int(count) for count in by_encoder[encoder]]
+        for name, style in (("across", "-"), ("within", ":")):
+            values = [part[name] for part in by_encoder[encoder].values()]
+            label = f"{encoder}, {name} scenes"
+            axes.plot(counts, values, style, color=colour, marker="o", markersize=3, label=label)
 
 
 def _error_curve(

@@ -9,11 +9,12 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from scipy import stats
 
-from experiments.gqn_probing import KINDS
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_json
 from gqn_rl.gqn.checkpoint import read_sidecar, sidecar_path
+from gqn_rl.probes import KINDS
 
 BASELINES = ("black", "mean_image", "nearest_view")
 COLUMNS = {
@@ -25,19 +26,63 @@ COLUMNS = {
 }
 """Key in metrics.json to heading."""
 CONSTANTS = {"black": "black", "mean_image": "mean image"}
+MEASURES = {
+    "accuracy": ("accuracy", 3),
+    "degrees": ("mean error in degrees", 1),
+    "r2": ("R^2", 3),
+}
+"""Measure of a probe to what it is called and its decimals."""
+FALLING = -0.8
+"""Rank correlation with the number of views from which uncertainty is said to fall."""
+
+
+def uncertainty_by_views(prediction: dict[str, Any]) -> dict[str, Any]:
+    """Variance between prior-path samples by number of views, and whether it falls.
+
+    Returns:
+        by orientation: `sample_variance` by number of views, in [0, 1] units, the mean over
+        queries and pixels; `spearman`, its rank correlation with the number of views; `falls`,
+        whether that is at most -0.8. Without two samples or two numbers of views, nothing.
+    """
+    found = {}
+    for orientation, numbers in prediction.items():
+        variance = {
+            count: (row["sample_std"] / 255.0) ** 2
+            for count, row in sorted(numbers["views"].items(), key=lambda item: int(item[0]))
+            if "sample_std" in row
+        }
+        if len(variance) > 1 and len(set(variance.values())) > 1:
+            rho = float(stats.spearmanr([int(c) for c in variance], list(variance.values()))[0])
+            found[orientation] = {
+                "sample_variance": variance,
+                "spearman": rho,
+                "falls": rho <= FALLING,
+            }
+    return found
 
 
 def print_tables(metrics: dict[str, Any]) -> None:
-    """Prediction by number of views, then the probes."""
+    """Prediction by number of views, the probes, and the two checks of the representation."""
     console = Console()
     for orientation, found in metrics["prediction"].items():
         console.print(_prediction_table(orientation, found, metrics["scenes"]))
     if metrics["probes"]:
-        console.print(_probe_table(metrics["probes"]))
-    noise = metrics["signal_to_noise"]
-    text = ", ".join(f"{name} {value:.2f}" for name, value in noise.items())
-    console.print(f"variance of r across scenes over that across views of one scene: {text}")
+        for found in metrics["probes"]["results"].values():
+            console.print(_probe_table(found, metrics["probes"]["scenes"]))
+    console.print(_variance_table(metrics["representation_variance"]))
+    for orientation, found in metrics["uncertainty"].items():
+        console.print(_uncertainty_line(orientation, found))
     console.print(f"{metrics['seconds']:.0f} s")
+
+
+def _uncertainty_line(orientation: str, found: dict[str, Any]) -> str:
+    std = {count: 255 * value**0.5 for count, value in found["sample_variance"].items()}
+    first, last = next(iter(std)), list(std)[-1]
+    return (
+        f"uncertainty falls with views, {orientation}: {'yes' if found['falls'] else 'NO'} (std of "
+        f"prior samples {std[first]:.2f} from {first}, {std[last]:.2f} from {last} views; rank "
+        f"correlation {found['spearman']:.2f})"
+    )
 
 
 def _prediction_table(orientation: str, found: dict[str, Any], scenes: int) -> Table:
@@ -66,21 +111,47 @@ def _numbers(values: Iterable[float | None]) -> list[str]:
     return ["" if value is None else f"{value:.2f}" for value in values]
 
 
-def _probe_table(probes: dict[str, Any]) -> Table:
-    title = f"naming a shape, {probes['scenes']} labels, chance {probes['chance']:.2f}"
-    table = Table(title=title, box=SIMPLE_HEAD)
+def _probe_table(found: dict[str, Any], labels: int) -> Table:
+    rows = [
+        (orientation, count, name, kinds)
+        for orientation, by_views in found["orientations"].items()
+        for count, by_encoder in by_views.items()
+        for name, kinds in by_encoder.items()
+    ]
+    first = rows[0][3][next(iter(KINDS))]
+    measure = next(name for name in MEASURES if name in first)
+    called, decimals = MEASURES[measure]
+    table = Table(
+        title=f"{found['question']}: {called}, {labels} labelled scenes, "
+        f"chance {first['chance']:.{decimals - 1}f}",
+        caption=f"published: {found['reference']}" if found["reference"] else None,
+        box=SIMPLE_HEAD,
+    )
     for name in ("scenes", "views", "features", *KINDS):
         table.add_column(name, no_wrap=True)
-    for orientation, by_views in probes["orientations"].items():
-        for count, by_encoder in by_views.items():
-            for name, kinds in by_encoder.items():
-                table.add_row(orientation, count, name, *(_accuracy(kinds[key]) for key in KINDS))
+    for orientation, count, name, kinds in rows:
+        cells = (_with_interval(kinds[kind], measure, decimals) for kind in KINDS)
+        table.add_row(orientation, count, name, *cells)
     return table
 
 
-def _accuracy(result: dict[str, Any]) -> str:
-    low, high = result["accuracy_95"]
-    return f"{result['accuracy']:.3f} ({low:.3f}-{high:.3f})"
+def _with_interval(result: dict[str, Any], measure: str, decimals: int) -> str:
+    low, high = result[f"{measure}_95"]
+    return f"{result[measure]:.{decimals}f} ({low:.{decimals}f} to {high:.{decimals}f})"
+
+
+def _variance_table(found: dict[str, Any]) -> Table:
+    table = Table(
+        title="variance of r across scenes over that across views of one scene", box=SIMPLE_HEAD
+    )
+    first = next(iter(next(iter(found.values())).values()))
+    for name in ("scenes", "features", *(f"{count} views" for count in first)):
+        table.add_column(name, no_wrap=True)
+    for orientation, by_encoder in found.items():
+        for name, by_views in by_encoder.items():
+            cells = (f"{part['ratio']:.2f}" for part in by_views.values())
+            table.add_row(orientation, name, *cells)
+    return table
 
 
 def key_figures(metrics: dict[str, Any]) -> dict[str, Any]:
@@ -99,8 +170,7 @@ def key_figures(metrics: dict[str, Any]) -> dict[str, Any]:
         **{name: metrics[name] for name in names},
         "renderer": metrics["renderer"]["name"],
         "prediction": prediction,
-        "probes": metrics["probes"],
-        "signal_to_noise": metrics["signal_to_noise"],
+        **{name: metrics[name] for name in ("uncertainty", "representation_variance", "probes")},
     }
 
 

@@ -1,26 +1,24 @@
-"""Labelled scenes for probes, and what encoders make of them."""
+"""Scenes for probes, and which of them make up a trial: one scene, or two to compare."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gqn_rl.data.synthetic import SceneDistribution, SceneViews, render_views
 from gqn_rl.errors import UserError
-from gqn_rl.rendering import Renderer
-from gqn_rl.rotations import sample_orientations
+from gqn_rl.rotations import rotation_angles, sample_orientations
 from gqn_rl.scene import SceneBatch, sample_colours
 from gqn_rl.shape_catalogue import shape_catalogue
 
-SCENES_PER_CHUNK = 64
-PIXEL_CELL = 2
-"""Pixels per side of the squares that `pixel_features` averages."""
-
-Features = Callable[[SceneViews], NDArray[np.float32]]
-"""Views of B scenes to features (B, F)."""
+MIRROR = np.array([-1.0, 1.0, 1.0])
+PAIRS_PER_SCENE = 2
+"""Training pairs of mirror trials, for each training scene."""
+SCENES_PER_FAMILY = 4
+"""At least, in training: two of each hand."""
+TEST_FAMILY_EVERY = 3
+"""Where a probe's training shapes have to be taken from those it is tested on."""
 
 
 def gallery_shapes(num_cubes: int, shapes: str, size: int) -> NDArray[np.int64]:
@@ -38,98 +36,159 @@ def gallery_shapes(num_cubes: int, shapes: str, size: int) -> NDArray[np.int64]:
     return available[:size].copy()
 
 
+def mirror_families(num_cubes: int, shapes: str, part: str) -> NDArray[np.int64]:
+    """Chiral shapes beside their mirror images; none is in both parts.
+
+    "test" has those of `shapes`, "train" those of the training shapes: a probe that knows what
+    makes two objects mirror images of each other, and not which objects are, needs many of them.
+    Where `shapes` are no held-out shapes, every third family is for "test", the others for "train".
+
+    Returns:
+        int64 (K, 2), indices into `shape_catalogue(num_cubes)`.
+    """
+    tested = _families(num_cubes, shapes)
+    if shapes in ("validation", "test"):
+        found = {"train": _families(num_cubes, "train"), "test": tested}[part]
+    else:
+        chosen = np.arange(len(tested)) % TEST_FAMILY_EVERY == TEST_FAMILY_EVERY - 1
+        found = tested[chosen == (part == "test")]
+    if not len(found):
+        raise UserError(
+            f"shapes={shapes!r} of num_cubes={num_cubes} have too few chiral shapes for the "
+            "chirality probe; expected more cubes or another choice of probes"
+        )
+    return found
+
+
+def _families(num_cubes: int, shapes: str) -> NDArray[np.int64]:
+    catalogue = shape_catalogue(num_cubes)
+    members = catalogue.indices(shapes)
+    first = members[members < catalogue.mirror[members]]
+    return np.stack([first, catalogue.mirror[first]], axis=1)
+
+
 @dataclass(frozen=True)
-class LabelledScenes:
-    """Scenes of gallery shapes with random colours and orientation; the label is the shape.
+class Trials:
+    """n trials of S scenes each, among N scenes.
 
     Attributes:
-        num_cubes, shapes, size: see `gallery_shapes`.
+        scenes: N scenes.
+        shape: int64 (N,), the shape of each, an index into the catalogue.
+        rows: int64 (n, S), the scenes of each trial.
+        groups: int64 (n,), trials that share scenes or shapes are in one group.
+    """
+
+    scenes: SceneBatch
+    shape: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    groups: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def where(self, chosen: NDArray[np.bool_]) -> Trials:
+        """Some of the trials, bool (n,), among the same scenes."""
+        return Trials(self.scenes, self.shape, self.rows[chosen], self.groups[chosen])
+
+    @property
+    def first(self) -> NDArray[np.int64]:
+        """int64 (n,), the first scene of each trial."""
+        return self.rows[:, 0]
+
+    @property
+    def mirrored(self) -> NDArray[np.bool_]:
+        """bool (n,): whether a pair shows mirror images, not the same shape twice."""
+        first, second = self.shape[self.rows].T
+        return np.asarray(first != second)
+
+    @property
+    def angle(self) -> NDArray[np.float64]:
+        """float64 (n,): degrees by which the second scene of a pair is turned from the first.
+
+        Between mirror images it is the turn after a reflection in the object's own plane x = 0.
+        """
+        first, second = np.moveaxis(self.scenes.rotation[self.rows], 1, 0)
+        return np.degrees(rotation_angles(np.swapaxes(first, 1, 2) @ second))
+
+
+@dataclass(frozen=True)
+class ProbeScenes:
+    """What probes are shown; colours and orientations are random and independent.
+
+    Attributes:
+        num_cubes: cubes per object.
+        shapes: of the test, see `gqn_rl.shape_catalogue.SHAPES`.
+        gallery_size: shapes of `gallery`.
         orientation: "grid" or "free".
     """
 
     num_cubes: int = 7
     shapes: str = "test"
-    size: int = 10
+    gallery_size: int = 10
     orientation: str = "grid"
 
-    def sample(self, rng: np.random.Generator, n: int) -> tuple[SceneBatch, NDArray[np.int64]]:
-        """n scenes and their labels in [0, size), uniform."""
+    @property
+    def gallery_shapes(self) -> NDArray[np.int64]:
+        return gallery_shapes(self.num_cubes, self.shapes, self.gallery_size)
+
+    def gallery(self, rng: np.random.Generator, n: int, part: str) -> Trials:
+        """n trials of one scene, each of a gallery shape, uniform; "train" and "test" are alike."""
         catalogue = shape_catalogue(self.num_cubes)
-        gallery = gallery_shapes(self.num_cubes, self.shapes, self.size)
-        cubes = np.stack([catalogue.representative(int(shape)).centred() for shape in gallery])
-        label = rng.integers(self.size, size=n)
-        scenes = SceneBatch(
-            cubes=cubes[label],
+        shapes = self.gallery_shapes
+        cubes = np.stack([catalogue.representative(int(shape)).centred() for shape in shapes])
+        which = rng.integers(self.gallery_size, size=n)
+        numbers = np.arange(n)
+        return Trials(self._scenes(rng, cubes[which]), shapes[which], numbers[:, None], numbers)
+
+    def mirror_pairs(self, rng: np.random.Generator, n: int, part: str) -> Trials:
+        """Trials of two among n scenes of a shape and of its mirror image, as many of either kind.
+
+        The test has n / 2 trials that share no scene, so that they are independent. Training has
+        more trials than scenes: each scene is compared with several. Groups are families.
+        """
+        families = mirror_families(self.num_cubes, self.shapes, part)
+        plan = _training_pairs if part == "train" else _independent_pairs
+        family, hand, rows = plan(rng, n, len(families))
+        catalogue = shape_catalogue(self.num_cubes)
+        base = np.stack([catalogue.representative(int(pair[0])).centred() for pair in families])
+        cubes = base[family] * np.where(hand[:, None, None] == 1, MIRROR, 1.0)
+        return Trials(self._scenes(rng, cubes), families[family, hand], rows, family[rows[:, 0]])
+
+    def _scenes(self, rng: np.random.Generator, cubes: NDArray[np.float64]) -> SceneBatch:
+        n = len(cubes)
+        return SceneBatch(
+            cubes=cubes,
             mask=np.ones((n, self.num_cubes), dtype=bool),
             rotation=sample_orientations(rng, n, self.orientation),
             colour=sample_colours(rng, n, self.num_cubes),
         )
-        return scenes, label
 
 
-def labelled_features(
-    encoders: Mapping[str, Features],
-    renderer: Renderer,
-    distribution: LabelledScenes,
-    n: int,
-    num_views: int,
-    rng: np.random.Generator,
-    on_scenes: Callable[[int], object] | None = None,
-) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.int64]]:
-    """Features (n, F) by each encoder of the same n scenes from the same views; labels (n,)."""
-    features: dict[str, list[NDArray[np.float32]]] = {name: [] for name in encoders}
-    labels = []
-    for start in range(0, n, SCENES_PER_CHUNK):
-        scenes, label = distribution.sample(rng, min(SCENES_PER_CHUNK, n - start))
-        views = render_views(renderer, scenes, num_views, rng)
-        for name, encode in encoders.items():
-            features[name].append(encode(views))
-        labels.append(label)
-        if on_scenes is not None:
-            on_scenes(len(label))
-    return {name: np.concatenate(parts) for name, parts in features.items()}, np.concatenate(labels)
+Plan = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+"""Family (N,) and hand (N,) of each scene, rows (n, 2) of each trial."""
 
 
-def pixel_features(views: SceneViews) -> NDArray[np.float32]:
-    """What can be read without an encoder: the views' pixels at half the resolution, and poses.
-
-    Returns:
-        float32 (B, V * (H / 2 * W / 2 * 3 + 7)), view after view.
-    """
-    b, v, h, w, _ = views.images.shape
-    cells = views.images.reshape(b, v, h // PIXEL_CELL, PIXEL_CELL, w // PIXEL_CELL, PIXEL_CELL, 3)
-    pixels = cells.astype(np.float32).mean(axis=(3, 5)) / 255.0
-    everything = np.concatenate([pixels.reshape(b, v, -1), views.viewpoints], axis=2)
-    return everything.reshape(b, -1)
+def _independent_pairs(rng: np.random.Generator, n: int, families: int) -> Plan:
+    """Trial k compares scenes 2k and 2k + 1; half of the trials show mirror images."""
+    trials = n // 2
+    family = rng.integers(families, size=trials).repeat(2)
+    mirrored = rng.permutation(np.arange(trials) % 2)
+    first = rng.integers(2, size=trials)
+    hand = np.stack([first, first ^ mirrored], axis=1).reshape(-1)
+    return family, hand, np.arange(2 * trials).reshape(trials, 2)
 
 
-def signal_to_noise(
-    encode: Features,
-    renderer: Renderer,
-    distribution: SceneDistribution,
-    *,
-    num_scenes: int,
-    num_sets: int,
-    num_views: int,
-    rng: np.random.Generator,
-) -> float:
-    """Variance of features across scenes over their variance across view sets of one scene.
-
-    Each scene is seen by `num_sets` independent sets of `num_views` views. The variances are the
-    components of a one-way analysis of variance (Fisher 1925), summed over the features, each
-    scaled to unit spread: 0 where the features say nothing about the scene, 1 where scene and
-    choice of views matter equally.
-    """
-    scenes = distribution.sample(rng, num_scenes)
-    views = render_views(renderer, scenes, num_sets * num_views, rng)
-    image_shape, pose_shape = views.images.shape[2:], views.viewpoints.shape[2:]
-    images = views.images.reshape(num_scenes * num_sets, num_views, *image_shape)
-    poses = views.viewpoints.reshape(num_scenes * num_sets, num_views, *pose_shape)
-    chunks = [slice(i, i + SCENES_PER_CHUNK) for i in range(0, len(images), SCENES_PER_CHUNK)]
-    r = np.concatenate([encode(SceneViews(images[part], poses[part])) for part in chunks])
-    r = r.astype(np.float64).reshape(num_scenes, num_sets, -1)
-    spread = r.std(axis=(0, 1))
-    r = r[..., spread > 0] / spread[spread > 0]
-    within = float(r.var(axis=1, ddof=1).mean(axis=0).sum())
-    across = float(r.mean(axis=1).var(axis=0, ddof=1).sum()) - within / num_sets
-    return max(0.0, across) / max(within, 1e-12)
+def _training_pairs(rng: np.random.Generator, n: int, families: int) -> Plan:
+    """The scenes spread evenly over families and hands; random pairs within families."""
+    used = rng.permutation(families)[: max(1, n // SCENES_PER_FAMILY)]
+    family = np.sort(np.arange(n) % len(used))
+    start, count = np.searchsorted(family, family), np.bincount(family)[family]
+    place = np.arange(n) - start
+    hand = place % 2
+    first = rng.permutation(np.arange(n).repeat(2 * PAIRS_PER_SCENE))
+    other = (place[first] + rng.integers(1, count[first])) % count[first]
+    rows = np.stack([first, start[first] + other], axis=1)
+    mirrored = hand[rows[:, 0]] != hand[rows[:, 1]]
+    half = min(n * PAIRS_PER_SCENE // 2, int(mirrored.sum()), int((~mirrored).sum()))
+    chosen = [np.flatnonzero(mirrored == kind)[:half] for kind in (False, True)]
+    return used[family], hand, rows[rng.permutation(np.concatenate(chosen))]

@@ -1,33 +1,35 @@
-"""What can be read off a representation: small classifiers trained on frozen features.
+"""What can be read off a representation: small networks trained on frozen features.
 
-A linear probe is a multinomial logistic regression; the other has one hidden layer. Every encoder
-gets the same treatment: features standardised by the probe's own training scenes, weight decay
-chosen from a grid and training stopped by the validation loss, then one test on fresh scenes.
+A linear probe has no hidden layer, the other has one. Every encoder gets the same treatment:
+features standardised by the probe's own training trials, weight decay chosen from a grid and
+training stopped by the validation loss, then one test on fresh trials. A trial is one scene, or two
+that are to be compared.
 
 References:
     Alain and Bengio, Understanding Intermediate Layers Using Linear Classifier Probes,
     arXiv:1610.01644, 2016.
-    Wilson, JASA 22:209, 1927 (the interval).
+    Conneau et al., Supervised Learning of Universal Sentence Representations, EMNLP 2017 (how the
+    features of two scenes are paired).
 """
 
 from __future__ import annotations
 
 import math
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from scipy import stats
 from torch import Tensor, nn
 
 from gqn_rl.devices import autocast
+from gqn_rl.probe_targets import Score, Target
 
 MIN_RELATIVE_SPREAD = 1e-3
 """Features that vary less than this share of the one that varies most are not blown up."""
+ROWS_PER_CHUNK = 512
 
 
 @dataclass(frozen=True)
@@ -38,18 +40,18 @@ class ProbeRecipe:
         hidden: width of the hidden layer; 0 for a linear probe.
         learning_rate: of AdamW, falling with half a cosine over `max_epochs`.
         weight_decays: the grid.
-        batch_size: scenes per step.
-        max_epochs: passes over the training scenes.
+        batch_size: trials per step.
+        max_epochs: passes over the training trials.
         patience: epochs without a lower validation loss before training stops.
-        validation_share: of the labelled scenes, kept aside.
+        validation_share: of the labelled trials, or of their groups, kept aside.
         precision: "auto", "bf16" or "fp32".
     """
 
     hidden: int = 0
-    learning_rate: float = 2e-2
+    learning_rate: float = 0.1
     weight_decays: tuple[float, ...] = (0.03, 0.3, 1.0)
-    batch_size: int = 256
-    max_epochs: int = 40
+    batch_size: int = 128
+    max_epochs: int = 20
     patience: int = 5
     validation_share: float = 0.2
     precision: str = "auto"
@@ -60,7 +62,8 @@ class ProbeRecipe:
 
 
 LINEAR = ProbeRecipe()
-MLP = ProbeRecipe(hidden=256, learning_rate=5e-3)
+MLP = ProbeRecipe(hidden=256, learning_rate=0.02, weight_decays=(1.0, 3.0))
+KINDS = {"linear": LINEAR, "mlp": MLP}
 
 
 @dataclass(frozen=True)
@@ -68,78 +71,127 @@ class ProbeResult:
     """How well a probe does.
 
     Attributes:
-        correct, total: of the test scenes.
+        score: on the test trials.
+        outputs: float32 (n, outputs), its answers to them.
         weight_decay: the one chosen.
-        validation_accuracy: with it.
-        epochs: passes until the best validation loss.
+        validation: score with it on the labelled trials kept aside.
+        epochs: passes until the best validation loss; 0 where none beat the probe that was not
+            trained at all.
     """
 
-    correct: int
-    total: int
+    score: Score
+    outputs: NDArray[np.float32]
     weight_decay: float
-    validation_accuracy: float
+    validation: Score
     epochs: int
 
-    @property
-    def accuracy(self) -> float:
-        return self.correct / self.total
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Wilson's 95 % interval of the accuracy."""
-        bounds = stats.binomtest(self.correct, self.total).proportion_ci(0.95, method="wilson")
-        return float(bounds.low), float(bounds.high)
-
     def to_dict(self) -> dict[str, Any]:
-        return {
-            "accuracy": self.accuracy,
-            "accuracy_95": list(self.interval),
-            "test_scenes": self.total,
+        return self.score.to_dict() | {
+            "validation": self.validation.value,
             "weight_decay": self.weight_decay,
-            "validation_accuracy": self.validation_accuracy,
             "epochs": self.epochs,
         }
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """Features (n, F) and labels int64 (n,)."""
+    """n trials of S scenes each, among N scenes.
+
+    Attributes:
+        features: (N, F), in any float format.
+        rows: int64 (n, S), the scenes of each trial.
+        labels: (n, ...), what the target expects.
+        groups: int64 (n,); trials of a group are all fitted or all for validation.
+    """
 
     features: Tensor
+    rows: Tensor
     labels: Tensor
+    groups: Tensor
 
     @staticmethod
     def from_numpy(
-        features: NDArray[np.float32], labels: NDArray[np.int64], device: torch.device
+        features: NDArray[np.floating],
+        labels: NDArray,
+        device: torch.device,
+        *,
+        rows: NDArray[np.int64] | None = None,
+        groups: NDArray[np.int64] | None = None,
     ) -> Labelled:
-        return Labelled(torch.from_numpy(features).to(device), torch.from_numpy(labels).to(device))
+        """By default a trial is one scene, and a group one trial."""
+        numbers = np.arange(len(labels))
+        parts = (
+            features,
+            numbers[:, None] if rows is None else rows,
+            labels,
+            numbers if groups is None else groups,
+        )
+        return Labelled(*(torch.from_numpy(part).to(device) for part in parts))
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __getitem__(self, index: Tensor) -> Labelled:
-        return Labelled(self.features[index], self.labels[index])
+        """Some of the trials; the features stay where they are."""
+        return Labelled(self.features, self.rows[index], self.labels[index], self.groups[index])
+
+    def split(self, share: float, generator: torch.Generator) -> tuple[Labelled, Labelled]:
+        """A random share of the groups, at least one, and the other groups."""
+        names, member = torch.unique(self.groups, return_inverse=True)
+        order = torch.randperm(len(names), generator=generator).to(member.device)
+        first = torch.isin(member, order[: max(1, round(share * len(names)))])
+        return self[first.nonzero()[:, 0]], self[(~first).nonzero()[:, 0]]
 
 
-def standardised(train: Tensor, test: Tensor) -> tuple[Tensor, Tensor]:
-    """Both (n, F), centred and scaled by the spread of `train`, divided by the root of F.
+class ProbeInputs(nn.Module):
+    """Features (B, S, F) to one standardised row per trial, float32 (B, size).
+
+    Args:
+        features: (N, F), the scenes whose mean and spread become 0 and 1.
+        scenes: S, 1 or 2.
 
     Rows have a length of about 1, so that one learning rate and one grid of weight decays suit
-    any number of features.
+    any number of features. The features a and b of two scenes become a, b, |a - b| / sqrt(2) and
+    a * b, all of about the same spread.
     """
-    std, mean = torch.std_mean(train, dim=0)
-    floor = std.max().clamp(min=1e-12) * MIN_RELATIVE_SPREAD
-    scale = std.clamp(min=floor) * math.sqrt(train.shape[1])
-    return (train - mean) / scale, (test - mean) / scale
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, features: Tensor, scenes: int) -> None:
+        super().__init__()
+        mean, std = _mean_and_std(features)
+        floor = std.max().clamp(min=1e-12) * MIN_RELATIVE_SPREAD
+        self.register_buffer("mean", mean)
+        self.register_buffer("scale", std.clamp(min=floor))
+        self.size = features.shape[1] * {1: 1, 2: 4}[scenes]
+
+    def forward(self, features: Tensor) -> Tensor:
+        scenes = ((features.float() - self.mean) / self.scale).unbind(1)
+        if len(scenes) == 1:
+            return scenes[0] / math.sqrt(self.size)
+        a, b = scenes
+        return torch.cat([a, b, (a - b).abs() / math.sqrt(2), a * b], dim=1) / math.sqrt(self.size)
 
 
-def new_probe(size: int, classes: int, hidden: int, generator: torch.Generator) -> nn.Sequential:
-    """Features (B, size) to logits (B, classes); zero logits at first."""
+def _mean_and_std(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Over scenes, float32 (F,) each, a chunk at a time."""
+    mean = torch.zeros(features.shape[1], dtype=torch.float64, device=features.device)
+    variance = torch.zeros_like(mean)
+    for chunk in torch.split(features, ROWS_PER_CHUNK):
+        mean += chunk.double().sum(dim=0) / len(features)
+    for chunk in torch.split(features, ROWS_PER_CHUNK):
+        variance += (chunk.double() - mean).square().sum(dim=0) / len(features)
+    return mean.float(), variance.sqrt().float()
+
+
+def new_probe(size: int, outputs: int, hidden: int, generator: torch.Generator) -> nn.Sequential:
+    """Rows (B, size) to numbers (B, outputs); all zero at first."""
     if not hidden:
-        out = nn.Linear(size, classes)
+        out = nn.Linear(size, outputs)
         layers: list[nn.Module] = [out]
     else:
-        enter, out = nn.Linear(size, hidden), nn.Linear(hidden, classes)
+        enter, out = nn.Linear(size, hidden), nn.Linear(hidden, outputs)
         with torch.no_grad():  # rows of length 1 give hidden units of spread sqrt(2)
             noise = torch.randn(enter.weight.shape, generator=generator)
             enter.weight.copy_(math.sqrt(2.0) * noise)
@@ -151,78 +203,87 @@ def new_probe(size: int, classes: int, hidden: int, generator: torch.Generator) 
 
 
 def probe(
-    recipe: ProbeRecipe,
-    train: Labelled,
-    test: Labelled,
-    *,
-    classes: int,
-    seed: int,
+    recipe: ProbeRecipe, target: Target, train: Labelled, test: Labelled, *, seed: int
 ) -> ProbeResult:
     """Train with every weight decay of the grid, test the one with the lowest validation loss."""
-    generator = torch.Generator().manual_seed(seed)
-    order = torch.randperm(len(train), generator=generator).to(train.labels.device)
-    features, test_features = standardised(train.features, test.features)
-    train, test = Labelled(features, train.labels), Labelled(test_features, test.labels)
-    held_out = max(1, round(recipe.validation_share * len(train)))
-    validation, fitting = train[order[:held_out]], train[order[held_out:]]
-    fits = [
-        _fit(recipe, decay, fitting, validation, classes, seed) for decay in recipe.weight_decays
-    ]
-    best = min(fits, key=lambda fit: fit.loss)
-    correct = int((_logits(best.model, test, recipe).argmax(-1) == test.labels).sum())
-    return ProbeResult(correct, len(test), best.weight_decay, best.accuracy, best.epoch)
+    fitting = _Fitting(recipe, target, train, seed)
+    best = min((fitting.run(decay) for decay in recipe.weight_decays), key=lambda fit: fit.loss)
+    outputs = fitting.outputs(best.model, test).cpu().numpy()
+    labels = fitting.watched.labels.cpu().numpy()
+    return ProbeResult(
+        score=target.score(outputs, test.labels.cpu().numpy()),
+        outputs=outputs,
+        weight_decay=best.weight_decay,
+        validation=target.score(best.outputs.cpu().numpy(), labels),
+        epochs=best.epoch,
+    )
 
 
 @dataclass(frozen=True)
 class _Fit:
-    """A probe at its best epoch; loss and accuracy are those on the validation scenes."""
+    """A probe at its best epoch; loss and outputs are those on the validation trials."""
 
     model: nn.Sequential
     weight_decay: float
     loss: float
-    accuracy: float
+    outputs: Tensor
     epoch: int
 
 
-def _fit(
-    recipe: ProbeRecipe,
-    weight_decay: float,
-    fitting: Labelled,
-    validation: Labelled,
-    classes: int,
-    seed: int,
-) -> _Fit:
-    generator = torch.Generator().manual_seed(seed)
-    size = fitting.features.shape[1]
-    model = new_probe(size, classes, recipe.hidden, generator).to(fitting.features.device)
-    optimiser = torch.optim.AdamW(
-        model.parameters(), lr=recipe.learning_rate, weight_decay=weight_decay, fused=True
-    )
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, recipe.max_epochs)
-    best: _Fit | None = None
-    for epoch in range(1, recipe.max_epochs + 1):
-        order = torch.randperm(len(fitting), generator=generator).to(fitting.labels.device)
-        for batch in torch.split(order, recipe.batch_size):
-            part = fitting[batch]
-            with autocast(part.labels.device, recipe.precision):
-                logits = model(part.features)
+class _Fitting:
+    """Trains probes that differ in nothing but their weight decay."""
+
+    def __init__(self, recipe: ProbeRecipe, target: Target, train: Labelled, seed: int) -> None:
+        self.recipe, self.target, self.seed = recipe, target, seed
+        generator = torch.Generator().manual_seed(seed)
+        self.watched, self.fitted = train.split(recipe.validation_share, generator)
+        self.inputs = ProbeInputs(train.features, train.rows.shape[1])
+
+    def run(self, weight_decay: float) -> _Fit:
+        recipe = self.recipe
+        generator = torch.Generator().manual_seed(self.seed)
+        model = new_probe(self.inputs.size, self.target.outputs, recipe.hidden, generator)
+        model = model.to(self.fitted.labels.device)
+        optimiser = torch.optim.AdamW(
+            model.parameters(), lr=recipe.learning_rate, weight_decay=weight_decay, fused=True
+        )
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, recipe.max_epochs)
+        best = self._watch(deepcopy(model), weight_decay, 0)
+        for epoch in range(1, recipe.max_epochs + 1):
+            self._pass(model, optimiser, generator)
+            schedule.step()
+            now = self._watch(model, weight_decay, epoch)
+            if now.loss < best.loss:
+                best = replace(now, model=deepcopy(model))
+            elif epoch >= best.epoch + recipe.patience:
+                break
+        return best
+
+    def _watch(self, model: nn.Sequential, weight_decay: float, epoch: int) -> _Fit:
+        outputs = self.outputs(model, self.watched)
+        loss = float(self.target.loss(outputs, self.watched.labels))
+        return _Fit(model, weight_decay, loss, outputs, epoch)
+
+    def _pass(
+        self, model: nn.Sequential, optimiser: torch.optim.Optimizer, generator: torch.Generator
+    ) -> None:
+        """Once through the training trials in random order."""
+        order = torch.randperm(len(self.fitted), generator=generator)
+        for index in torch.split(order, self.recipe.batch_size):
+            part = self.fitted[index.to(self.fitted.labels.device)]
+            outputs = self._forward(model, part)
             optimiser.zero_grad(set_to_none=True)
-            F.cross_entropy(logits.float(), part.labels).backward()  # type: ignore[no-untyped-call]
+            self.target.loss(outputs, part.labels).backward()  # type: ignore[no-untyped-call]
             optimiser.step()
-        schedule.step()
-        logits = _logits(model, validation, recipe)
-        loss = float(F.cross_entropy(logits, validation.labels))
-        if best is None or loss < best.loss:
-            accuracy = float((logits.argmax(-1) == validation.labels).float().mean())
-            best = _Fit(deepcopy(model), weight_decay, loss, accuracy, epoch)
-        elif epoch >= best.epoch + recipe.patience:
-            break
-    assert best is not None
-    return best
 
+    def _forward(self, model: nn.Sequential, part: Labelled) -> Tensor:
+        """float32 (B, outputs)."""
+        with autocast(part.labels.device, self.recipe.precision):
+            outputs: Tensor = model(self.inputs(part.features[part.rows])).float()
+        return outputs
 
-@torch.no_grad()
-def _logits(model: nn.Sequential, data: Labelled, recipe: ProbeRecipe, chunk: int = 1024) -> Tensor:
-    """float32 (n, classes)."""
-    with autocast(data.labels.device, recipe.precision):
-        return torch.cat([model(part) for part in torch.split(data.features, chunk)]).float()
+    @torch.no_grad()
+    def outputs(self, model: nn.Sequential, data: Labelled) -> Tensor:
+        """float32 (n, outputs), a chunk at a time."""
+        chunks = torch.split(torch.arange(len(data)), ROWS_PER_CHUNK)
+        return torch.cat([self._forward(model, data[chunk]) for chunk in chunks])

@@ -55,3 +55,16 @@ def sample_orientations(rng: np.random.Generator, n: int, orientation: str) -> N
     if orientation == "free":
         return yaw_matrices(rng.uniform(-np.pi, np.pi, n)) @ rotations
     raise unknown_name("orientation", orientation, ("grid", "free"))
+
+
+def rotation_angles(rotation: NDArray[np.floating]) -> NDArray[np.float64]:
+    """By how much matrices (n, 3, 3) turn: float64 (n,) radians in [0, pi]."""
+    trace = np.asarray(rotation, dtype=np.float64).trace(axis1=1, axis2=2)
+    return np.arccos(np.clip((trace - 1.0) / 2.0, -1.0, 1.0))
+
+
+def nearest_rotations(matrices: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The rotations closest in the Frobenius norm to matrices (n, 3, 3) (Kabsch 1976)."""
+    u, _, vt = np.linalg.svd(np.asarray(matrices, dtype=np.float64))
+    u[:, :, 2] *= np.linalg.det(u @ vt)[:, None]
+    return u @ vt

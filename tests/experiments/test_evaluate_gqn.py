@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,21 @@ from PIL import Image
 
 from experiments import evaluate_gqn
 from experiments.command import EXIT_BAD_INPUT, run_command
+from experiments.gqn_report import MEASURES, uncertainty_by_views
 from gqn_rl.data.synthetic import SceneDistribution, SceneViews, render_views
 from gqn_rl.gqn.checkpoint import load_checkpoint, save_checkpoint
-from gqn_rl.gqn.config import preset
-from gqn_rl.gqn.lattice_gqn import LatticeGQN
+from gqn_rl.gqn.families import build, preset
+from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.metrics import predict_queries, prediction_errors
 from gqn_rl.prediction import predict_by_views
+from gqn_rl.probe_tasks import PROBES
+from gqn_rl.probes import KINDS
 from gqn_rl.rendering import make_renderer
+from tests.gqn_rl.gqn_models import TINY
 
 SMALL = ["--scenes", "3", "--views", "1", "2", "--samples", "3", "--sample-views", "2"]
 SMALL += ["--probe-scenes", "40", "--probe-test-scenes", "20", "--probe-views", "2"]
-SMALL += ["--gallery-size", "3", "--device", "cpu"]
+SMALL += ["--gallery-size", "3", "--variance-views", "1", "2", "--device", "cpu"]
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *flags: object) -> int:
@@ -39,17 +44,14 @@ def run(monkeypatch: pytest.MonkeyPatch, *flags: object) -> int:
     return 0
 
 
-def tiny_model(seed: int) -> LatticeGQN:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return LatticeGQN(preset("tiny")).eval().requires_grad_(False)
+def tiny_model(seed: int, family: str = "lattice", **changes: Any) -> GenerativeQueryNetwork:
+    config = replace(preset(TINY[family]), **changes)
+    return build(config, seed).eval().requires_grad_(False)
 
 
-def tiny_checkpoint(folder: Path, seed: int) -> Path:
-    path = folder / f"tiny-{seed}.safetensors"
-    renderer = make_renderer("pybullet", preset("tiny").image_size)
-    record = {"training": {"step": 0}}
-    save_checkpoint(path, tiny_model(seed), renderer=renderer.identity.to_dict(), record=record)
+def save_tiny(path: Path, model: GenerativeQueryNetwork) -> Path:
+    identity = make_renderer("pybullet", model.image_size).identity
+    save_checkpoint(path, model, renderer=identity.to_dict(), record={"training": {"step": 0}})
     return path
 
 
@@ -59,7 +61,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("gqn")
     with pytest.MonkeyPatch.context() as monkeypatch:
         for seed in (0, 1):
-            flags = ["--model", tiny_checkpoint(folder, seed), "--output", folder / f"run-{seed}"]
+            path = save_tiny(folder / f"tiny-{seed}.safetensors", tiny_model(seed))
+            flags = ["--model", path, "--output", folder / f"run-{seed}"]
             assert run(monkeypatch, *SMALL, *flags) == 0
     return folder
 
@@ -86,16 +89,31 @@ def test_a_run_leaves_finite_numbers_and_pictures(runs: Path) -> None:
         assert found["2"]["mean_of_samples"]["mse"] <= found["2"]["mse"]
         assert found["2"]["image_rmse"] <= found["2"]["rmse"]
         assert min(row["kl"] for row in found.values()) >= 0
-    encoders = metrics["probes"]["orientations"]["grid"]["2"]
-    assert set(encoders) == {"gqn", "random weights", "pixels"}
-    for result in encoders["gqn"].values():
-        low, high = result["accuracy_95"]
-        assert 0 <= low <= result["accuracy"] <= high <= 1
-    assert set(metrics["signal_to_noise"]) == {"gqn", "random weights"}
+        assert all(key in row for row in found.values() for key in ("psnr", "foreground_psnr"))
+        variance = metrics["representation_variance"][orientation]
+        assert set(variance) == {"gqn", "random weights"}
+        assert all(list(by_views) == ["1", "2"] for by_views in variance.values())
+        falling = metrics["uncertainty"][orientation]
+        for count, value in falling["sample_variance"].items():
+            assert 255 * math.sqrt(value) == pytest.approx(found[count]["sample_std"])
     for name in ("contact_sheet.png", "curves.png"):
         with Image.open(runs / "run-0" / name) as picture:
             assert min(picture.size) > 300
     assert json.loads((runs / "run-0" / "settings.json").read_text())["scenes"] == 3
+
+
+@pytest.mark.parametrize("name", PROBES)
+def test_every_probe_stands_beside_its_controls(name: str, runs: Path) -> None:
+    found = metrics_of(runs, 0)["probes"]["results"][name]
+    encoders = found["orientations"]["grid"]["2"]
+    assert set(encoders) == {"gqn", "random weights", "pixels"}
+    for kinds in encoders.values():
+        assert set(kinds) == set(KINDS)
+        for result in kinds.values():
+            measure = next(key for key in MEASURES if key in result)
+            low, high = result[f"{measure}_95"]
+            assert low <= result[measure] <= high
+            assert "chance" in result
 
 
 def test_baselines_do_not_depend_on_the_model(runs: Path) -> None:
@@ -105,9 +123,50 @@ def test_baselines_do_not_depend_on_the_model(runs: Path) -> None:
         one, other = (metrics["prediction"][orientation] for metrics in (first, second))
         assert one["baselines"] == other["baselines"]
         assert one["views"] != other["views"]
-    one, other = (metrics["probes"]["orientations"]["grid"]["2"] for metrics in (first, second))
-    for control in ("random weights", "pixels"):
-        assert one[control] == other[control]
+    for name in PROBES:
+        one, other = (
+            metrics["probes"]["results"][name]["orientations"]["grid"]["2"]
+            for metrics in (first, second)
+        )
+        for control in ("random weights", "pixels"):
+            assert one[control] == other[control]
+
+
+@pytest.mark.parametrize("family", TINY)
+def test_any_family_and_image_size_can_be_measured(
+    family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = save_tiny(tmp_path / "model.safetensors", tiny_model(0, family, image_size=32))
+    flags = ["--model", model, "--output", tmp_path / "out", "--shapes", "validation"]
+    assert run(monkeypatch, *SMALL, *flags, "--probes", "chirality") == 0
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert metrics["model"]["family"] == family
+    assert metrics["renderer"]["image_size"] == 32
+    assert list(metrics["probes"]["results"]) == ["chirality"]
+
+
+def test_probes_that_are_not_asked_for_are_not_made(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = ["--model", runs / "tiny-0.safetensors", "--output", tmp_path / "out"]
+    assert run(monkeypatch, *SMALL, *flags, "--probe-scenes", "0", "--curve-samples", "1") == 0
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert metrics["probes"] == {}
+    assert metrics["uncertainty"] == {}  # one sample has no spread
+
+
+@pytest.mark.parametrize(
+    ("spread", "falls"), [((9.0, 4.0, 3.0, 2.0, 2.1), True), ((3.0, 4.0, 3.5, 3.4, 3.6), False)]
+)
+def test_uncertainty_falls_when_it_is_ordered_by_views(
+    spread: tuple[float, ...], falls: bool
+) -> None:
+    counts = ("1", "2", "3", "5", "10")
+    views = {count: {"sample_std": std} for count, std in zip(counts, spread, strict=True)}
+    shuffled = dict(sorted(views.items()))  # "10" before "2", as JSON files may have it
+    found = uncertainty_by_views({"grid": {"views": shuffled}})["grid"]
+    assert tuple(found["sample_variance"]) == counts
+    assert found["falls"] is falls
 
 
 def test_figures_go_into_the_sidecar_and_the_weights_stay(
@@ -130,6 +189,8 @@ def test_figures_go_into_the_sidecar_and_the_weights_stay(
     assert record["evaluation"]["probes"] == metrics["probes"]
     printed = capsys.readouterr().out
     assert all(word in printed for word in ("RMSE", "nearest", "random weights", "linear"))
+    assert "uncertainty falls with views, grid" in printed
+    assert "0.567" in printed  # the published figure beside the chirality probe
 
 
 def two_scenes(rng: np.random.Generator, num_views: int) -> SceneViews:
@@ -177,6 +238,10 @@ BAD_INPUT = {
     "probe views": (["--probe-views", "0"], "probe_views has 0"),
     "probe orientation": (["--probe-orientations", "upside"], "upside"),
     "probe scenes": (["--probe-scenes", "3"], "probe_scenes is 3"),
+    "probe test scenes": (["--probe-test-scenes", "2"], "probe_test_scenes is 2"),
+    "probe": (["--probes", "shape", "taste"], "unknown probe 'taste'"),
+    "variance views": (["--variance-views", "12"], "variance_views has 12"),
+    "chiral shapes": (["--num-cubes", "4", "--shapes", "all"], "too few chiral shapes"),
     "samples": (["--samples", "0"], "samples is 0"),
     "gallery": (["--gallery-size", "1000"], "gallery_size is 1000"),
     "shapes": (["--shapes", "new"], "new"),

@@ -9,6 +9,8 @@ from scipy import stats
 from gqn_rl.errors import UserError
 from gqn_rl.rotations import (
     GRID_ROTATIONS,
+    nearest_rotations,
+    rotation_angles,
     sample_grid_rotations,
     sample_orientations,
     yaw_matrices,
@@ -56,3 +58,26 @@ def test_free_orientation_is_a_grid_rotation_and_a_turn_about_the_vertical(
 def test_unknown_orientation_is_a_user_error(rng: np.random.Generator) -> None:
     with pytest.raises(UserError, match=r"unknown orientation 'upright'.*'free', 'grid'"):
         sample_orientations(rng, 1, "upright")
+
+
+def test_rotation_angles_are_those_that_were_turned(rng: np.random.Generator) -> None:
+    angle = rng.uniform(0, np.pi, 50)
+    turned = sample_orientations(rng, 50, "free")
+    about_some_axis = turned @ yaw_matrices(angle) @ np.swapaxes(turned, 1, 2)
+    np.testing.assert_allclose(rotation_angles(about_some_axis), angle, atol=1e-7)
+
+
+def test_the_nearest_rotation_is_a_rotation_and_no_other_is_nearer(
+    rng: np.random.Generator,
+) -> None:
+    matrices = rng.standard_normal((20, 3, 3))
+    nearest = nearest_rotations(matrices)
+    identity = np.tile(np.eye(3), (20, 1, 1))
+    np.testing.assert_allclose(nearest @ np.swapaxes(nearest, 1, 2), identity, atol=1e-12)
+    np.testing.assert_allclose(np.linalg.det(nearest), 1)
+    distance = np.linalg.norm(matrices - nearest, axis=(1, 2))
+    for _ in range(50):
+        other = sample_orientations(rng, 20, "free")
+        assert (np.linalg.norm(matrices - other, axis=(1, 2)) >= distance - 1e-12).all()
+    exact = sample_orientations(rng, 20, "free")
+    np.testing.assert_allclose(nearest_rotations(exact), exact, atol=1e-12)
