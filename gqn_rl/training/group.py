@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -66,7 +67,8 @@ class Group:
         # Buffers are constants here: no need to send them around. PyTorch 2.13 renames the flag.
         known = inspect.signature(DistributedDataParallel).parameters
         flag = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"
-        return DistributedDataParallel(module, **{flag: False})
+        options: dict[str, Any] = {flag: False}
+        return DistributedDataParallel(module, **options)
 
     def share(self, text: str) -> str:
         """The first process's text, in all of them."""
