@@ -42,15 +42,23 @@ class Episodes:
         self.answers[mask] = answers[mask]
         self.success[mask] = verdict.success
 
-    def status(self, answer_name: Callable[[int], str]) -> list[str]:
-        """A line about each row for people."""
+    def status(
+        self, answer_name: Callable[[int], str], details: dict[str, NDArray[Any]]
+    ) -> list[str]:
+        """A line about each row for people.
+
+        Args:
+            details: name to (N,), told at the end.
+        """
         lines = []
         for row, answer in enumerate(self.answers.tolist()):
-            line = f"return {self.returns[row]:+.2f}"
+            line = [f"return {self.returns[row]:.2f}"]
             if self.ended[row]:
                 said = "out of looks" if answer == NO_ANSWER else f'"{answer_name(answer)}"'
-                line = f"{said}: {'success' if self.success[row] else 'no success'}, {line}"
-            lines.append(line)
+                outcome = "success" if self.success[row] else "no success"
+                more = [f"{key.replace('_', ' ')} {v[row]:.4g}" for key, v in details.items()]
+                line = [f"{said}: {outcome}", *line, *more]
+            lines.append(", ".join(line))
         return lines
 
 

@@ -97,6 +97,14 @@ class SceneRows:
         query = self.trials.query
         return None if query is None else KeepOut(query, self.task.clearance)
 
+    @property
+    def details(self) -> dict[str, NDArray[Any]]:
+        """What only some tasks have to say about the rows, name to (N,)."""
+        if self.predictions is None:
+            return self.trials.details
+        errors = {"first_error": self.predictions.first, "error": self.predictions.last}
+        return {**self.trials.details, **errors}
+
     def path(self, row: int) -> NDArray[np.float64]:
         """Azimuth and elevation of each look of a row's episode, (looks, 2), radians."""
         return self._path[row, : self.looks[row]].copy()

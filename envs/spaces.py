@@ -26,19 +26,21 @@ def encoded(viewpoints: Viewpoints) -> NDArray[np.float32]:
 
 
 class Flattening:
-    """The parts of a Dict of Boxes one after the other, in the Dict's order, each in C order.
+    """The parts of a Dict of Boxes one after the other, each in C order.
 
-    It is what `gymnasium.spaces.flatten` does, for a batch at once.
+    They come in the alphabetical order of their keys: cue, image, looks_left, representation,
+    state, viewpoint, as far as there are such parts. Each keeps its own range of values. It is
+    what `gymnasium.spaces.flatten` does, for a batch at once.
 
     Args:
-        space: of one row. Its keys are in alphabetical order.
+        space: of one row.
     """
 
     def __init__(self, space: spaces.Dict) -> None:
         flat = spaces.flatten_space(space)
         assert isinstance(flat, spaces.Box)
         self.space: spaces.Box = flat
-        """The space of one row, float32 (L,); pixels keep their range of 0 to 255."""
+        """The space of one row, float32 (L,); pixels are still 0 to 255."""
         self._keys = tuple(space.spaces)
 
     def __call__(self, observation: Observation) -> NDArray[Any]:
