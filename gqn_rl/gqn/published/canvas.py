@@ -5,7 +5,8 @@ ever read by linear maps: by the inference cores, read_l(u_l), and at the end by
 of all three are 4 x 4 pixels that do not overlap. So every reading of the canvas is a sum of 1 x 1
 convolutions of the hidden states, whose weights are products of the weights of two maps,
 
-    read_l(u_l) = sum_{k < l} (read_l draw_k)(h_{k+1}),    eta_g(u_L) = sum_k (eta_g draw_k)(h_{k+1})
+    read_l(u_l) = sum over k < l of (read_l draw_k)(h_{k+1})
+    eta_g(u_L)  = sum over k < L of (eta_g draw_k)(h_{k+1})
 
 and the 16 times larger canvas never exists. With a shared core all terms have the same weights.
 """

@@ -19,7 +19,6 @@ References:
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import torch
@@ -27,7 +26,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gqn_rl.gqn.published.config import PublishedConfig
-from gqn_rl.gqn.published.tiled_conv import TiledConv2d
+from gqn_rl.gqn.published.tiled_conv import TiledConv2d, initialise_as_one
 from gqn_rl.viewpoint import ENCODING_SIZE
 
 SCALE = 4
@@ -103,7 +102,8 @@ class GeneratorCore(nn.Module):
         self.gates = nn.Conv2d(changing, 4 * hidden, k, padding=k // 2)
         self.draw = nn.ConvTranspose2d(hidden, config.canvas_channels, SCALE, SCALE, bias=False)
         inputs = hidden + config.latent_channels + ENCODING_SIZE + config.r_channels
-        initialise_gates([self.constant, self.gates], k * k * inputs, self.gates)
+        initialise_as_one([self.constant, self.gates], k * k * inputs)
+        _open_forget_gates(self.gates)
 
     def forward(self, constant: Tensor, memory: Memory | None, z: Tensor) -> Memory:
         """The next state.
@@ -145,7 +145,8 @@ class InferenceCore(nn.Module):
             self.gates = nn.Conv2d(changing, 4 * hidden, k, padding=k // 2, bias=False)
             gates.append(self.gates)
         inputs = changing + 3 + ENCODING_SIZE + config.r_channels
-        initialise_gates(gates, k * k * inputs, self.image)
+        initialise_as_one(gates, k * k * inputs)
+        _open_forget_gates(self.image)
 
     def constant(self, viewpoints: Tensor, r: Tensor, images: Tensor) -> Tensor:
         """What the gates get in every layer, (N, 4 H, h, w)."""
@@ -169,18 +170,8 @@ class InferenceCore(nn.Module):
         return lstm_update(self.gates(changing) + constant, memory.cell)
 
 
-def initialise_gates(parts: list[nn.Module], fan_in: int, biased: nn.Conv2d) -> None:
-    """The weights that one convolution over all inputs would start with; forget gates open.
-
-    Args:
-        parts: the modules that together are this convolution.
-        fan_in: inputs times the size of the kernel.
-        biased: the one of them that has the bias of the gates.
-    """
-    bound = 1 / math.sqrt(fan_in)
-    for part in parts:
-        for parameter in part.parameters():
-            nn.init.uniform_(parameter, -bound, bound)
+def _open_forget_gates(biased: nn.Conv2d) -> None:
+    """Biases zero, those of the forget gates 1."""
     assert biased.bias is not None
     nn.init.zeros_(biased.bias)
     nn.init.ones_(biased.bias[: len(biased.bias) // 4])

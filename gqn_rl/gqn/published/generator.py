@@ -25,11 +25,12 @@ References:
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Independent, kl_divergence
+from torch.distributions import kl_divergence
 from torch.utils.checkpoint import checkpoint
 
 from gqn_rl.gqn.published.canvas import CanvasReader, mean_image
@@ -110,7 +111,7 @@ class Generator(nn.Module):
         """
         memory, hiddens = None, []
         for layer in range(self.config.layers):
-            core = self._core(self.generator_cores, layer)
+            core = self._generators[self._index(layer)]
             if layer == 0 or not self.config.shared_core:
                 constant = core.constant(viewpoints, r)
             hidden = self._hidden(memory, r)
@@ -131,14 +132,14 @@ class Generator(nn.Module):
         """
         reader = self._canvas_reader()
         constants = self._constants(query, 0) if self.config.shared_core else None
-        state, states = None, []
+        state, hiddens, kls = None, [], []
         for layer in range(self.config.layers):
             state = self._run(query, layer, constants, state, reader.seen, noise[:, layer])
-            states.append(state)
+            hiddens.append(state.generator.hidden)
+            kls.append(state.kl)
             if layer + 1 < self.config.layers:
                 reader.add(state.generator.hidden, layer)
-        mean = self._observe([state.generator.hidden for state in states])
-        return PosteriorPath(mean, torch.stack([state.kl for state in states]).sum(0))
+        return PosteriorPath(self._observe(hiddens), torch.stack(kls).sum(0))
 
     def _run(self, *arguments: Any) -> LayerState:
         """`_posterior_layer`, with or without keeping what the backward pass needs."""
@@ -163,22 +164,20 @@ class Generator(nn.Module):
         before = None if state is None else state.generator
         hidden = self._hidden(before, query.r)
         prior = self.prior(hidden)
-        inference = self._core(self.inference_cores, layer)(
+        inference = self._inferences[self._index(layer)](
             to_inference, None if state is None else state.inference, hidden, seen
         )
         posterior = self.posterior(inference.hidden)
         z = reparametrise(posterior, noise)
         if query.from_prior is not None:
-            z = torch.where(
-                query.from_prior[:, None, None, None], reparametrise(prior, noise), z
-            )
-        generator = self._core(self.generator_cores, layer)(to_generator, before, z)
+            z = torch.where(query.from_prior[:, None, None, None], reparametrise(prior, noise), z)
+        generator = self._generators[self._index(layer)](to_generator, before, z)
         return LayerState(generator, inference, kl_divergence(posterior, prior))
 
     def _constants(self, query: Query, layer: int) -> tuple[Tensor, Tensor]:
         """What the gates of the two cores of a layer get whatever happened before."""
-        generator = self._core(self.generator_cores, layer)
-        inference = self._core(self.inference_cores, layer)
+        generator = self._generators[self._index(layer)]
+        inference = self._inferences[self._index(layer)]
         return (
             generator.constant(query.viewpoints, query.r),
             inference.constant(query.viewpoints, query.r, query.images),
@@ -193,15 +192,25 @@ class Generator(nn.Module):
 
     def _canvas_reader(self) -> CanvasReader:
         last = self.config.layers - 1
-        draws = [core.draw.weight for core in self.generator_cores]
-        reads = [core.read.weight for core in self.inference_cores if not core.first]
-        return CanvasReader(draws[:last], reads, self.config.shared_core)
+        reads = [core.read.weight for core in self._inferences if not core.first]
+        return CanvasReader(self._draws[:last], reads, self.config.shared_core)
 
     def _observe(self, hiddens: list[Tensor]) -> Tensor:
         """eta_g(u_L) of equation S12."""
         assert self.observation.bias is not None
-        draws = [core.draw.weight for core in self.generator_cores]
-        return mean_image(hiddens, draws, self.observation.weight, self.observation.bias)
+        return mean_image(hiddens, self._draws, self.observation.weight, self.observation.bias)
 
-    def _core(self, cores: nn.ModuleList, layer: int) -> nn.Module:
-        return cores[0 if self.config.shared_core else layer]
+    @property
+    def _draws(self) -> list[Tensor]:
+        return [core.draw.weight for core in self._generators]
+
+    @property
+    def _generators(self) -> Sequence[GeneratorCore]:
+        return cast("Sequence[GeneratorCore]", self.generator_cores)
+
+    @property
+    def _inferences(self) -> Sequence[InferenceCore]:
+        return cast("Sequence[InferenceCore]", self.inference_cores)
+
+    def _index(self, layer: int) -> int:
+        return 0 if self.config.shared_core else layer

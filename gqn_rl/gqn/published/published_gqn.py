@@ -18,7 +18,6 @@ from gqn_rl.gqn.published.representation import (
     PublishedEvidence,
 )
 from gqn_rl.view import to_float
-from gqn_rl.viewpoint import ENCODING_SIZE
 
 KL_SEED = 0
 """Of the latents along which `PublishedGQN.kl` is measured."""
@@ -122,9 +121,7 @@ class PublishedGQN(GenerativeQueryNetwork[PublishedEvidence]):
     def _context(self, images: Tensor, viewpoints: Tensor, mask: Tensor) -> PublishedEvidence:
         """Evidence of the views (B, V) of a mask; the others are not even encoded."""
         seen = mask.flatten().nonzero()[:, 0]
-        each = self.look(
-            to_float(images.flatten(0, 1)[seen]), viewpoints.flatten(0, 1)[seen]
-        )
+        each = self.look(to_float(images.flatten(0, 1)[seen]), viewpoints.flatten(0, 1)[seen])
         every = self.nothing_seen(mask.numel())
         pairs = zip(every.parts, each.parts, strict=True)
         return PublishedEvidence(*(a.index_copy(0, seen, b) for a, b in pairs)).sum_views(mask)

@@ -7,12 +7,11 @@ one's own is a class here and a line in `REPRESENTATIONS`.
 
 References:
     Eslami et al., Neural Scene Representation and Rendering, Science 360:1204, 2018, figure S1.
-    He et al., Delving Deep into Rectifiers, ICCV 2015, eq. 10 (initial weights, which the paper
-    leaves open).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -35,15 +34,22 @@ class PublishedEvidence(Evidence):
     count: Tensor
 
 
-class Tower(nn.Module):
+class RepresentationNetwork(nn.Module):
+    """psi: from images (N, 3, S, S) and poses (N, 7) to r_k (N, C, size, size), one view alone.
+
+    Attributes:
+        size: height and width of r_k.
+    """
+
+    size: int
+
+
+class Tower(RepresentationNetwork):
     """Two blocks with a skip connection each; the pose joins between them.
 
     Args:
         channels: C, 256 in the paper.
         image_size: S, a multiple of 4.
-
-    Attributes:
-        size: height and width of r_k.
     """
 
     def __init__(self, channels: int, image_size: int) -> None:
@@ -58,7 +64,6 @@ class Tower(nn.Module):
         self.narrow2 = PosedConv2d(channels, half, 3, quarter)
         self.widen2 = nn.Conv2d(half, channels, 3, padding=1)
         self.leave = nn.Conv2d(channels, channels, 1)
-        _initialise(self)
 
     def forward(self, images: Tensor, viewpoints: Tensor) -> Tensor:
         """r_k (N, C, S / 4, S / 4) of images (N, 3, S, S) from poses (N, 7)."""
@@ -83,7 +88,7 @@ class Pool(Tower):
         return tower.mean(dim=(2, 3), keepdim=True, dtype=dtype)
 
 
-class Pyramid(nn.Module):
+class Pyramid(RepresentationNetwork):
     """Four convolutions whose windows do not overlap; the pose joins each pixel's colour.
 
     Args:
@@ -101,7 +106,6 @@ class Pyramid(nn.Module):
         self.second = nn.Conv2d(eighth, 2 * eighth, 2, stride=2)
         self.third = nn.Conv2d(2 * eighth, 4 * eighth, 2, stride=2)
         self.leave = nn.Conv2d(4 * eighth, channels, image_size // 8)
-        _initialise(self)
 
     def forward(self, images: Tensor, viewpoints: Tensor) -> Tensor:
         """r_k (N, C, 1, 1) of images (N, 3, S, S) from poses (N, 7)."""
@@ -122,14 +126,10 @@ def mean_of_views(evidence: PublishedEvidence) -> Tensor:
     return evidence.total / evidence.count.clamp(min=1.0)[..., None, None]
 
 
-REPRESENTATIONS = {"tower": Tower, "pyramid": Pyramid, "pool": Pool}
+REPRESENTATIONS: dict[str, Callable[[int, int], RepresentationNetwork]] = {
+    "tower": Tower,
+    "pyramid": Pyramid,
+    "pool": Pool,
+}
+"""Called with the number of channels and the size of the images."""
 AGGREGATIONS = {"sum": total_of_views, "mean": mean_of_views}
-
-
-def _initialise(network: nn.Module) -> None:
-    """He initialisation, biases zero; `PosedConv2d` has seen to itself."""
-    for layer in network.children():
-        if isinstance(layer, nn.Conv2d):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
