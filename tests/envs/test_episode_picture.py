@@ -176,12 +176,12 @@ def test_where_no_camera_may_stand_is_drawn():
 
 @pytest.mark.skipif(not find_spec("moviepy"), reason="RecordVideo needs moviepy")
 def test_a_video_can_be_recorded(make, env_id, tmp_path):
-    env = RecordVideo(make(env_id, render_mode="rgb_array"), str(tmp_path), lambda _: True)
+    env = RecordVideo(make(env_id, render_mode="rgb_array"), str(tmp_path / "v"), lambda _: True)
     env.reset(seed=0)
     env.step(move(env.action_space, LEFT))
     env.step(answer(env.action_space, 0))
     env.close()
-    assert [video.stat().st_size > 1_000 for video in tmp_path.glob("*.mp4")] == [True]
+    assert [video.stat().st_size > 1_000 for video in tmp_path.glob("v/*.mp4")] == [True]
 
 
 def test_frames_of_an_episode_have_one_even_size_as_video_codecs_need(make, env_id):

@@ -77,6 +77,28 @@ def test_imagined_views_are_the_same_each_time(encoder: GQNEncoder) -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def test_an_update_with_a_mask_leaves_the_other_scenes_exactly_as_they_are(
+    encoder: GQNEncoder,
+) -> None:
+    first = encoder.update(encoder.initial_state(3), view(0))
+    mask = np.array([True, False, True])
+    some, every = encoder.update(first, view(1), mask), encoder.update(first, view(1))
+    for before, partly, after in zip(first.parts, some.parts, every.parts, strict=True):
+        assert torch.equal(partly[1], before[1])
+        assert torch.equal(partly[mask], after[mask])
+    assert any(not torch.equal(a, b) for a, b in zip(first.parts, every.parts, strict=True))
+
+
+def test_a_scene_is_imagined_the_same_in_any_row(encoder: GQNEncoder) -> None:
+    state = encoder.update(encoder.initial_state(3), view(0))
+    poses, rows = view(3).viewpoints, np.array([2, 0])
+    images = encoder.predict_view(state, poses).astype(int)
+    selected = encoder.predict_view(encoder.select(state, rows), poses[rows])
+    difference = np.abs(selected - images[rows])
+    assert difference.max() <= {"fp32": 1, "bf16": 8}[encoder.precision]
+    assert np.abs(images[0] - images[2]).max() > 8
+
+
 def test_sizes_and_identity_are_those_of_the_model(encoder: GQNEncoder) -> None:
     assert encoder.image_size == 64
     assert encoder.renderer == RENDERER
