@@ -1,0 +1,85 @@
+"""The attention GQN: views write to slots, queries are rays that attend to them."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.distributions import Independent
+
+from gqn_rl.devices import full_precision
+from gqn_rl.gqn.attention.config import AttentionConfig
+from gqn_rl.gqn.attention.generator import RayGenerator
+from gqn_rl.gqn.attention.places import spread
+from gqn_rl.gqn.attention.ray_encodings import world_rays
+from gqn_rl.gqn.attention.slots import AdditiveWrite, SlotEvidence, SlotReader
+from gqn_rl.gqn.attention.transformer import initialise
+from gqn_rl.gqn.attention.view_encoder import ViewEncoder
+from gqn_rl.gqn.scene_latent import SceneLatentGQN
+from gqn_rl.rays import pixel_directions
+
+
+class AttentionGQN(SceneLatentGQN[SlotEvidence]):
+    """A GQN whose representation is a set of slots.
+
+    The flat representation r holds the slots' numbers, slot after slot: F = slots * slot_channels.
+
+    Attributes:
+        places: float (S, 3), learned: where in the world the slots lie, in cube edges.
+
+    References:
+        Sajjadi et al., Scene Representation Transformer, CVPR 2022.
+        Jaegle et al., Perceiver IO, ICLR 2022.
+    """
+
+    family = "attention"
+    representation_modules = ("view_encoder", "write", "reader")
+    config: AttentionConfig
+    directions: Tensor
+
+    def __init__(self, config: AttentionConfig) -> None:
+        super().__init__(config, config.slots * config.slot_channels)
+        self.view_encoder = ViewEncoder(config)
+        self.write = AdditiveWrite(config)
+        self.reader = SlotReader(config)
+        self.places = nn.Parameter(spread(config.slots, config.radius))
+        for part in (self.view_encoder, self.write, self.reader):
+            initialise(part)
+        self.generator = RayGenerator(config)
+        self.register_buffer("directions", pixel_directions(config.image_size), persistent=False)
+
+    def nothing_seen(self, n: int) -> SlotEvidence:
+        slots, heads, channels = self.write.queries.shape
+        nothing = self.write.queries.new_zeros(n, slots, heads, channels)
+        return SlotEvidence(nothing, nothing[..., 0])
+
+    def look(self, images: Tensor, viewpoints: Tensor) -> SlotEvidence:
+        tokens, rays = self.view_encoder(images, viewpoints)
+        evidence: SlotEvidence = self.write(tokens, rays, self.places)
+        return evidence
+
+    def representation(self, evidence: SlotEvidence) -> Tensor:
+        slots: Tensor = self.reader(evidence)
+        return slots.flatten(1)
+
+    def prior(self, r: Tensor) -> Independent:
+        return self.generator.prior(self._slots(r))
+
+    def posterior(self, r: Tensor, r_with_queries: Tensor) -> Independent:
+        return self.generator.posterior(self._slots(r), self._slots(r_with_queries))
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        return (self.config.slots, self.config.latent_channels)
+
+    def decode(self, r: Tensor, latent: Tensor) -> Tensor:
+        """Scene tokens, see `RayGenerator.scene`."""
+        return self.generator.scene(self._slots(r), latent)
+
+    def draw(
+        self, scene: Tensor, viewpoints: Tensor, pixels: Tensor, jitter: Tensor | None = None
+    ) -> Tensor:
+        with full_precision(scene.device):
+            rays = world_rays(viewpoints, self.directions[pixels])
+        return self.generator.colours(scene, rays, self.places)
+
+    def _slots(self, r: Tensor) -> Tensor:
+        return r.view(len(r), self.config.slots, self.config.slot_channels)

@@ -1,0 +1,109 @@
+"""Generator: slots and a latent to scene tokens, and query rays to colours.
+
+References:
+    Kumar et al., Consistent Generative Query Networks, arXiv:1807.02033, 2018 (one latent for all
+    queries of a scene).
+    Sajjadi et al., Scene Representation Transformer, CVPR 2022, section 3.2 (query rays attend to
+    the scene).
+    Jaegle et al., Perceiver IO, ICLR 2022 (outputs as queries).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Independent, Normal
+
+from gqn_rl.devices import full_precision
+from gqn_rl.gqn.attention.config import AttentionConfig
+from gqn_rl.gqn.attention.places import ray_distances2
+from gqn_rl.gqn.attention.ray_encodings import Rays, make_ray_encoding
+from gqn_rl.gqn.attention.slots import IDENTITY_SCALE
+from gqn_rl.gqn.attention.transformer import CrossAttentionLayer, initialise, self_attention
+
+MIN_LOG_SCALE, MAX_LOG_SCALE = -6.0, 1.0
+INITIAL_COLOUR = -3.0
+"""Before the sigmoid: most pixels are black."""
+
+
+class LatentHead(nn.Module):
+    """Slots (N, S, C) to a diagonal Gaussian over d numbers per slot, event (S, d)."""
+
+    def __init__(self, in_channels: int, config: AttentionConfig) -> None:
+        super().__init__()
+        self.enter = nn.Linear(in_channels, config.width)
+        self.layers = self_attention(1, config.width, config.heads)
+        self.norm = nn.LayerNorm(config.width)
+        self.out = nn.Linear(config.width, 2 * config.latent_channels)
+
+    def forward(self, slots: Tensor) -> Independent:
+        read = self.out(self.norm(self.layers(self.enter(slots))))
+        loc, log_scale = _at_least_float32(read).chunk(2, dim=-1)
+        return Independent(Normal(loc, log_scale.clamp(MIN_LOG_SCALE, MAX_LOG_SCALE).exp()), 2)
+
+
+class RayGenerator(nn.Module):
+    """Prior, posterior and decoder."""
+
+    def __init__(self, config: AttentionConfig) -> None:
+        super().__init__()
+        width, channels = config.width, config.slot_channels
+        self.prior_head = LatentHead(channels, config)
+        self.posterior_head = LatentHead(2 * channels, config)
+        self.enter = nn.Linear(channels, width)
+        self.enter_latent = nn.Linear(config.latent_channels, width, bias=False)
+        self.identity = nn.Parameter(IDENTITY_SCALE * torch.randn(config.slots, width))
+        self.scene_layers = self_attention(config.scene_layers, width, config.heads)
+        self.scene_norm = nn.LayerNorm(width)
+        self.encoding = make_ray_encoding(config.ray_encoding, config.radius)
+        self.embed_ray = nn.Linear(self.encoding.out_channels, width)
+        self.query_layers = nn.ModuleList(
+            CrossAttentionLayer(width, config.heads) for _ in range(config.query_layers)
+        )
+        self.query_norm = nn.LayerNorm(width)
+        self.out = nn.Linear(width, 3)
+        initialise(self)
+        with torch.no_grad():
+            # Start close to the standard normal, and dark.
+            self.prior_head.out.weight.mul_(0.01)
+            self.posterior_head.out.weight.mul_(0.01)
+            # At first the latent is noise: a loud one makes the network deaf to the slots too.
+            self.enter_latent.weight.mul_(0.1)
+            self.out.bias.fill_(INITIAL_COLOUR)
+
+    def prior(self, slots: Tensor) -> Independent:
+        """pi(z | r) for slots (N, S, C)."""
+        out: Independent = self.prior_head(slots)
+        return out
+
+    def posterior(self, slots: Tensor, slots_with_queries: Tensor) -> Independent:
+        """q(z | r, x): the second argument has seen the query views too."""
+        out: Independent = self.posterior_head(torch.cat([slots, slots_with_queries], dim=-1))
+        return out
+
+    def scene(self, slots: Tensor, latent: Tensor) -> Tensor:
+        """Scene tokens (N, S, width) of slots (N, S, C) and a latent (N, S, d)."""
+        tokens = self.enter(slots) + self.enter_latent(latent) + self.identity
+        out: Tensor = self.scene_norm(self.scene_layers(tokens))
+        return out
+
+    def colours(self, scene: Tensor, rays: Rays, places: Tensor) -> Tensor:
+        """Colour of each ray, float32 (N, R, 3) in [0, 1].
+
+        Args:
+            scene: see `scene`.
+            rays: (N, R).
+            places: float (S, 3), where the slots lie.
+        """
+        with full_precision(scene.device):  # wavelengths are too short for bf16
+            features = self.encoding(rays)
+            distances2 = ray_distances2(places, rays)[:, None]
+        tokens = self.embed_ray(features)
+        for layer in self.query_layers:
+            tokens = layer(tokens, scene, distances2)
+        read = self.out(self.query_norm(tokens))
+        return _at_least_float32(read).sigmoid()
+
+
+def _at_least_float32(values: Tensor) -> Tensor:
+    return values.to(torch.promote_types(values.dtype, torch.float32))
