@@ -24,6 +24,8 @@ from gqn_rl.training.batches import TensorViews
 from gqn_rl.training.group import ALONE, Group
 from gqn_rl.training.recipe import Recipe
 
+FUSED = ("cpu", "cuda")
+"""Devices on which the optimiser goes through memory once instead of once per operation."""
 CHECK_EVERY = 50
 """Steps between looks at the loss where looking means waiting for the device."""
 
@@ -93,7 +95,7 @@ class Trainer:
             betas=(0.9, recipe.adam_beta2),
             eps=recipe.adam_epsilon,
             weight_decay=recipe.weight_decay,
-            fused=model.device.type == "cuda",
+            fused=model.device.type in FUSED,
         )
         self._generator = torch.Generator(model.device)
         self._rows = group.rows(recipe.batch_size)
@@ -191,10 +193,21 @@ class Trainer:
             raise UserError(f"the training state is for another network: {reason}") from error
         for name, parameter in zip(self._names, self._parameters, strict=True):
             state = part(f"optimiser.{name}.")
-            for key, value in state.items():
-                # Adam keeps its step counts on the CPU.
-                device = "cpu" if key == "step" else parameter.device
-                state[key] = value.to(device, copy=True)
             if state:
-                self.optimiser.state[parameter] = state
+                self.optimiser.state[parameter] = self._received(state, parameter)
         self.step = step
+
+    def _received(self, state: dict[str, Tensor], parameter: Tensor) -> dict[str, Tensor]:
+        """A copy of a parameter's optimiser state, where and as the optimiser wants it.
+
+        Fused, it pairs numbers by their place in memory, so that moments have to lie there in the
+        order of their parameter; and it counts steps on the device.
+        """
+        fused = self.optimiser.defaults["fused"]
+        received = {
+            key: torch.empty_like(parameter, requires_grad=False).copy_(value)
+            for key, value in state.items()
+            if key != "step"
+        }
+        step = state["step"].to(parameter.device if fused else "cpu", copy=True)
+        return {"step": step, **received}

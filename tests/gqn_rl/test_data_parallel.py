@@ -36,7 +36,7 @@ with joined_group("cpu") as group:
         )
         views, rows = random_views(4, 4), group.rows(4)
         trainer.train_step(SceneViews(views.images[rows], views.viewpoints[rows]))
-        gradients = {k: p.grad for k, p in trainer.model.named_parameters()}
+        gradients = {k: p.grad.contiguous() for k, p in trainer.model.named_parameters()}
         save_file(gradients, folder / f"{name}-{group.rank}-of-{group.size}.safetensors")
 """
 
