@@ -86,7 +86,7 @@ def final_infos(
         over: bool (N,).
     """
     final = np.full(len(over), None, dtype=object)
-    for row in np.flatnonzero(over):
+    for row in np.flatnonzero(over).tolist():
         final[row] = row_of(observation, row)
     return {
         "final_obs": final,

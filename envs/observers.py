@@ -6,6 +6,7 @@ Adding a kind of observation is a new class and a line in `OBSERVERS`.
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any, Protocol
 
 import numpy as np
@@ -31,7 +32,10 @@ class Observer(Protocol):
         ...
 
     def cue_space(self, space: spaces.Box, num_views: int) -> spaces.Box:
-        """The space of a reference shown from `num_views` poses, where one row has `space`."""
+        """The space of a reference shown from `num_views` poses, where a scene has `space`.
+
+        A space of its own: spaces keep random generators.
+        """
         ...
 
     def show(
@@ -73,7 +77,7 @@ class RepresentationObserver:
         )
 
     def cue_space(self, space: spaces.Box, num_views: int) -> spaces.Box:
-        return space
+        return deepcopy(space)
 
     def show(
         self, scenes: SceneBatch, images: NDArray[np.uint8] | None, memory: EncoderMemory | None
@@ -144,7 +148,7 @@ class StateObserver:
         return spaces.Box(low, high, dtype=np.float32)
 
     def cue_space(self, space: spaces.Box, num_views: int) -> spaces.Box:
-        return space
+        return deepcopy(space)
 
     def show(
         self, scenes: SceneBatch, images: NDArray[np.uint8] | None, memory: EncoderMemory | None

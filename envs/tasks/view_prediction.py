@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -44,23 +46,21 @@ class ViewPredictionTask(Task):
     """
 
     num_answers = 1
-    cue = viewpoint_space()
     has_query = True
     clearance = float(CLEARANCE)
 
     def __init__(
         self, num_cubes: int = 7, shapes: str = "train", orientation: str = "grid"
     ) -> None:
-        self._distribution = {
-            "num_cubes": num_cubes,
-            "shapes": shapes,
-            "orientation": orientation,
-        }
-        sample_scenes(np.random.default_rng(0), 1, **self._distribution)  # refuses wrong names
+        self.cue = viewpoint_space()
+        self._sample_scenes = partial(
+            sample_scenes, num_cubes=num_cubes, shapes=shapes, orientation=orientation
+        )
+        self._sample_scenes(np.random.default_rng(0), 1)  # refuses wrong names
 
     def sample(self, rng: np.random.Generator, n: int) -> Trials:
         """n trials: the query viewpoint uniform on the sphere; 0 is the only target there is."""
-        scenes = sample_scenes(rng, n, **self._distribution)
+        scenes = self._sample_scenes(rng, n)
         query = CameraAngles.sample(rng, n)
         return Trials(
             scenes, np.zeros(n, dtype=np.int64), cue=encoded(query.viewpoints()), query=query

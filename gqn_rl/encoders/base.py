@@ -43,9 +43,7 @@ class SceneEncoder(Protocol[State]):
         """The state of n scenes of which nothing has been seen."""
         ...
 
-    def update(
-        self, state: State, views: Views, mask: NDArray[np.bool_] | None = None
-    ) -> State:
+    def update(self, state: State, views: Views, mask: NDArray[np.bool_] | None = None) -> State:
         """The state after one more view of every scene; `state` itself is not changed.
 
         Args:

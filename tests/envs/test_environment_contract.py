@@ -98,6 +98,14 @@ def test_a_flat_observation_is_the_parts_in_the_order_of_their_keys(make, env_id
         np.testing.assert_array_equal(together, spaces.flatten(parts.observation_space, apart))
 
 
+@pytest.mark.parametrize("observation", OBSERVATIONS)
+def test_no_two_spaces_share_their_random_generator(make, env_id, observation):
+    envs = [make(env_id, observation=observation).unwrapped for _ in range(2)]
+    parts = [part for env in envs for part in env.observation_space.values()]
+    parts += [env.action_space for env in envs]
+    assert len({id(part) for part in parts}) == len(parts)
+
+
 def test_observations_are_not_shared_between_calls(make_vec, env_id):
     env = make_vec(env_id)
     before, infos = env.reset(seed=0)
