@@ -99,7 +99,9 @@ def test_rows_equal_single_environments_with_them_too(arguments):
 
 
 def test_an_option_of_another_task_is_refused(arguments):
-    with pytest.raises(UserError, match="unknown argument 'gallery_size'; task 'odd one' takes"):
+    with pytest.raises(
+        UserError, match="unexpected keyword argument 'gallery_size'; task 'odd one' takes"
+    ):
         SceneEnv(**arguments, gallery_size=10)
 
 

@@ -126,7 +126,7 @@ def test_shape_distances_are_a_distance_between_shapes():
         ({"orientation": "upside down"}, "'grid'"),
         ({"num_cubes": 50}, "num_cubes is 50"),
         ({"num_cubes": 5}, "num_cubes=5"),
-        ({"galery_size": 10}, "unknown argument 'galery_size'.*gallery_size"),
+        ({"galery_size": 10}, "unexpected keyword argument 'galery_size'.*gallery_size"),
     ],
 )
 def test_bad_options_are_refused_in_one_line(options, message):

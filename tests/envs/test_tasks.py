@@ -162,7 +162,7 @@ def test_every_task_can_be_sampled_and_scored_without_a_renderer(task, monkeypat
         ({"orientation": "upside down"}, "upside down"),
         ({"num_cubes": 50}, "num_cubes is 50"),
         ({"num_cubes": 5}, "num_cubes=5"),
-        ({"galery_size": 10}, "unknown argument 'galery_size'"),
+        ({"galery_size": 10}, "unexpected keyword argument 'galery_size'"),
     ],
 )
 def test_bad_options_are_refused_in_one_line(name, options, message):
