@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gqn_rl.errors import UserError
+from gqn_rl.errors import UserError, unknown_name
+from gqn_rl.gqn.attention.ray_encodings import RAY_ENCODINGS
 from gqn_rl.gqn.config import Config
 
 
@@ -53,6 +54,8 @@ class AttentionConfig(Config):
             )
         if self.heads < 1 or self.width < 1 or self.width % self.heads:
             raise UserError(f"width is {self.width}, expected a multiple of heads={self.heads}")
+        if self.ray_encoding not in RAY_ENCODINGS:
+            raise unknown_name("ray encoding", self.ray_encoding, RAY_ENCODINGS)
         if not self.radius > 0.0:
             raise UserError(f"radius is {self.radius}, expected above 0")
         self.require_at_least(1, "slots", "write_heads", "write_channels", "slot_channels")

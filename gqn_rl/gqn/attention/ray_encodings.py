@@ -20,7 +20,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gqn_rl.errors import unknown_name
 from gqn_rl.rays import camera_axes
 
 
@@ -102,8 +101,6 @@ RAY_ENCODINGS: dict[str, type[RayEncoding]] = {"points": PointsOnRay, "pluecker"
 
 
 def make_ray_encoding(name: str, radius: float) -> RayEncoding:
-    if name not in RAY_ENCODINGS:
-        raise unknown_name("ray encoding", name, RAY_ENCODINGS)
     return RAY_ENCODINGS[name](radius)
 
 
@@ -113,8 +110,8 @@ def fourier(values: Tensor, octaves: int) -> Tensor:
     Returns:
         (..., C * (2 * octaves + 1)) for values (..., C).
     """
-    frequencies = 2 * math.pi * 2.0 ** torch.arange(octaves, device=values.device)
-    angles = values[..., None] * frequencies.to(values.dtype)
+    octave = torch.arange(octaves, dtype=values.dtype, device=values.device)
+    angles = values[..., None] * (2 * math.pi * 2.0**octave)
     parts = torch.cat([values[..., None], angles.sin(), angles.cos()], dim=-1)
     return parts.flatten(-2)
 
