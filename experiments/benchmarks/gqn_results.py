@@ -20,35 +20,32 @@ NAMES = {"ours": "ours", "plain": "plain", "plain_tiled": "plain, tiled"}
 """Of the compositions in tables; see `plain_gqn.SPREADS` for the two plain ones."""
 
 
-def evaluate(found: dict[str, Found], images: int, clock: str) -> dict[str, Any]:
+def evaluate(found: dict[str, Found], clock: str) -> dict[str, Any]:
     """The numbers of metrics.json.
 
     Args:
         found: cases of the sections training, represent, others and, where asked for, paper_batch.
-        images: in the batch of the first three.
     """
     paper = found.get("paper_batch")
     return {
         "targets": TARGETS,
-        "training": _training(found["training"], images, clock),
+        "training": _training(found["training"], clock),
         "utilisation": _utilisation(found["training"], clock),
-        "represent": _represent(found["represent"], images, clock),
-        "others": {
-            name: _with_rate(measured, images, clock) for name, measured in found["others"].items()
-        },
-        "paper_batch": None if paper is None else summary(paper["ours"], clock),
+        "represent": _represent(found["represent"], clock),
+        "others": {name: _with_rate(measured, clock) for name, measured in found["others"].items()},
+        "paper_batch": None if paper is None else _with_rate(paper["ours"], clock),
     }
 
 
-def _with_rate(measured: Measured, images: int, clock: str) -> dict[str, Any]:
+def _with_rate(measured: Measured, clock: str) -> dict[str, Any]:
     numbers = summary(measured, clock)
-    return {**numbers, "images_per_second": images / numbers["median"]}
+    return {**numbers, "images_per_second": measured.facts["images"] / numbers["median"]}
 
 
-def _training(found: Found, images: int, clock: str) -> dict[str, Any]:
+def _training(found: Found, clock: str) -> dict[str, Any]:
     ours = found["ours"].seconds(clock)
     return {
-        "steps": {name: _with_rate(found[name], images, clock) for name in NAMES},
+        "steps": {name: _with_rate(found[name], clock) for name in NAMES},
         "ratios": {
             name: ratio_of_medians(found[name].seconds(clock), ours)._asdict()
             for name in NAMES
@@ -70,12 +67,12 @@ def _utilisation(found: Found, clock: str) -> dict[str, Any]:
     }
 
 
-def _represent(found: Found, images: int, clock: str) -> dict[str, Any]:
+def _represent(found: Found, clock: str) -> dict[str, Any]:
     ours, alone = found["ours"], found["convolutions"]
     share = ratio_of_medians(alone.seconds(clock), ours.seconds(clock))
     return {
-        "ours": _with_rate(ours, images, clock),
-        "convolutions": _with_rate(alone, images, clock),
+        "ours": _with_rate(ours, clock),
+        "convolutions": _with_rate(alone, clock),
         "share_of_convolutions": share._asdict(),
     }
 

@@ -81,11 +81,11 @@ def main(settings: Settings) -> None:
     begin = time.monotonic()
     _check(settings)
     device = choose_device(settings.device)
+    sections = _sections(settings, _subject(settings, device))
     folder = new_run_folder(settings.output, "benchmark_gqn")
     save_settings(folder, settings)
     machine = describe_machine(device, settings.threads)
     plan = Plan(settings.rounds, settings.warmup, threads=settings.threads)
-    sections = _sections(settings, _subject(settings, device))
     plans = {name: _plan(name, plan) for name in sections}
     turns = sum((plans[n].warmup + plans[n].rounds) * len(c) for n, c in sections.items())
     with tqdm(total=turns, unit="turn", dynamic_ncols=True) as bar:
@@ -95,12 +95,11 @@ def main(settings: Settings) -> None:
             bar.update()
 
         found = {name: measure(c, plans[name], advance) for name, c in sections.items()}
-    images = settings.batch_size * settings.num_views
     metrics = {
         "machine": machine | {"load_after": load()},
         "clock": settings.clock,
         "rounds": settings.rounds,
-        **evaluate(found, images, settings.clock),
+        **evaluate(found, settings.clock),
         "seconds": round(time.monotonic() - begin, 1),
     }
     write_json(folder / "metrics.json", metrics)

@@ -73,6 +73,11 @@ class Subject:
             num_views=self.num_views,
         )
 
+    @property
+    def facts(self) -> dict[str, float]:
+        """Images in the batch."""
+        return {"images": float(self.batch_size * self.num_views)}
+
     def tensors(self) -> tuple[Tensor, Tensor]:
         """The batch on the device, uint8 (B, V, H, W, 3) and float32 (B, V, 7)."""
         batch = self.batch()
@@ -96,7 +101,8 @@ def our_training(subject: Subject) -> Work:
         step()
     if subject.compiled:
         model.compile_parts()
-    return Work(step, {"parameters": _count(model), "flop": float(counter.get_total_flops())})
+    flop = float(counter.get_total_flops())
+    return Work(step, {**subject.facts, "parameters": _count(model), "flop": flop})
 
 
 def plain_training(subject: Subject, spread: str) -> Work:
@@ -118,7 +124,7 @@ def plain_training(subject: Subject, spread: str) -> Work:
         terms.loss.backward()
         optimiser.step()
 
-    return Work(step, {"parameters": _count(model)})
+    return Work(step, {**subject.facts, "parameters": _count(model)})
 
 
 def representing(subject: Subject) -> Work:
@@ -133,7 +139,7 @@ def representing(subject: Subject) -> Work:
         with torch.no_grad(), autocast(model.device, subject.precision):
             return model.represent(context, viewpoints)
 
-    return Work(represent, {"views": float(viewpoints.shape[0] * viewpoints.shape[1])})
+    return Work(represent, subject.facts)
 
 
 def own_convolutions(subject: Subject) -> Work:
@@ -148,7 +154,7 @@ def own_convolutions(subject: Subject) -> Work:
             for arguments in calls:
                 torch.ops.aten.convolution.default(*arguments)
 
-    return Work(convolve, {"convolutions": float(len(calls))})
+    return Work(convolve, {**subject.facts, "convolutions": float(len(calls))})
 
 
 def matrix_product(device: str, precision: str, size: int) -> Work:

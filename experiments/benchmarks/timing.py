@@ -27,6 +27,8 @@ CLOCKS = ("wall", "cpu")
 """Seconds that pass, or those in which the process computes, which other work hardly changes."""
 PATIENCE = 10.0
 """Seconds that a process gets to end by itself."""
+PRELOADED = ["torch", "torch._dynamo"]
+"""What takes long to import; the second is what optimisers import."""
 
 
 class Work(NamedTuple):
@@ -170,7 +172,7 @@ class Worker:
 def _worker(case: Case, threads: int) -> Iterator[Worker]:
     # A server forks the processes off, so that PyTorch is imported only once.
     context = get_context("forkserver")
-    context.set_forkserver_preload(["torch", case.make.__module__])
+    context.set_forkserver_preload(PRELOADED)
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, case, threads), daemon=True)
     process.start()
