@@ -125,8 +125,8 @@ class SceneVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         self.closed = True  # until there is something to close
         self.num_envs, self.max_looks = num_envs, max_looks
         self.render_mode = check_render_mode(render_mode)
-        self._autoreset = autoreset_mode_of(autoreset_mode)
-        self.metadata = {**type(self).metadata, "autoreset_mode": self._autoreset}
+        self.autoreset_mode = autoreset_mode_of(autoreset_mode)
+        self.metadata = {**type(self).metadata, "autoreset_mode": self.autoreset_mode}
         task_options |= {"num_cubes": num_cubes, "shapes": shapes, "orientation": orientation}
         built_task = make_task(task, **task_options)
         self._control = make_control(control, built_task.num_answers)
@@ -227,7 +227,7 @@ class SceneVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         """
         self._require_open("step")
         _ = self.trials  # asks for a reset first
-        if self._autoreset == AutoresetMode.DISABLED and self._episodes.ended.any():
+        if self.autoreset_mode == AutoresetMode.DISABLED and self._episodes.ended.any():
             raise error.ResetNeeded("step() called after the end of an episode; call reset()")
         commands = self._control.read(actions, self.num_envs)
 
@@ -241,7 +241,7 @@ class SceneVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
 
         infos: Infos = {}
         beginning = ~live
-        if self._autoreset == AutoresetMode.SAME_STEP:
+        if self.autoreset_mode == AutoresetMode.SAME_STEP:
             beginning = over
             if over.any():
                 infos = final_infos(self._observation(), self._facts(), over)
