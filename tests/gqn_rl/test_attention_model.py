@@ -56,7 +56,7 @@ def test_slots_are_the_representation_one_after_another() -> None:
     config = model.config
     assert model.representation_size == config.slots * config.slot_channels
     assert model.latent_shape == (config.slots, config.latent_channels)
-    assert model.places.shape == (config.slots, 3)
+    assert model.write.places.shape == (config.slots, 3)
 
 
 def test_one_pixel_equals_that_pixel_of_the_whole_image(views: tuple[Tensor, Tensor]) -> None:

@@ -46,7 +46,7 @@ def gathered_at_once(model: AttentionGQN, images: Tensor, viewpoints: Tensor) ->
     rows = []
     for s in range(model.config.slots):
         for h in range(write.heads):
-            place = model.places[s] + write.offsets[s, h]
+            place = model.write.places[s] + write.offsets[s, h]
             far = [distance(place, *ray) for ray in zip(origin, direction, strict=True)]
             strength = float(write.nearness.log_strength[h].exp())
             content = keys[:, h] @ write.queries[s, h] / math.sqrt(write.channels)
@@ -77,9 +77,9 @@ def test_a_slot_listens_to_the_patches_that_show_its_place(views: tuple[Tensor, 
         model.write.offsets.zero_()
     images, viewpoints = views
     tokens, rays = model.view_encoder(images[0], viewpoints[0])
-    chosen = model.write.logits(tokens, rays, model.places)[:, 0].argmax(-1)  # (V, S)
+    chosen = model.write.logits(tokens, rays)[:, 0].argmax(-1)  # (V, S)
     for view in range(VIEWS):
-        for slot, place in enumerate(model.places):
+        for slot, place in enumerate(model.write.places):
             lines = zip(rays.origins[view], rays.directions[view], strict=True)
             far = [distance(place, *line) for line in lines]
             assert far[int(chosen[view, slot])] <= min(far) + 1e-3
@@ -94,7 +94,7 @@ def test_logits_are_bounded_and_extreme_views_stay_finite(views: tuple[Tensor, T
     far_away[:, :3] *= 1e4
     for poses in (viewpoints, far_away, torch.zeros_like(viewpoints)):
         tokens, rays = model.view_encoder(images, poses)
-        logits = model.write.logits(tokens, rays, model.places)
+        logits = model.write.logits(tokens, rays)
         assert float(logits.abs().max()) <= MAX_LOGIT
         evidence = model.look(images, poses)
         assert all(bool(part.isfinite().all()) for part in evidence.parts)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import Independent
 
 from gqn_rl.devices import full_precision
 from gqn_rl.gqn.attention.config import AttentionConfig
 from gqn_rl.gqn.attention.generator import RayGenerator
-from gqn_rl.gqn.attention.places import spread
 from gqn_rl.gqn.attention.ray_encodings import world_rays
 from gqn_rl.gqn.attention.slots import AdditiveWrite, SlotEvidence, SlotReader
 from gqn_rl.gqn.attention.transformer import initialise
@@ -20,10 +19,8 @@ from gqn_rl.rays import pixel_directions
 class AttentionGQN(SceneLatentGQN[SlotEvidence]):
     """A GQN whose representation is a set of slots.
 
-    The flat representation r holds the slots' numbers, slot after slot: F = slots * slot_channels.
-
-    Attributes:
-        places: float (S, 3), learned: where in the world the slots lie, in cube edges.
+    The flat representation r holds the slots' numbers, slot after slot: F = slots * slot_channels;
+    `write.places` says where in the world each slot lies.
 
     References:
         Sajjadi et al., Scene Representation Transformer, CVPR 2022.
@@ -40,7 +37,6 @@ class AttentionGQN(SceneLatentGQN[SlotEvidence]):
         self.view_encoder = ViewEncoder(config)
         self.write = AdditiveWrite(config)
         self.reader = SlotReader(config)
-        self.places = nn.Parameter(spread(config.slots, config.radius))
         for part in (self.view_encoder, self.write, self.reader):
             initialise(part)
         self.generator = RayGenerator(config)
@@ -53,7 +49,7 @@ class AttentionGQN(SceneLatentGQN[SlotEvidence]):
 
     def look(self, images: Tensor, viewpoints: Tensor) -> SlotEvidence:
         tokens, rays = self.view_encoder(images, viewpoints)
-        evidence: SlotEvidence = self.write(tokens, rays, self.places)
+        evidence: SlotEvidence = self.write(tokens, rays)
         return evidence
 
     def representation(self, evidence: SlotEvidence) -> Tensor:
@@ -79,7 +75,7 @@ class AttentionGQN(SceneLatentGQN[SlotEvidence]):
     ) -> Tensor:
         with full_precision(scene.device):
             rays = world_rays(viewpoints, self.directions[pixels])
-        return self.generator.colours(scene, rays, self.places)
+        return self.generator.colours(scene, rays, self.write.places)
 
     def _slots(self, r: Tensor) -> Tensor:
         return r.view(len(r), self.config.slots, self.config.slot_channels)

@@ -19,7 +19,12 @@ from gqn_rl.gqn.attention.config import AttentionConfig
 from gqn_rl.gqn.attention.places import ray_distances2
 from gqn_rl.gqn.attention.ray_encodings import Rays, make_ray_encoding
 from gqn_rl.gqn.attention.slots import IDENTITY_SCALE
-from gqn_rl.gqn.attention.transformer import CrossAttentionLayer, initialise, self_attention
+from gqn_rl.gqn.attention.transformer import (
+    CrossAttentionLayer,
+    at_least_float32,
+    initialise,
+    self_attention,
+)
 
 MIN_LOG_SCALE, MAX_LOG_SCALE = -6.0, 1.0
 INITIAL_COLOUR = -3.0
@@ -38,7 +43,7 @@ class LatentHead(nn.Module):
 
     def forward(self, slots: Tensor) -> Independent:
         read = self.out(self.norm(self.layers(self.enter(slots))))
-        loc, log_scale = _at_least_float32(read).chunk(2, dim=-1)
+        loc, log_scale = at_least_float32(read).chunk(2, dim=-1)
         return Independent(Normal(loc, log_scale.clamp(MIN_LOG_SCALE, MAX_LOG_SCALE).exp()), 2)
 
 
@@ -102,8 +107,4 @@ class RayGenerator(nn.Module):
         for layer in self.query_layers:
             tokens = layer(tokens, scene, distances2)
         read = self.out(self.query_norm(tokens))
-        return _at_least_float32(read).sigmoid()
-
-
-def _at_least_float32(values: Tensor) -> Tensor:
-    return values.to(torch.promote_types(values.dtype, torch.float32))
+        return at_least_float32(read).sigmoid()

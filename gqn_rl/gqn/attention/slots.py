@@ -25,7 +25,7 @@ from gqn_rl.devices import full_precision
 from gqn_rl.gqn.attention.config import AttentionConfig
 from gqn_rl.gqn.attention.places import Nearness, ray_distances2, spacing, spread
 from gqn_rl.gqn.attention.ray_encodings import Rays
-from gqn_rl.gqn.attention.transformer import self_attention
+from gqn_rl.gqn.attention.transformer import at_least_float32, self_attention
 from gqn_rl.gqn.evidence import Evidence
 
 MAX_LOGIT = 16.0
@@ -59,6 +59,9 @@ class AdditiveWrite(nn.Module):
     """Tokens of one view to evidence.
 
     Each head of a slot asks around a point of its own beside the slot's place.
+
+    Attributes:
+        places: float32 (S, 3), learned: where in the world the slots lie, in cube edges.
     """
 
     def __init__(self, config: AttentionConfig) -> None:
@@ -69,23 +72,24 @@ class AdditiveWrite(nn.Module):
         self.to_keys = nn.Linear(config.width, size, bias=False)
         self.to_values = nn.Linear(config.width, size, bias=False)
         self.nearness = Nearness(self.heads)
+        self.places = nn.Parameter(spread(config.slots, config.radius))
         around = spread(self.heads, 0.6 * spacing(config.slots, config.radius))
         self.offsets = nn.Parameter(around.repeat(config.slots, 1, 1))
 
-    def forward(self, tokens: Tensor, rays: Rays, places: Tensor) -> SlotEvidence:
-        """Evidence of tokens (N, P, width) with rays (N, P) for slots at places (S, 3)."""
-        values = _at_least_float32(self._split(self.to_values(tokens)))
-        weights = self.logits(tokens, rays, places).exp()
+    def forward(self, tokens: Tensor, rays: Rays) -> SlotEvidence:
+        """Evidence of tokens (N, P, width) with rays (N, P)."""
+        values = at_least_float32(self._split(self.to_values(tokens)))
+        weights = self.logits(tokens, rays).exp()
         with full_precision(tokens.device):
             numerator = torch.einsum("nhsp,nphd->nshd", weights, values)
         return SlotEvidence(numerator, weights.sum(-1).mT)
 
-    def logits(self, tokens: Tensor, rays: Rays, places: Tensor) -> Tensor:
+    def logits(self, tokens: Tensor, rays: Rays) -> Tensor:
         """(N, H, S, P), within `MAX_LOGIT` of zero."""
-        keys = _at_least_float32(self._split(self.to_keys(tokens)))
+        keys = at_least_float32(self._split(self.to_keys(tokens)))
         with full_precision(tokens.device):
             content = torch.einsum("shd,nphd->nhsp", self.queries / self.channels**0.5, keys)
-            points = (places + self.offsets.transpose(0, 1)).flatten(0, 1)  # (H * S, 3)
+            points = (self.places + self.offsets.transpose(0, 1)).flatten(0, 1)  # (H * S, 3)
             distances2 = ray_distances2(points, rays).mT.reshape(*content.shape)
             raw = content + self.nearness(distances2)
             return MAX_LOGIT * (raw / MAX_LOGIT).tanh()
@@ -111,8 +115,4 @@ class SlotReader(nn.Module):
         amount = AMOUNT_SCALE * torch.log1p(evidence.denominator)
         gathered = torch.cat([evidence.mean.flatten(2), amount], dim=-1)
         tokens = self.layers(self.enter(gathered) + self.identity)
-        return _at_least_float32(self.out(self.norm(tokens)))
-
-
-def _at_least_float32(values: Tensor) -> Tensor:
-    return values.to(torch.promote_types(values.dtype, torch.float32))
+        return at_least_float32(self.out(self.norm(tokens)))

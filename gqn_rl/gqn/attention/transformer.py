@@ -108,3 +108,8 @@ def initialise(network: nn.Module) -> None:
             nn.init.normal_(module.weight, std=module.in_features**-0.5)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
+
+
+def at_least_float32(values: Tensor) -> Tensor:
+    """What leaves the layers: not bf16, but float64 stays."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
