@@ -47,6 +47,7 @@ class PublishedGQN(GenerativeQueryNetwork[PublishedEvidence]):
     """
 
     family = "published"
+    representation_modules = ("encoder",)
     config: PublishedConfig
 
     def __init__(self, config: PublishedConfig) -> None:
