@@ -18,16 +18,16 @@ MLP_RATIO = 4
 
 def attend(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None = None) -> Tensor:
     """softmax(q k' / sqrt(d) + bias) v for (N, heads, L, d), (N, heads, S, d), (N, heads, L, S)."""
-    if bias is not None:
-        bias = bias.to(queries.dtype)
-    if queries.device.type == "cpu" and queries.dtype == torch.bfloat16:
+    if queries.device.type == "cpu" and (bias is not None or queries.dtype == torch.bfloat16):
         # The fused kernel does not use the processor's bf16 matrix products: for the lengths here
-        # its backward pass takes more than ten times as long as the plain formula's.
+        # its backward pass takes ten times as long as the plain formula's. And with a bias it
+        # takes another path when gradients are wanted, so that results would differ in rounding.
         logits = (queries * queries.shape[-1] ** -0.5) @ keys.transpose(-1, -2)
         if bias is not None:
-            logits = logits + bias
+            logits = logits + bias.to(logits.dtype)
         return torch.softmax(logits, dim=-1).to(values.dtype) @ values
-    return F.scaled_dot_product_attention(queries, keys, values, bias)
+    mask = None if bias is None else bias.to(queries.dtype)
+    return F.scaled_dot_product_attention(queries, keys, values, mask)
 
 
 class Attention(nn.Module):
