@@ -13,6 +13,8 @@ and the 16 times larger canvas never exists. With a shared core all terms have t
 
 from __future__ import annotations
 
+from functools import reduce
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -74,7 +76,7 @@ def mean_image(hiddens: list[Tensor], draws: list[Tensor], weight: Tensor, bias:
     """
     with full_precision(weight.device):
         if len(draws) < len(hiddens):
-            hiddens = [sum(hidden.to(weight.dtype) for hidden in hiddens)]  # type: ignore[list-item]
+            hiddens = [reduce(torch.add, (hidden.to(weight.dtype) for hidden in hiddens))]
         scale = draws[0].shape[-1]
         image = bias.repeat_interleave(scale * scale)[:, None, None]
         for hidden, draw in zip(hiddens, draws, strict=True):

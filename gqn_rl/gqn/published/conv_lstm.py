@@ -58,8 +58,9 @@ def lstm_update(gates: Tensor, cell: Tensor | None) -> Memory:
 class PoseAndScene(nn.Module):
     """What the query's pose v and the representation r add to the gates, the same in all layers.
 
-    Both are tiled where they have no place, that is v and a pooled r; the figure does not say how
-    they are spread, and ports differ: some learn transposed convolutions that do it.
+    What has no place, v and a pooled r, is tiled over the map before the convolution. Ports of the
+    paper differ in this: others learn a transposed convolution that spreads them, which takes 403
+    of the 570 million parameters of one.
 
     Args:
         r_size: height and width of r, 1 or the image's size / 4.
