@@ -6,6 +6,7 @@ References:
     Sajjadi et al., Scene Representation Transformer, CVPR 2022, section 3.2 (query rays attend to
     the scene).
     Jaegle et al., Perceiver IO, ICLR 2022 (outputs as queries).
+    Vahdat and Kautz, NVAE, NeurIPS 2020, section 3.2 (posterior relative to the prior).
 """
 
 from __future__ import annotations
@@ -27,12 +28,14 @@ from gqn_rl.gqn.attention.transformer import (
 )
 
 MIN_LOG_SCALE, MAX_LOG_SCALE = -6.0, 1.0
+NEWS_SCALE = 5.0
+"""A few more views change a slot by a fraction of its size; the posterior must not overhear it."""
 INITIAL_COLOUR = -3.0
 """Before the sigmoid: most pixels are black."""
 
 
 class LatentHead(nn.Module):
-    """Slots (N, S, C) to a diagonal Gaussian over d numbers per slot, event (S, d)."""
+    """Numbers per slot (N, S, C) to location and logarithm of the scale, float32 (N, S, d) each."""
 
     def __init__(self, in_channels: int, config: AttentionConfig) -> None:
         super().__init__()
@@ -41,10 +44,10 @@ class LatentHead(nn.Module):
         self.norm = nn.LayerNorm(config.width)
         self.out = nn.Linear(config.width, 2 * config.latent_channels)
 
-    def forward(self, slots: Tensor) -> Independent:
+    def forward(self, slots: Tensor) -> tuple[Tensor, Tensor]:
         read = self.out(self.norm(self.layers(self.enter(slots))))
         loc, log_scale = at_least_float32(read).chunk(2, dim=-1)
-        return Independent(Normal(loc, log_scale.clamp(MIN_LOG_SCALE, MAX_LOG_SCALE).exp()), 2)
+        return loc, log_scale.clamp(MIN_LOG_SCALE, MAX_LOG_SCALE)
 
 
 class RayGenerator(nn.Module):
@@ -71,20 +74,24 @@ class RayGenerator(nn.Module):
         with torch.no_grad():
             # Start close to the standard normal, and dark.
             self.prior_head.out.weight.mul_(0.01)
-            self.posterior_head.out.weight.mul_(0.01)
-            # At first the latent is noise: a loud one makes the network deaf to the slots too.
-            self.enter_latent.weight.mul_(0.1)
+            self.posterior_head.out.weight.mul_(0.1)
+            # At first the latent is noise: a loud one makes the network deaf to the slots too, a
+            # faint one is never heard at all.
+            self.enter_latent.weight.mul_(0.3)
             self.out.bias.fill_(INITIAL_COLOUR)
 
     def prior(self, slots: Tensor) -> Independent:
         """pi(z | r) for slots (N, S, C)."""
-        out: Independent = self.prior_head(slots)
-        return out
+        loc, log_scale = self.prior_head(slots)
+        return Independent(Normal(loc, log_scale.exp()), 2)
 
     def posterior(self, slots: Tensor, slots_with_queries: Tensor) -> Independent:
-        """q(z | r, x): the second argument has seen the query views too."""
-        out: Independent = self.posterior_head(torch.cat([slots, slots_with_queries], dim=-1))
-        return out
+        """q(z | r, x), the prior moved by what the queries change in the slots."""
+        prior = self.prior(slots).base_dist
+        news = NEWS_SCALE * (slots_with_queries - slots)
+        shift, log_ratio = self.posterior_head(torch.cat([slots, news], dim=-1))
+        loc = prior.loc + prior.scale * shift
+        return Independent(Normal(loc, prior.scale * log_ratio.exp()), 2)
 
     def scene(self, slots: Tensor, latent: Tensor) -> Tensor:
         """Scene tokens (N, S, width) of slots (N, S, C) and a latent (N, S, d)."""
