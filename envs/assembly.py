@@ -9,6 +9,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
+from envs.forked import settle_into_forked_worker
 from envs.memory import EncoderMemory, can_draw, encoder_name, usable_encoder
 from envs.observers import make_observer
 from envs.scene_rows import SceneRows
@@ -40,6 +41,7 @@ def make_rows(
     for count, value in (("num_envs", n), ("max_looks", max_looks)):
         if value < 1:
             raise UserError(f"{count} is {value}, expected at least 1")
+    settle_into_forked_worker()
     observer = make_observer(observation)
     built_renderer = make_renderer(renderer, image_size, **_device_option(renderer, device))
     memory = None
