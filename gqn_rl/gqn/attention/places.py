@@ -1,8 +1,9 @@
 """Places of slots in the world, and attention that prefers what lies near them.
 
-A slot has a learned place, and attention between a ray and a slot falls with their distance. That
-is what projective geometry would say; content then decides among what is near. Without it a network
-of this size takes several times as many scenes to find out that rays that cross see the same thing.
+A slot has a learned place, and attention between a ray and a slot falls with their distance, which
+is what projective geometry would say; content then decides among what is near. Rays that cross can
+so tell from the first step that they see the same part of the world, instead of having to find it
+out from many scenes.
 
 References:
     Press, Smith and Lewis, Train Short, Test Long, ICLR 2022 (attention biased by distance, a
