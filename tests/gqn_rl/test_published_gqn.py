@@ -8,6 +8,7 @@ from torch.distributions import Normal
 
 from gqn_rl.gqn.draws import Draws
 from gqn_rl.gqn.objective import Sampling
+from gqn_rl.gqn.published import published_gqn
 from gqn_rl.gqn.published.generator import Query
 from gqn_rl.gqn.published.published_gqn import choose_queries
 from gqn_rl.view import Context, to_float
@@ -58,6 +59,28 @@ def test_views_add_up_in_any_order_and_one_at_a_time(representation: str) -> Non
         torch.testing.assert_close(model.representation(state), r)
         twice = model.represent(floats.repeat(1, 2, 1, 1, 1), poses.repeat(1, 2, 1))
         torch.testing.assert_close(twice, 2 * r if how == "sum" else r)
+
+
+@pytest.mark.parametrize("representation", ["tower", "pyramid", "pool"])
+def test_encoding_some_views_at_a_time_changes_neither_r_nor_gradients(
+    monkeypatch: pytest.MonkeyPatch, representation: str
+) -> None:
+    images, poses = tensors(1, 5)
+    found, counts = {}, {}
+    for at_once in (3, 5):
+        model = make(representation=representation).double()
+        sizes: list[int] = []
+        model.encoder.register_forward_pre_hook(
+            lambda _, inputs, to=sizes: to.append(len(inputs[0]))
+        )
+        monkeypatch.setattr(published_gqn, "PIXELS_AT_ONCE", at_once * SIZE * SIZE)
+        r = model.represent(to_float(images).double(), poses)
+        r.square().sum().backward()
+        found[at_once] = [r.detach(), *(p.grad for p in model.encoder.parameters())]
+        counts[at_once] = sizes
+    assert counts == {3: [3, 2], 5: [5]}
+    for a, b in zip(*found.values(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
 
 
 @torch.no_grad()

@@ -19,6 +19,9 @@ from gqn_rl.gqn.published.representation import (
 )
 from gqn_rl.view import to_float
 
+PIXELS_AT_ONCE = 32 * 64 * 64
+"""Of the views that the encoder takes together on a CPU: what it makes of more would spill out of
+the caches, and cost a sixth of the time."""
 KL_SEED = 0
 """Of the latents along which `PublishedGQN.kl` is measured."""
 
@@ -65,7 +68,7 @@ class PublishedGQN(GenerativeQueryNetwork[PublishedEvidence]):
 
     def look(self, images: Tensor, viewpoints: Tensor) -> PublishedEvidence:
         images, viewpoints = self._images(images), self._cast(viewpoints)
-        r_k = self.encoder(images, viewpoints).to(viewpoints.dtype)
+        r_k = self._encode(images, viewpoints).to(viewpoints.dtype)
         return PublishedEvidence(r_k, r_k.new_ones(len(r_k), 1))
 
     def representation(self, evidence: PublishedEvidence) -> Tensor:
@@ -126,6 +129,14 @@ class PublishedGQN(GenerativeQueryNetwork[PublishedEvidence]):
         every = self.nothing_seen(mask.numel())
         pairs = zip(every.parts, each.parts, strict=True)
         return PublishedEvidence(*(a.index_copy(0, seen, b) for a, b in pairs)).sum_views(mask)
+
+    def _encode(self, images: Tensor, viewpoints: Tensor) -> Tensor:
+        """r_k of each view, on a CPU of some views at a time."""
+        at_once = max(1, len(images))
+        if images.device.type == "cpu":
+            at_once = max(1, PIXELS_AT_ONCE // self.image_size**2)
+        parts = zip(torch.split(images, at_once), torch.split(viewpoints, at_once), strict=True)
+        return torch.cat([self.encoder(*part) for part in parts])
 
     def _map(self, r: Tensor) -> Tensor:
         size = self.encoder.size
