@@ -25,6 +25,14 @@ def full_precision(device: torch.device) -> AbstractContextManager[object]:
     return torch.autocast(device.type, enabled=False)
 
 
+def lowered(tensor: torch.Tensor) -> torch.Tensor:
+    """In the format that `autocast` lets convolutions compute in, so that less has to be moved."""
+    kind = tensor.device.type
+    if not torch.is_autocast_enabled(kind):
+        return tensor
+    return tensor.to(torch.get_autocast_dtype(kind))
+
+
 def has_fast_bf16(device: torch.device) -> bool:
     """Whether the device multiplies bf16 matrices faster than float32 ones."""
     if device.type == "cuda":

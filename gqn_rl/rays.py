@@ -60,12 +60,16 @@ def project(
         Coordinates (N, S, 2) as `torch.nn.functional.grid_sample` takes them with
         align_corners=False (column, row; -1 to 1 from edge to edge), and depths (N, S).
     """
-    relative = points - viewpoints[:, None, :3]
-    camera = relative @ camera_axes(viewpoints).transpose(-1, -2)  # (N, S, 3)
-    depth = camera[..., 2]
-    scaled = camera[..., :2] / (depth.clamp(min=1e-3) * HALF_TANGENT)[..., None]
+    axes, planes = camera_axes(viewpoints), points.T.contiguous()
+    # Coordinate by coordinate: autocast and a lowered matmul precision, which a training run may
+    # have asked for, would round a matrix product and move points by a tenth of a pixel.
+    camera = -(axes * viewpoints[:, None, :3]).sum(-1, keepdim=True)  # (N, 3, 1)
+    for axis in range(3):
+        camera = torch.addcmul(camera, axes[:, :, axis, None], planes[axis])  # (N, 3, S)
+    right, up, depth = camera.unbind(1)
+    scale = 1.0 / (depth.clamp(min=1e-3) * HALF_TANGENT)
     # Column = (x + 1) / 2 * size, row = (1 - y) / 2 * size - 1; grid_sample's pixel centres lie
     # half a pixel inside.
-    column = scaled[..., 0] + 1.0 / image_size
-    row = -scaled[..., 1] - 1.0 / image_size
-    return torch.stack([column, row], dim=-1), depth
+    column = right * scale + 1.0 / image_size
+    row = -up * scale - 1.0 / image_size
+    return torch.stack([column, row], dim=1).mT, depth

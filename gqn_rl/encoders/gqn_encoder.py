@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ from gqn_rl.view import Views, to_float, to_uint8
 from gqn_rl.viewpoint import Viewpoints
 
 IMAGINATION_SEED = 0
+SCENES_PER_THREAD = 24
+"""Scenes encoded at once on a CPU: few enough that what lies between the layers stays in its cache,
+and enough that calling the layers takes little of the time."""
 
 
 class GQNEncoder:
@@ -65,11 +69,17 @@ class GQNEncoder:
         self, state: Evidence, views: Views, mask: NDArray[np.bool_] | None = None
     ) -> Evidence:
         """See `SceneEncoder`."""
-        images = to_float(torch.from_numpy(views.images).to(self.model.device))
         viewpoints = torch.from_numpy(views.viewpoints.encode()).to(self.model.device)
+        images = torch.from_numpy(views.images)
+        out = state.empty_like()
         with autocast(self.model.device, self.precision):
-            seen = self.model.look(images, viewpoints)
-            return state.plus(seen if mask is None else self.reset(seen, ~mask))
+            for rows in self._portions(len(views)):
+                portion = to_float(images[rows].to(self.model.device))
+                seen = self.model.look(portion, viewpoints[rows])
+                if mask is not None:
+                    seen = self.reset(seen, ~mask[rows])
+                state.select(rows).plus(seen, out=out.select(rows))
+        return out
 
     @torch.inference_mode()
     def reset(self, state: Evidence, mask: NDArray[np.bool_]) -> Evidence:
@@ -79,8 +89,10 @@ class GQNEncoder:
     @torch.inference_mode()
     def representation(self, state: Evidence) -> NDArray[np.float32]:
         """See `SceneEncoder`."""
-        r = self.model.standardise(self._representation(state))
-        out: NDArray[np.float32] = r.float().cpu().numpy()
+        n = len(state.parts[0])
+        with autocast(self.model.device, self.precision):
+            each = [self.model.representation(state.select(rows)) for rows in self._portions(n)]
+        out: NDArray[np.float32] = self.model.standardise(torch.cat(each)).float().cpu().numpy()
         return out
 
     @torch.inference_mode()
@@ -97,17 +109,23 @@ class GQNEncoder:
         """
         encoded = torch.from_numpy(viewpoints.encode()).to(self.model.device)
         generator = torch.Generator(self.model.device).manual_seed(IMAGINATION_SEED)
+        noise = self.model.noise(1, generator)
+        images = []
         with autocast(self.model.device, self.precision):
-            r = self.model.representation(state)
-            noise = self.model.noise(1, generator)
-            scene = self.model.imagine(r, noise.expand(len(r), *noise.shape[1:]))
-            images = self.model.draw_images(scene, encoded)
-        out: NDArray[np.uint8] = to_uint8(images).cpu().numpy()
+            for rows in self._portions(len(encoded)):
+                r = self.model.representation(state.select(rows))
+                scene = self.model.imagine(r, noise.expand(len(r), *noise.shape[1:]))
+                images.append(to_uint8(self.model.draw_images(scene, encoded[rows])))
+        out: NDArray[np.uint8] = torch.cat(images).cpu().numpy()
         return out
 
-    def _representation(self, state: Evidence) -> torch.Tensor:
-        with autocast(self.model.device, self.precision):
-            return self.model.representation(state)
+    def _portions(self, n: int) -> Iterator[slice]:
+        """n scenes, a portion at a time; at least one, which may be empty."""
+        size = n
+        if self.model.device.type == "cpu":
+            size = SCENES_PER_THREAD * torch.get_num_threads()
+        for start in range(0, max(n, 1), max(size, 1)):
+            yield slice(start, min(start + size, n))
 
 
 def load_checkpoint(path: Path, device: str = "auto") -> GQNEncoder:

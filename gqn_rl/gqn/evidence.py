@@ -25,10 +25,21 @@ class Evidence:
         """The tensors, in the order of the fields."""
         return tuple(getattr(self, field.name) for field in fields(self))
 
-    def plus(self, other: Self) -> Self:
-        """The evidence of both, scene by scene, summed in at least float32."""
-        pairs = zip(self.parts, other.parts, strict=True)
-        return type(self)(*(_at_least_float32(a) + _at_least_float32(b) for a, b in pairs))
+    def plus(self, other: Self, out: Self | None = None) -> Self:
+        """The evidence of both, scene by scene, summed in at least float32.
+
+        Args:
+            out: where to put it; None for new memory.
+        """
+        places = (None,) * len(self.parts) if out is None else out.parts
+        triples = zip(self.parts, other.parts, places, strict=True)
+        return type(self)(
+            *(torch.add(_at_least_float32(a), _at_least_float32(b), out=c) for a, b, c in triples)
+        )
+
+    def empty_like(self) -> Self:
+        """As much memory, with nothing in particular in it."""
+        return type(self)(*(torch.empty_like(part) for part in self.parts))
 
     def forget(self, scenes: Tensor) -> Self:
         """As if nothing had been seen of the scenes where bool (N,) is true."""
@@ -38,8 +49,8 @@ class Evidence:
 
         return type(self)(*(kept(part) for part in self.parts))
 
-    def select(self, scenes: Tensor) -> Self:
-        """The evidence about some scenes only, int64 (K,)."""
+    def select(self, scenes: Tensor | slice) -> Self:
+        """The evidence about some scenes only, int64 (K,); for a slice in the same memory."""
         return type(self)(*(part[scenes] for part in self.parts))
 
     def sum_views(self, mask: Tensor) -> Self:

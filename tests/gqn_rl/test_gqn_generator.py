@@ -12,7 +12,7 @@ from torch import Tensor
 from gqn_rl.gqn.families import preset
 from gqn_rl.gqn.lattice.generator import DENSITY_SCALE
 from gqn_rl.gqn.lattice.lattice_gqn import LatticeGQN
-from gqn_rl.gqn.lattice.points import OBJECT_RADIUS, lattice_points, subdivide
+from gqn_rl.gqn.lattice.points import OBJECT_RADIUS, lattice_points
 from gqn_rl.rays import camera_axes, pixel_directions
 from gqn_rl.rendering.raycast_renderer import RaycastRenderer
 from gqn_rl.scene import SceneBatch, sample_scenes
@@ -173,15 +173,6 @@ def test_jitter_moves_samples_only_within_their_interval(model: LatticeGQN, pose
     jitter = torch.rand(1, pixels.shape[1], 1, generator=generator)
     moved = model.draw(volume, pose, pixels, jitter)
     assert 0 < float((moved - middle).abs().mean()) < 0.1
-
-
-def test_subdividing_puts_each_part_in_its_cell() -> None:
-    volume = torch.arange(8.0)[None, :, None, None, None]
-    assert subdivide(volume, 2).flatten().tolist() == list(range(8))
-    two_cells = torch.cat([volume, volume + 8], dim=2)  # along x
-    fine = subdivide(two_cells, 2)
-    assert fine.shape == (1, 1, 4, 2, 2)
-    assert fine[0, 0, 2:].flatten().tolist() == list(range(8, 16))
 
 
 def test_prior_and_posterior_start_close_and_thin(model: LatticeGQN) -> None:

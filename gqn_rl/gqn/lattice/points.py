@@ -6,6 +6,7 @@ Volumes are (N, C, X, Y, Z): the three spatial axes are the world's x, y and z i
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 OBJECT_RADIUS = 3.7
@@ -23,10 +24,13 @@ class Ball(nn.Module):
 
     Attributes:
         points: float32 (S, 3), the centres of the cells kept, in cube edges.
+        index: int64 (S,), which cells they are.
+        source: int64 (cells ** 3,), the slot of each cell, S where it has none.
     """
 
     points: Tensor
     index: Tensor
+    source: Tensor
 
     def __init__(self, cells: int, extent: float, radius: float) -> None:
         super().__init__()
@@ -35,20 +39,61 @@ class Ball(nn.Module):
         self.cells = cells
         self.register_buffer("points", points[index], persistent=False)
         self.register_buffer("index", index, persistent=False)
+        source = torch.full((cells**3,), len(index))
+        source[index] = torch.arange(len(index))
+        self.register_buffer("source", source, persistent=False)
 
     def __len__(self) -> int:
         return len(self.index)
 
     def to_volume(self, slots: Tensor) -> Tensor:
         """(N, S, C) to (N, C, X, Y, Z), zero outside the ball."""
-        n, _, channels = slots.shape
-        dense = slots.new_zeros(n, self.cells**3, channels)
-        dense[:, self.index] = slots
-        return dense.view(n, self.cells, self.cells, self.cells, channels).permute(0, 4, 1, 2, 3)
+        return self._gather(slots, self.source, self.cells)
 
     def to_slots(self, volume: Tensor) -> Tensor:
         """(N, C, X, Y, Z) to (N, S, C)."""
-        return volume.permute(0, 2, 3, 4, 1).flatten(1, 3)[:, self.index]
+        return volume.permute(0, 2, 3, 4, 1).flatten(1, 3).index_select(1, self.index)
+
+    @staticmethod
+    def _gather(slots: Tensor, source: Tensor, cells: int) -> Tensor:
+        """Slots in any order and repeated, zero where there is none, as channels of a volume."""
+        dense = F.pad(slots, (0, 0, 0, 1)).index_select(1, source)
+        return dense.view(len(slots), cells, cells, cells, -1).permute(0, 4, 1, 2, 3)
+
+
+class BlockedBall(Ball):
+    """A ball whose cells are gathered in blocks of 2 x 2 x 2 for a convolution of stride 2.
+
+    A 4 x 4 x 4 kernel that steps by 2, with a border of 1, sees 2 x 2 x 2 whole blocks if the
+    blocks start one cell outside the lattice. As a convolution over blocks, with eight times the
+    channels, it adds up the same products half as fast again: processors like wide channels.
+    """
+
+    block_source: Tensor
+
+    def __init__(self, cells: int, extent: float, radius: float) -> None:
+        super().__init__(cells, extent, radius)
+        self.blocks = cells // 2 + 1
+        framed = F.pad(self.source.view(cells, cells, cells), (1,) * 6, value=len(self))
+        split = framed.view(self.blocks, 2, self.blocks, 2, self.blocks, 2)
+        source = split.permute(0, 2, 4, 1, 3, 5).flatten()
+        self.register_buffer("block_source", source, persistent=False)
+
+    def to_blocks(self, slots: Tensor) -> Tensor:
+        """(N, S, C) to (N, 8 * C, X, Y, Z) with `blocks` blocks an axis, zero outside the ball."""
+        return self._gather(slots, self.block_source, self.blocks)
+
+    @staticmethod
+    def convolve(blocks: Tensor, layer: nn.Conv3d) -> Tensor:
+        """What a layer with kernel 4, stride 2 and padding 1 makes of the lattice of `to_blocks`.
+
+        Returns:
+            (N, C', X, Y, Z) at half the lattice's resolution.
+        """
+        out, channels = layer.weight.shape[:2]
+        split = layer.weight.view(out, channels, 2, 2, 2, 2, 2, 2)
+        weight = split.permute(0, 3, 5, 7, 1, 2, 4, 6).reshape(out, 8 * channels, 2, 2, 2)
+        return F.conv3d(blocks, weight, layer.bias)
 
 
 class ResidualVolume(nn.Module):
@@ -89,7 +134,7 @@ class TwoScales(nn.Module):
             coarse = coarse + self.extra(extra)
         for block in self.blocks:
             coarse = block(coarse)
-        fine = (volume + subdivide(self.up(coarse.relu()), 2)).relu()
+        fine = (volume + subdivided(coarse.relu(), self.up, 2)).relu()
         out: Tensor = fine + self.refine(fine).relu()
         return out
 
@@ -114,9 +159,20 @@ def initialise(network: nn.Module) -> None:
                 module.second.weight.mul_(0.1)
 
 
-def subdivide(volume: Tensor, parts: int) -> Tensor:
-    """Every cell into parts ** 3: (N, parts ** 3 * C, X, Y, Z) to (N, C, parts * X, ...)."""
-    n, channels, x, y, z = volume.shape
-    split = volume.view(n, channels // parts**3, parts, parts, parts, x, y, z)
-    order = split.permute(0, 1, 5, 2, 6, 3, 7, 4)
-    return order.reshape(n, channels // parts**3, parts * x, parts * y, parts * z)
+def subdivided(volume: Tensor, layer: nn.Conv3d, parts: int) -> Tensor:
+    """Every cell into parts ** 3 by a 1 x 1 x 1 layer: (N, C, X, Y, Z) to (N, C', parts * X, ...).
+
+    The layer has C' * parts ** 3 outputs, all parts of one channel together. They are computed the
+    other way round, which leaves whole vectors of channels to be moved instead of single numbers.
+    """
+    n, _, x, y, z = volume.shape
+    channels = layer.out_channels // parts**3
+    assert layer.bias is not None
+    weight, bias = (
+        parameter.view(channels, parts**3, *parameter.shape[1:]).transpose(0, 1).flatten(0, 1)
+        for parameter in (layer.weight, layer.bias)
+    )
+    split = F.conv3d(volume, weight, bias).permute(0, 2, 3, 4, 1)
+    split = split.reshape(n, x, y, z, parts, parts, parts, channels)
+    fine = split.permute(0, 1, 4, 2, 5, 3, 6, 7).reshape(n, parts * x, parts * y, parts * z, -1)
+    return fine.permute(0, 4, 1, 2, 3)
