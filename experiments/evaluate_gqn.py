@@ -5,8 +5,8 @@ black, mean-image and nearest-view predictions of the same queries. Probes of th
 (gqn_rl/probe_tasks.py) stand beside the same probes on random weights and on raw pixels. The output
 folder gets metrics.json, contact_sheet.png and curves.png.
 
-The setting of published probes is --probe-scenes 20000 --probe-test-scenes 5000 --probe-views 1 3 5
---probe-orientations grid free.
+The default takes minutes. For figures to publish: --scenes 1000 --probe-scenes 20000
+--probe-test-scenes 5000 --probe-views 1 3 5 --probe-orientations grid free.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Settings:
     probe_orientations: tuple[str, ...] = ("grid",)
     """Orientations of the probes' scenes: grid, free or both."""
     gallery_size: int = 10
-    """Shapes of the probes, but for chirality: it takes all chiral ones."""
+    """Shapes of the probes, save that of chirality: it has every chiral shape there is."""
     variance_views: tuple[int, ...] = (1, 3, 10)
     """Numbers of views at which the variance of r within and across scenes is measured."""
     renderer: str = "pybullet"

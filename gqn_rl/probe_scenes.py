@@ -13,7 +13,7 @@ from gqn_rl.scene import SceneBatch, sample_colours
 from gqn_rl.shape_catalogue import shape_catalogue
 
 MIRROR = np.array([-1.0, 1.0, 1.0])
-PAIRS_PER_SCENE = 2
+PAIRS_PER_SCENE = 4
 """Training pairs of mirror trials, for each training scene."""
 SCENES_PER_FAMILY = 4
 """At least, in training: two of each hand."""

@@ -5,14 +5,15 @@ Probes with the same `sample` share their scenes, and so the features that encod
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gqn_rl.probe_scenes import ProbeScenes, Trials
 from gqn_rl.probe_targets import Classes, Directions, Rotations, Target
+from gqn_rl.probes import COMPARING_KINDS, KINDS, ProbeRecipe
 from gqn_rl.rotations import GRID_ROTATIONS
 from gqn_rl.scene import SceneBatch
 
@@ -42,6 +43,7 @@ class ProbeTask:
         target: what kind of labels they are.
         usable: bool (n,), trials that have a label.
         breakdown: name to bool (n,), trials that are also scored by themselves.
+        kinds: probes by name.
         reference: a published figure to compare with, or nothing.
     """
 
@@ -51,6 +53,7 @@ class ProbeTask:
     target: Callable[[ProbeScenes], Target]
     usable: Callable[[Trials], NDArray[np.bool_]] = every_trial
     breakdown: Callable[[Trials], dict[str, NDArray[np.bool_]]] = no_breakdown
+    kinds: Mapping[str, ProbeRecipe] = field(default_factory=KINDS.copy)
     reference: str = ""
 
 
@@ -125,6 +128,7 @@ PROBES = {
         labels=chirality_labels,
         target=lambda scenes: Classes(2),
         breakdown=by_angle,
+        kinds=COMPARING_KINDS,
         reference="0.567, Siamese ResNet-18 with a curriculum, the best published without actions",
     ),
     "orientation": ProbeTask(

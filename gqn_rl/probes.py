@@ -8,13 +8,10 @@ that are to be compared.
 References:
     Alain and Bengio, Understanding Intermediate Layers Using Linear Classifier Probes,
     arXiv:1610.01644, 2016.
-    Conneau et al., Supervised Learning of Universal Sentence Representations, EMNLP 2017 (how the
-    features of two scenes are paired).
 """
 
 from __future__ import annotations
 
-import math
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,11 +22,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gqn_rl.devices import autocast
+from gqn_rl.probe_networks import ROWS_PER_CHUNK, HiddenProbe, LinearProbe, ProbeInputs
 from gqn_rl.probe_targets import Score, Target
-
-MIN_RELATIVE_SPREAD = 1e-3
-"""Features that vary less than this share of the one that varies most are not blown up."""
-ROWS_PER_CHUNK = 512
 
 
 @dataclass(frozen=True)
@@ -64,6 +58,9 @@ class ProbeRecipe:
 LINEAR = ProbeRecipe()
 MLP = ProbeRecipe(hidden=256, learning_rate=0.02, weight_decays=(1.0, 3.0))
 KINDS = {"linear": LINEAR, "mlp": MLP}
+COMPARING_KINDS = {"linear": LINEAR, "mlp": replace(MLP, weight_decays=(0.1, 1.0), patience=20)}
+"""For trials of two scenes. What makes two objects mirror images is learnt late, when the
+validation loss has been above that of guessing for many epochs."""
 
 
 @dataclass(frozen=True)
@@ -143,65 +140,6 @@ class Labelled:
         return self[first.nonzero()[:, 0]], self[(~first).nonzero()[:, 0]]
 
 
-class ProbeInputs(nn.Module):
-    """Features (B, S, F) to one standardised row per trial, float32 (B, size).
-
-    Args:
-        features: (N, F), the scenes whose mean and spread become 0 and 1.
-        scenes: S, 1 or 2.
-
-    Rows have a length of about 1, so that one learning rate and one grid of weight decays suit
-    any number of features. The features a and b of two scenes become a, b, |a - b| / sqrt(2) and
-    a * b, all of about the same spread.
-    """
-
-    mean: Tensor
-    scale: Tensor
-
-    def __init__(self, features: Tensor, scenes: int) -> None:
-        super().__init__()
-        mean, std = _mean_and_std(features)
-        floor = std.max().clamp(min=1e-12) * MIN_RELATIVE_SPREAD
-        self.register_buffer("mean", mean)
-        self.register_buffer("scale", std.clamp(min=floor))
-        self.size = features.shape[1] * {1: 1, 2: 4}[scenes]
-
-    def forward(self, features: Tensor) -> Tensor:
-        scenes = ((features.float() - self.mean) / self.scale).unbind(1)
-        if len(scenes) == 1:
-            return scenes[0] / math.sqrt(self.size)
-        a, b = scenes
-        return torch.cat([a, b, (a - b).abs() / math.sqrt(2), a * b], dim=1) / math.sqrt(self.size)
-
-
-def _mean_and_std(features: Tensor) -> tuple[Tensor, Tensor]:
-    """Over scenes, float32 (F,) each, a chunk at a time."""
-    mean = torch.zeros(features.shape[1], dtype=torch.float64, device=features.device)
-    variance = torch.zeros_like(mean)
-    for chunk in torch.split(features, ROWS_PER_CHUNK):
-        mean += chunk.double().sum(dim=0) / len(features)
-    for chunk in torch.split(features, ROWS_PER_CHUNK):
-        variance += (chunk.double() - mean).square().sum(dim=0) / len(features)
-    return mean.float(), variance.sqrt().float()
-
-
-def new_probe(size: int, outputs: int, hidden: int, generator: torch.Generator) -> nn.Sequential:
-    """Rows (B, size) to numbers (B, outputs); all zero at first."""
-    if not hidden:
-        out = nn.Linear(size, outputs)
-        layers: list[nn.Module] = [out]
-    else:
-        enter, out = nn.Linear(size, hidden), nn.Linear(hidden, outputs)
-        with torch.no_grad():  # rows of length 1 give hidden units of spread sqrt(2)
-            noise = torch.randn(enter.weight.shape, generator=generator)
-            enter.weight.copy_(math.sqrt(2.0) * noise)
-            enter.bias.zero_()
-        layers = [enter, nn.ReLU(), out]
-    nn.init.zeros_(out.weight)
-    nn.init.zeros_(out.bias)
-    return nn.Sequential(*layers)
-
-
 def probe(
     recipe: ProbeRecipe, target: Target, train: Labelled, test: Labelled, *, seed: int
 ) -> ProbeResult:
@@ -223,7 +161,7 @@ def probe(
 class _Fit:
     """A probe at its best epoch; loss and outputs are those on the validation trials."""
 
-    model: nn.Sequential
+    model: nn.Module
     weight_decay: float
     loss: float
     outputs: Tensor
@@ -237,13 +175,12 @@ class _Fitting:
         self.recipe, self.target, self.seed = recipe, target, seed
         generator = torch.Generator().manual_seed(seed)
         self.watched, self.fitted = train.split(recipe.validation_share, generator)
-        self.inputs = ProbeInputs(train.features, train.rows.shape[1])
+        self.inputs = ProbeInputs(train.features)
 
     def run(self, weight_decay: float) -> _Fit:
         recipe = self.recipe
         generator = torch.Generator().manual_seed(self.seed)
-        model = new_probe(self.inputs.size, self.target.outputs, recipe.hidden, generator)
-        model = model.to(self.fitted.labels.device)
+        model = self._new_model(generator).to(self.fitted.labels.device)
         optimiser = torch.optim.AdamW(
             model.parameters(), lr=recipe.learning_rate, weight_decay=weight_decay, fused=True
         )
@@ -259,13 +196,19 @@ class _Fitting:
                 break
         return best
 
-    def _watch(self, model: nn.Sequential, weight_decay: float, epoch: int) -> _Fit:
+    def _new_model(self, generator: torch.Generator) -> nn.Module:
+        size, scenes = self.fitted.features.shape[1], self.fitted.rows.shape[1]
+        if not self.recipe.hidden:
+            return LinearProbe(size, scenes, self.target.outputs)
+        return HiddenProbe(size, scenes, self.target.outputs, self.recipe.hidden, generator)
+
+    def _watch(self, model: nn.Module, weight_decay: float, epoch: int) -> _Fit:
         outputs = self.outputs(model, self.watched)
         loss = float(self.target.loss(outputs, self.watched.labels))
         return _Fit(model, weight_decay, loss, outputs, epoch)
 
     def _pass(
-        self, model: nn.Sequential, optimiser: torch.optim.Optimizer, generator: torch.Generator
+        self, model: nn.Module, optimiser: torch.optim.Optimizer, generator: torch.Generator
     ) -> None:
         """Once through the training trials in random order."""
         order = torch.randperm(len(self.fitted), generator=generator)
@@ -276,14 +219,14 @@ class _Fitting:
             self.target.loss(outputs, part.labels).backward()  # type: ignore[no-untyped-call]
             optimiser.step()
 
-    def _forward(self, model: nn.Sequential, part: Labelled) -> Tensor:
+    def _forward(self, model: nn.Module, part: Labelled) -> Tensor:
         """float32 (B, outputs)."""
         with autocast(part.labels.device, self.recipe.precision):
             outputs: Tensor = model(self.inputs(part.features[part.rows])).float()
         return outputs
 
     @torch.no_grad()
-    def outputs(self, model: nn.Sequential, data: Labelled) -> Tensor:
+    def outputs(self, model: nn.Module, data: Labelled) -> Tensor:
         """float32 (n, outputs), a chunk at a time."""
         chunks = torch.split(torch.arange(len(data)), ROWS_PER_CHUNK)
         return torch.cat([self._forward(model, data[chunk]) for chunk in chunks])

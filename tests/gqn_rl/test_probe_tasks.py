@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from gqn_rl.probe_scenes import ProbeScenes, Trials
+from gqn_rl.probe_targets import Classes
 from gqn_rl.probe_tasks import (
     CORNER,
     PROBES,
@@ -71,7 +72,7 @@ def test_an_encoder_that_tells_the_truth_is_near_perfect(
 ) -> None:
     train, test = (labelled(name, 1200, part, rng, False) for part in ("train", "test"))
     target = PROBES[name].target(ProbeScenes())
-    score = probe(KINDS[kind], target, train, test, seed=0).score
+    score = probe(PROBES[name].kinds[kind], target, train, test, seed=0).score
     near = {"accuracy": score.value > 0.98, "degrees": score.value < 8, "r2": score.value > 0.98}
     assert near[score.measure], score
 
@@ -80,9 +81,37 @@ def test_an_encoder_that_tells_the_truth_is_near_perfect(
 def test_with_shuffled_labels_it_is_at_chance(name: str, rng: np.random.Generator) -> None:
     train, test = (labelled(name, 1200, part, rng, True) for part in ("train", "test"))
     target = PROBES[name].target(ProbeScenes())
-    score = probe(KINDS["linear"], target, train, test, seed=0).score
+    score = probe(PROBES[name].kinds["linear"], target, train, test, seed=0).score
     margin = {"accuracy": 0.08, "degrees": 8.0, "r2": 0.05}[score.measure]
     assert score.value == pytest.approx(score.chance, abs=margin)
+
+
+def occupancy(trials: Trials) -> np.ndarray:
+    """How near a cube is to each point of a lattice, float16 (N, 1331)."""
+    axis = np.linspace(-3.5, 3.5, 11)
+    points = np.stack(np.meshgrid(axis, axis, axis), axis=-1).reshape(-1, 3)
+    parts = []
+    for centres in np.array_split(trials.scenes.cube_centres(), 20):
+        squared = np.square(centres[:, :, None] - points).sum(axis=-1)
+        parts.append(np.exp(-squared / 0.32).sum(axis=1).astype(np.float16))
+    return np.concatenate(parts)
+
+
+@pytest.mark.slow
+def test_handedness_of_unseen_shapes_is_learnt_from_their_true_occupancy(
+    rng: np.random.Generator,
+) -> None:
+    """So a representation whose chirality probe is at chance lacks it, and not the probe."""
+    task = PROBES["chirality"]
+    data = {}
+    for part, n in (("train", 6000), ("test", 2000)):
+        trials = task.sample(ProbeScenes(shapes="test"), rng, n, part)
+        labels = task.labels(ProbeScenes(), trials)
+        data[part] = Labelled.from_numpy(
+            occupancy(trials), labels, CPU, rows=trials.rows, groups=trials.groups
+        )
+    result = probe(task.kinds["mlp"], Classes(2), data["train"], data["test"], seed=0)
+    assert result.score.interval[0] > 0.6
 
 
 @ANY_PROBE

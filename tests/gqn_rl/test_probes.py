@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from gqn_rl.probe_networks import ProbeInputs
 from gqn_rl.probe_targets import Classes, Directions, Rotations
-from gqn_rl.probes import KINDS, LINEAR, MLP, Labelled, ProbeInputs, probe
+from gqn_rl.probes import COMPARING_KINDS, KINDS, LINEAR, MLP, Labelled, probe
 from gqn_rl.rotations import sample_orientations
 
 CLASSES, SIZE = 10, 64
@@ -120,19 +121,19 @@ def test_features_that_say_nothing_leave_the_probe_untrained(rng: np.random.Gene
     assert result.score.value > -0.1  # a line through 300 features fits 48 points of anything
 
 
-@ANY_KIND
-def test_two_scenes_are_compared_whichever_comes_first(recipe, rng: np.random.Generator) -> None:
+def comparisons(rng: np.random.Generator, n: int) -> Labelled:
     """Same or different sign of a hidden number: nothing that either scene says alone."""
+    sign = rng.choice([-1.0, 1.0], 2 * n)
+    features = 0.5 * rng.standard_normal((2 * n, SIZE))
+    features[:, 0] += sign
+    rows = np.arange(2 * n).reshape(n, 2)
+    labels = (sign[rows[:, 0]] != sign[rows[:, 1]]).astype(np.int64)
+    return Labelled.from_numpy(features.astype(np.float32), labels, CPU, rows=rows)
 
-    def pairs(n: int) -> Labelled:
-        sign = rng.choice([-1.0, 1.0], 2 * n)
-        features = 0.5 * rng.standard_normal((2 * n, SIZE))
-        features[:, 0] += sign
-        rows = np.arange(2 * n).reshape(n, 2)
-        labels = (sign[rows[:, 0]] != sign[rows[:, 1]]).astype(np.int64)
-        return Labelled.from_numpy(features.astype(np.float32), labels, CPU, rows=rows)
 
-    train, test = pairs(2000), pairs(500)
+@pytest.mark.parametrize("recipe", COMPARING_KINDS.values(), ids=COMPARING_KINDS)
+def test_two_scenes_are_compared_whichever_comes_first(recipe, rng: np.random.Generator) -> None:
+    train, test = comparisons(rng, 2000), comparisons(rng, 500)
     swapped = Labelled(test.features, test.rows.flip(1), test.labels, test.groups)
     for data in (test, swapped):
         assert probe(recipe, Classes(2), train, data, seed=0).score.value > 0.85
@@ -141,10 +142,10 @@ def test_two_scenes_are_compared_whichever_comes_first(recipe, rng: np.random.Ge
 def test_inputs_are_standardised_rows_of_unit_length(rng: np.random.Generator) -> None:
     features = torch.from_numpy(rng.normal(50.0, 3.0, (800, SIZE)).astype(np.float32))
     for scenes in (1, 2):
-        inputs = ProbeInputs(features, scenes)
-        rows = inputs(features.view(-1, scenes, SIZE))
-        assert rows.shape == (800 // scenes, inputs.size)
-        assert float(rows.square().sum(dim=1).mean()) == pytest.approx(1.0, rel=0.05)
+        rows = ProbeInputs(features)(features.view(-1, scenes, SIZE))
+        assert rows.shape == (800 // scenes, scenes, SIZE)
+        assert float(rows.mean()) == pytest.approx(0.0, abs=1e-4)
+        assert float(rows.square().sum(dim=2).mean()) == pytest.approx(1.0, rel=0.01)
 
 
 def test_validation_shares_no_group_with_training(rng: np.random.Generator) -> None:
