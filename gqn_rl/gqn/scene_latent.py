@@ -24,13 +24,15 @@ from gqn_rl.gqn.objective import Sampling, SceneTerms
 from gqn_rl.gqn.query_rays import QueryRays, sample_query_rays
 from gqn_rl.view import to_float
 
-MAX_RAYS = 1 << 19
-"""Rays drawn at once where whole images are asked for, which bounds the memory."""
-
 
 class SceneLatentGQN(GenerativeQueryNetwork[EvidenceType]):
-    """What is left to a family: how a latent becomes a scene, and a scene pixels."""
+    """What is left to a family: how a latent becomes a scene, and a scene pixels.
 
+    Attributes:
+        max_rays: rays drawn at once where whole images are asked for, which bounds the memory.
+    """
+
+    max_rays = 1 << 19
     compiled = ("look", "representation", "prior", "posterior", "decode", "draw")
 
     @abstractmethod
@@ -69,7 +71,7 @@ class SceneLatentGQN(GenerativeQueryNetwork[EvidenceType]):
         n, size = len(viewpoints), self.image_size
         every = torch.arange(size * size, device=viewpoints.device)
         parts = []
-        for pixels in torch.split(every, max(1, MAX_RAYS // n)):
+        for pixels in torch.split(every, max(1, self.max_rays // n)):
             poses = viewpoints[:, None].expand(-1, len(pixels), -1)
             parts.append(self.draw(scene, poses, pixels.expand(n, -1)))
         return torch.cat(parts, dim=1).view(n, size, size, 3).permute(0, 3, 1, 2)

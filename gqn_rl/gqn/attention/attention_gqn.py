@@ -28,6 +28,7 @@ class AttentionGQN(SceneLatentGQN[SlotEvidence]):
     """
 
     family = "attention"
+    max_rays = 1 << 17  # each has features of the transformer's width
     representation_modules = ("view_encoder", "write", "reader")
     config: AttentionConfig
     directions: Tensor
