@@ -92,8 +92,8 @@ class PyBulletRenderer:
         """See `Renderer.render`."""
         size = self._identity.image_size
         images = np.empty((len(scenes), size, size, 3), dtype=np.uint8)
-        for n, (rgb, _) in enumerate(self._draw(scenes, viewpoints)):
-            images[n] = rgb
+        for n, (rgba, _) in enumerate(self._draw(scenes, viewpoints)):
+            _copy_colours(rgba, images[n])
         return images
 
     def render_with_segmentation(
@@ -103,14 +103,15 @@ class PyBulletRenderer:
         size = self._identity.image_size
         images = np.empty((len(scenes), size, size, 3), dtype=np.uint8)
         cube_index = np.empty((len(scenes), size, size), dtype=np.int8)
-        for n, (rgb, body) in enumerate(self._draw(scenes, viewpoints)):
-            images[n], cube_index[n] = rgb, self._cube_of_body(body)
+        for n, (rgba, body) in enumerate(self._draw(scenes, viewpoints)):
+            _copy_colours(rgba, images[n])
+            cube_index[n] = self._cube_of_body(body)
         return images, cube_index
 
     def _draw(
         self, scenes: SceneBatch, viewpoints: Viewpoints
     ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int32]]]:
-        """Image (H, W, 3) and body ids (H, W), -1 for the background, of one scene at a time."""
+        """Image (H, W, 4) and body ids (H, W), -1 for the background, of one scene at a time."""
         check_batch(scenes, viewpoints)
         if self._client is None:
             raise RuntimeError("render() called on a closed PyBulletRenderer")
@@ -118,27 +119,48 @@ class PyBulletRenderer:
             return
         centres = scenes.cube_centres()
         quaternions = Rotation.from_matrix(scenes.rotation).as_quat()
+        parts = (centres, scenes.mask, quaternions, scenes.colour)
+        is_new, self._last_scene = self._are_new(parts), None
+        # PyBullet reads lists faster than arrays, and NumPy makes many lists at once faster than
+        # one by one.
+        placings = [part.tolist() for part in parts]
         # OpenGL matrices are column-major.
         matrices = viewpoints.view_matrices().transpose(0, 2, 1).reshape(-1, 16).tolist()
         for n, matrix in enumerate(matrices):
-            self._place(centres[n], scenes.mask[n], quaternions[n], scenes.colour[n])
+            if is_new[n]:
+                self._place(*(part[n] for part in placings))
             _, _, rgba, _, body = pybullet.getCameraImage(viewMatrix=matrix, **self._camera)
             # TinyRenderer's own background is white. One 32-bit word a pixel: faster than bytes.
             words = rgba.view(np.uint32)[..., 0]
             np.multiply(words, body >= 0, out=words)
-            yield rgba[..., :3], body
+            yield rgba, body
+        # Copies: the caller may change the scene's arrays in place before the next call.
+        self._last_scene = tuple(part[-1].copy() for part in parts)
+
+    def _are_new(self, scenes: tuple[NDArray, ...]) -> NDArray[np.bool_]:
+        """Which scenes are not the one placed before them, bool (N,); none is placed in between."""
+        is_new = np.zeros(len(scenes[0]), dtype=bool)
+        for part in scenes:
+            is_new[1:] |= (part[1:] != part[:-1]).any(axis=tuple(range(1, part.ndim)))
+        last = self._last_scene
+        is_new[0] = last is None or not all(
+            np.array_equal(part[0], one) for part, one in zip(scenes, last, strict=True)
+        )
+        return is_new
 
     def _cube_of_body(self, body: NDArray) -> NDArray[np.int8]:
         lookup = np.full(max(self._bodies) + 2, -1, dtype=np.int8)
         lookup[self._bodies] = np.arange(len(self._bodies))
         return lookup[body]  # body -1 reads the last entry, which is -1
 
-    def _place(self, centres: NDArray, mask: NDArray, quaternion: NDArray, colour: NDArray) -> None:
-        scene = (centres, mask, quaternion, colour)
-        if self._last_scene is not None and all(
-            np.array_equal(a, b) for a, b in zip(scene, self._last_scene, strict=True)
-        ):
-            return
+    def _place(
+        self,
+        centres: list[list[float]],
+        mask: list[bool],
+        quaternion: list[float],
+        colour: list[list[float]],
+    ) -> None:
+        """Move and recolour the bodies for one scene."""
         while len(self._bodies) < len(mask):
             self._bodies.append(
                 pybullet.createMultiBody(
@@ -147,24 +169,18 @@ class PyBulletRenderer:
                     physicsClientId=self._client,
                 )
             )
-        turn = quaternion.tolist()
         for index, body in enumerate(self._bodies):
             used = index < len(mask) and mask[index]
             pybullet.resetBasePositionAndOrientation(
                 body,
-                centres[index].tolist() if used else FAR_AWAY,
-                turn,
+                centres[index] if used else FAR_AWAY,
+                quaternion,
                 physicsClientId=self._client,
             )
             if used:
                 pybullet.changeVisualShape(
-                    body,
-                    -1,
-                    rgbaColor=[*colour[index].tolist(), 1.0],
-                    physicsClientId=self._client,
+                    body, -1, rgbaColor=[*colour[index], 1.0], physicsClientId=self._client
                 )
-        # Copies: the caller may change the scene's arrays in place before the next call.
-        self._last_scene = tuple(part.copy() for part in scene)
 
     def close(self) -> None:
         """Disconnect; more than once does no harm."""
@@ -182,3 +198,9 @@ class PyBulletRenderer:
     def __del__(self) -> None:
         with contextlib.suppress(Exception):  # the interpreter may be shutting down
             self.close()
+
+
+def _copy_colours(rgba: NDArray[np.uint8], image: NDArray[np.uint8]) -> None:
+    """(H, W, 4) to (H, W, 3), a channel at a time: NumPy copies short runs of bytes slowly."""
+    for channel in range(3):
+        image[..., channel] = rgba[..., channel]
