@@ -23,6 +23,8 @@ MODEL, MEAN = "#1f5f99", "#2a9d8f"
 BASELINE_STYLES = {"black": (":", "#000000"), "mean_image": ("--", "#8a8a8a")}
 NEAREST, UNTRAINED = "#c44e52", "#8a8a8a"
 MOST_CONTEXT_COLUMNS = 5
+ROOM_FOR_LEGEND = 1.3
+"""Top of the axis of shares, which end at 1."""
 MIN_STD_RANGE = 16.0
 """The map of standard deviations is bright at this value (0-255) or at its largest one."""
 
@@ -115,7 +117,8 @@ def save_curves(path: Path, prediction: dict[str, Any], variance: dict[str, Any]
     for axes, label in zip(grid[:, 0], labels, strict=True):
         axes.set_ylabel(label)
         axes.set_ylim(bottom=0)
-    grid[3, 0].legend(fontsize=7)
+    grid[3, 0].set_ylim(0.0, ROOM_FOR_LEGEND)
+    grid[3, 0].legend(fontsize=7, ncols=2, loc="upper center")
     lines, names = grid[0, 0].get_legend_handles_labels()
     figure.legend(lines, names, loc="outside upper center", ncols=len(names), fontsize=8)
     _save(figure, path)
