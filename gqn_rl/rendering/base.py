@@ -5,9 +5,11 @@ Adding one is a new file and a line in `RENDERERS`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
-from typing import Any, Protocol
+from itertools import accumulate, pairwise
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,6 +89,34 @@ class Renderer(Protocol):
         ...
 
 
+class Drawn(NamedTuple):
+    """k images, as far as there are any.
+
+    Attributes:
+        images: uint8 (k, H, W, 3), black where lost.
+        lost: bool (k,), which images a killed worker has not drawn.
+    """
+
+    images: NDArray[np.uint8]
+    lost: NDArray[np.bool_]
+
+
+def render_portions(
+    renderer: Renderer, scenes: SceneBatch, viewpoints: Viewpoints, sizes: Sequence[int]
+) -> Iterator[Drawn]:
+    """Images in order, in portions of the given sizes.
+
+    With rendering workers the next portions are drawn while the caller is busy with one; see
+    `PooledRenderer.render_portions`. Without, each is drawn when its turn comes.
+    """
+    if hasattr(renderer, "render_portions"):
+        yield from renderer.render_portions(scenes, viewpoints, sizes)
+        return
+    for start, stop in pairwise(accumulate(sizes, initial=0)):
+        images = renderer.render(scenes[start:stop], viewpoints[start:stop])
+        yield Drawn(images, np.zeros(stop - start, dtype=bool))
+
+
 RENDERERS = {
     "pybullet": "gqn_rl.rendering.pybullet_renderer:PyBulletRenderer",
     "raycast": "gqn_rl.rendering.raycast_renderer:RaycastRenderer",
@@ -94,8 +124,15 @@ RENDERERS = {
 """Name to `module:class`; imported only when asked for, so that each backend stays optional."""
 
 
-def make_renderer(name: str, image_size: int = 64, **options: Any) -> Renderer:
+def make_renderer(
+    name: str, image_size: int = 64, *, workers: int = 0, capacity: int = 256, **options: Any
+) -> Renderer:
     """The renderer called `name`.
+
+    Args:
+        workers: processes that draw, see `PooledRenderer`; 0 to draw in this one.
+        capacity: with workers, how many images are usually drawn at once, at most.
+        options: what else the renderer takes.
 
     Raises:
         UserError: for an unknown name, a size that is not positive or a missing backend.
@@ -104,6 +141,12 @@ def make_renderer(name: str, image_size: int = 64, **options: Any) -> Renderer:
         raise unknown_name("renderer", name, RENDERERS)
     if image_size < 8:
         raise UserError(f"image_size is {image_size}, expected at least 8")
+    if workers < 0:
+        raise UserError(f"{workers} rendering workers, expected at least 0")
+    if workers:
+        from gqn_rl.rendering.pooled_renderer import PooledRenderer
+
+        return PooledRenderer(name, image_size, workers, capacity, options)
     module_name, class_name = RENDERERS[name].split(":")
     try:
         module = import_module(module_name)
