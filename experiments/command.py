@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import tyro
 
+from experiments.allocator import keep_freed_memory
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_json
 
@@ -31,6 +32,7 @@ def run_command(
     Flags, defaults and help come from the dataclass: its fields and the docstring below each.
     """
     settings = tyro.cli(settings_type, description=description)
+    keep_freed_memory()
     try:
         main(settings)
     except UserError as error:
