@@ -22,4 +22,4 @@ def keep_freed_memory() -> bool:
     except (OSError, AttributeError):
         return False
     wanted = ((MMAP_THRESHOLD, LARGEST_BLOCK), (TRIM_THRESHOLD, 2**31 - 1), (TOP_PAD, 1 << 28))
-    return all([mallopt(name, value) == 1 for name, value in wanted])
+    return sum(mallopt(name, value) for name, value in wanted) == len(wanted)  # 1 is success
