@@ -19,12 +19,14 @@ BATCH = RUNNERS * ROWS * FRAGMENT
 
 @pytest.fixture(scope="module", autouse=True)
 def cluster() -> Iterator[None]:
-    """Ray on this machine alone, for all tests of the file."""
+    """Ray on this machine alone, for all tests of the file; it reports to nobody."""
     import ray
 
-    ray.init(address="local", num_cpus=RUNNERS + 1, include_dashboard=False)
-    yield
-    ray.shutdown()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        ray.init(address="local", num_cpus=RUNNERS + 1, include_dashboard=False)
+        yield
+        ray.shutdown()
 
 
 def make_algorithm(env_id: str, connector: Any = None, **env_config: Any) -> Any:
