@@ -182,7 +182,7 @@ class ProbeStudy:
             result = probe(recipe, task.target(scenes), data["train"], data["test"], seed=self.seed)
             numbers[kind] = result.to_dict()
             parts = task.breakdown(asked["test"])
-            if parts:
+            if parts and result.epochs:  # one answer to everything is not worth breaking down
                 labels = data["test"].labels.cpu().numpy()
                 numbers[kind]["breakdown"] = {
                     key: task.target(scenes).score(result.outputs[rows], labels[rows]).to_dict()

@@ -34,6 +34,11 @@ class Score:
     chance: float
     trials: int
 
+    @property
+    def merit(self) -> float:
+        """The higher, the better."""
+        return -self.value if self.measure == "degrees" else self.value
+
     def to_dict(self) -> dict[str, Any]:
         return {
             self.measure: self.value,

@@ -2,8 +2,8 @@
 
 A linear probe has no hidden layer, the other has one. Every encoder gets the same treatment:
 features standardised by the probe's own training trials, weight decay chosen from a grid and
-training stopped by the validation loss, then one test on fresh trials. A trial is one scene, or two
-that are to be compared.
+training stopped by the validation score, then one test on fresh trials. A trial is one scene, or
+two that are to be compared.
 
 References:
     Alain and Bengio, Understanding Intermediate Layers Using Linear Classifier Probes,
@@ -36,7 +36,7 @@ class ProbeRecipe:
         weight_decays: the grid.
         batch_size: trials per step.
         max_epochs: passes over the training trials.
-        patience: epochs without a lower validation loss before training stops.
+        patience: epochs without a better validation score before training stops.
         validation_share: of the labelled trials, or of their groups, kept aside.
         precision: "auto", "bf16" or "fp32".
     """
@@ -59,8 +59,8 @@ LINEAR = ProbeRecipe()
 MLP = ProbeRecipe(hidden=256, learning_rate=0.02, weight_decays=(1.0, 3.0))
 KINDS = {"linear": LINEAR, "mlp": MLP}
 COMPARING_KINDS = {"linear": LINEAR, "mlp": replace(MLP, weight_decays=(0.1, 1.0), patience=20)}
-"""For trials of two scenes. What makes two objects mirror images is learnt late, when the
-validation loss has been above that of guessing for many epochs."""
+"""For trials of two scenes. What makes two objects mirror images is learnt late, after many epochs
+in which the validation score is that of guessing."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class ProbeResult:
         outputs: float32 (n, outputs), its answers to them.
         weight_decay: the one chosen.
         validation: score with it on the labelled trials kept aside.
-        epochs: passes until the best validation loss; 0 where none beat the probe that was not
+        epochs: passes until the best validation score; 0 where none beat the probe that was not
             trained at all.
     """
 
@@ -143,29 +143,33 @@ class Labelled:
 def probe(
     recipe: ProbeRecipe, target: Target, train: Labelled, test: Labelled, *, seed: int
 ) -> ProbeResult:
-    """Train with every weight decay of the grid, test the one with the lowest validation loss."""
+    """Train with every weight decay of the grid, test the one with the best validation score."""
     fitting = _Fitting(recipe, target, train, seed)
-    best = min((fitting.run(decay) for decay in recipe.weight_decays), key=lambda fit: fit.loss)
+    best = max((fitting.run(decay) for decay in recipe.weight_decays), key=lambda fit: fit.merit)
     outputs = fitting.outputs(best.model, test).cpu().numpy()
-    labels = fitting.watched.labels.cpu().numpy()
     return ProbeResult(
         score=target.score(outputs, test.labels.cpu().numpy()),
         outputs=outputs,
         weight_decay=best.weight_decay,
-        validation=target.score(best.outputs.cpu().numpy(), labels),
+        validation=best.score,
         epochs=best.epoch,
     )
 
 
 @dataclass(frozen=True)
 class _Fit:
-    """A probe at its best epoch; loss and outputs are those on the validation trials."""
+    """A probe at its best epoch; score and loss are those on the validation trials."""
 
     model: nn.Module
     weight_decay: float
+    score: Score
     loss: float
-    outputs: Tensor
     epoch: int
+
+    @property
+    def merit(self) -> tuple[float, float]:
+        """The higher, the better; the loss decides between equal scores."""
+        return self.score.merit, -self.loss
 
 
 class _Fitting:
@@ -190,7 +194,7 @@ class _Fitting:
             self._pass(model, optimiser, generator)
             schedule.step()
             now = self._watch(model, weight_decay, epoch)
-            if now.loss < best.loss:
+            if now.merit > best.merit:
                 best = replace(now, model=deepcopy(model))
             elif epoch >= best.epoch + recipe.patience:
                 break
@@ -205,7 +209,8 @@ class _Fitting:
     def _watch(self, model: nn.Module, weight_decay: float, epoch: int) -> _Fit:
         outputs = self.outputs(model, self.watched)
         loss = float(self.target.loss(outputs, self.watched.labels))
-        return _Fit(model, weight_decay, loss, outputs, epoch)
+        score = self.target.score(outputs.cpu().numpy(), self.watched.labels.cpu().numpy())
+        return _Fit(model, weight_decay, score, loss, epoch)
 
     def _pass(
         self, model: nn.Module, optimiser: torch.optim.Optimizer, generator: torch.Generator
