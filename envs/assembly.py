@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from envs.memory import EncoderMemory, can_draw, encoder_name, usable_encoder
 from envs.observers import make_observer
 from envs.scene_rows import SceneRows
 from envs.tasks import Task
+from envs.view_store import images_per_row
 from gqn_rl.encoders import SceneEncoder
 from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.rendering import make_renderer
 
 RENDER_MODES = ("rgb_array",)
+ROWS_PER_GROUP, MAX_GROUPS = 32, 4
 
 
 def make_rows(
@@ -32,19 +35,24 @@ def make_rows(
     num_cubes: int,
     max_looks: int,
     device: str,
+    render_workers: int,
 ) -> SceneRows:
     """The rows of an environment; see `SceneVectorEnv` for the arguments.
 
     Raises:
         UserError: for an unknown name, or parts that do not go together.
     """
-    for count, value in (("num_envs", n), ("max_looks", max_looks)):
-        if value < 1:
-            raise UserError(f"{count} is {value}, expected at least 1")
+    least = {"num_envs": (n, 1), "max_looks": (max_looks, 1), "render_workers": (render_workers, 0)}
+    for count, (value, bound) in least.items():
+        if value < bound:
+            raise UserError(f"{count} is {value}, expected at least {bound}")
     settle_into_forked_worker()
     observer = make_observer(observation)
-    built_renderer = make_renderer(renderer, image_size, **_device_option(renderer, device))
-    memory = None
+    options: dict[str, Any] = {**_device_option(renderer, device)}
+    if render_workers:
+        options |= {"workers": render_workers, "capacity": n * images_per_row(task)}
+    built_renderer = make_renderer(renderer, image_size, **options)
+    groups, memory = [slice(0, n)], None
     try:
         if observer.needs_encoder or task.has_query:
             built = usable_encoder(encoder, built_renderer.identity, device)
@@ -53,11 +61,19 @@ def make_rows(
                     f"{encoder_name(encoder)} cannot draw views (it has no predict_view and "
                     f"select), which {type(task).__name__} needs"
                 )
-            memory = EncoderMemory(n, built)
-        return SceneRows(n, task, built_renderer, observer, memory, num_cubes, max_looks)
+            groups = row_groups(n) if render_workers else groups
+            memory = EncoderMemory(groups, built)
+        return SceneRows(groups, task, built_renderer, observer, memory, num_cubes, max_looks)
     except BaseException:
         built_renderer.close()
         raise
+
+
+def row_groups(n: int) -> list[slice]:
+    """Rows that are encoded together while workers draw the next: large groups, but not one."""
+    count = min(max(n // ROWS_PER_GROUP, 1), MAX_GROUPS)
+    bounds = np.linspace(0, n, count + 1).astype(int).tolist()
+    return [slice(start, stop) for start, stop in pairwise(bounds)]
 
 
 def check_render_mode(render_mode: str | None) -> str | None:

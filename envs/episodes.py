@@ -20,6 +20,7 @@ class Episodes:
         ended: bool (N,), rows whose episode is over and that wait for a reset.
         answers: int64 (N,), -1 while there is none.
         success: bool (N,).
+        cut_off: bool (N,), rows whose episode was truncated.
         returns: float64 (N,), sum of the rewards so far.
     """
 
@@ -27,6 +28,7 @@ class Episodes:
         self.ended = np.zeros(n, dtype=bool)
         self.answers = np.full(n, NO_ANSWER, dtype=np.int64)
         self.success = np.zeros(n, dtype=bool)
+        self.cut_off = np.zeros(n, dtype=bool)
         self.returns = np.zeros(n)
 
     def begin(self, mask: NDArray[np.bool_]) -> None:
@@ -34,6 +36,7 @@ class Episodes:
         self.ended[mask] = False
         self.answers[mask] = NO_ANSWER
         self.success[mask] = False
+        self.cut_off[mask] = False
         self.returns[mask] = 0.0
 
     def end(self, mask: NDArray[np.bool_], answers: NDArray[np.int64], verdict: Verdict) -> None:
@@ -41,6 +44,11 @@ class Episodes:
         self.ended = self.ended | mask
         self.answers[mask] = answers[mask]
         self.success[mask] = verdict.success
+
+    def truncate(self, mask: NDArray[np.bool_]) -> None:
+        """The episodes of `mask` (N,) end without an answer, and not because of the agent."""
+        self.ended = self.ended | mask
+        self.cut_off = self.cut_off | mask
 
     def status(
         self, answer_name: Callable[[int], str], details: dict[str, NDArray[Any]]
@@ -54,7 +62,8 @@ class Episodes:
         for row, answer in enumerate(self.answers.tolist()):
             line = [f"return {self.returns[row]:.2f}"]
             if self.ended[row]:
-                said = "out of looks" if answer == NO_ANSWER else f'"{answer_name(answer)}"'
+                said = "cut off" if self.cut_off[row] else "out of looks"
+                said = said if answer == NO_ANSWER else f'"{answer_name(answer)}"'
                 outcome = "success" if self.success[row] else "no success"
                 more = [f"{key.replace('_', ' ')} {v[row]:.4g}" for key, v in details.items()]
                 line = [f"{said}: {outcome}", *line, *more]
@@ -75,25 +84,40 @@ def vector_infos(values: dict[str, NDArray[Any]], mask: NDArray[np.bool_]) -> In
     return infos
 
 
-def final_infos(
-    observation: Any, values: dict[str, NDArray[Any]], over: NDArray[np.bool_]
-) -> Infos:
-    """The last observations and infos of the episodes that end in a SAME_STEP step.
+class FinalInfos:
+    """The last observations and infos of the episodes that end in a SAME_STEP step of N rows."""
 
-    Args:
-        observation: a batch, Dict or array.
-        values: as in `vector_infos`.
-        over: bool (N,).
-    """
-    final = np.full(len(over), None, dtype=object)
-    for row in np.flatnonzero(over).tolist():
-        final[row] = row_of(observation, row)
-    return {
-        "final_obs": final,
-        "_final_obs": over.copy(),
-        "final_info": vector_infos(values, over),
-        "_final_info": over.copy(),
-    }
+    def __init__(self, n: int) -> None:
+        self._over = np.zeros(n, dtype=bool)
+        self._observations = np.full(n, None, dtype=object)
+        self._values: dict[str, NDArray[Any]] = {}
+
+    def add(
+        self, observation: Any, values: dict[str, NDArray[Any]], over: NDArray[np.bool_]
+    ) -> None:
+        """These episodes end too.
+
+        Args:
+            observation: a batch, Dict or array.
+            values: as in `vector_infos`.
+            over: bool (N,).
+        """
+        self._over |= over
+        for row in np.flatnonzero(over).tolist():
+            self._observations[row] = row_of(observation, row)
+        known = {key: self._values.get(key, np.zeros_like(value)) for key, value in values.items()}
+        self._values = {key: np.where(over, values[key], known[key]) for key in values}
+
+    def infos(self) -> Infos:
+        """What to add to the infos of the step; nothing if no episode has ended."""
+        if not self._over.any():
+            return {}
+        return {
+            "final_obs": self._observations,
+            "_final_obs": self._over.copy(),
+            "final_info": vector_infos(self._values, self._over),
+            "_final_info": self._over.copy(),
+        }
 
 
 def row_of(observation: Any, row: int) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,16 @@ class EncoderMemory:
     """The running state of an encoder, one scene per row; each view is encoded once.
 
     Args:
-        n: rows.
+        groups: rows that are encoded together; all n rows in order.
         encoder: see `usable_encoder`.
     """
 
-    def __init__(self, n: int, encoder: SceneEncoder[Any]) -> None:
+    def __init__(self, groups: Sequence[slice], encoder: SceneEncoder[Any]) -> None:
         self.encoder = encoder
-        self._state = encoder.initial_state(n)
+        self._states = {
+            rows.start: encoder.initial_state(rows.stop - rows.start) for rows in groups
+        }
+        self._groups = groups
 
     @property
     def can_draw(self) -> bool:
@@ -37,27 +41,40 @@ class EncoderMemory:
 
     def forget(self, mask: NDArray[np.bool_]) -> None:
         """New scenes begin in the rows of `mask` (n,)."""
-        self._state = self.encoder.reset(self._state, mask)
+        for rows in self._groups:
+            if mask[rows].any():
+                state = self._states[rows.start]
+                self._states[rows.start] = self.encoder.reset(state, mask[rows])
 
     def take_in(
-        self, images: NDArray[np.uint8], viewpoints: Viewpoints, mask: NDArray[np.bool_]
+        self,
+        rows: slice,
+        images: NDArray[np.uint8],
+        viewpoints: Viewpoints,
+        mask: NDArray[np.bool_],
     ) -> None:
-        """One more view in the rows of `mask` (n,); the others learn nothing.
+        """One more view in some rows of a group; the others learn nothing.
 
-        All rows go through the encoder, so that its batch never changes its size.
+        All rows of the group go through the encoder, so that its batch never changes its size.
 
         Args:
-            images: uint8 (n, H, W, 3).
+            rows: a group.
+            images: uint8 (rows, H, W, 3).
+            viewpoints: of these rows.
+            mask: bool (rows,), which of them.
         """
-        views = Views(images, viewpoints)
+        if not mask.any():
+            return
+        state, views = self._states[rows.start], Views(images, viewpoints)
         if mask.all():
-            self._state = self.encoder.update(self._state, views)
+            self._states[rows.start] = self.encoder.update(state, views)
         else:
-            self._state = self.encoder.update(self._state, views, mask)
+            self._states[rows.start] = self.encoder.update(state, views, mask)
 
     def representation(self) -> NDArray[np.float32]:
         """float32 (n, F), within `REPRESENTATION_LIMIT`."""
-        return _clipped(self.encoder.representation(self._state))
+        states = [self._states[rows.start] for rows in self._groups]
+        return _clipped(np.concatenate([self.encoder.representation(state) for state in states]))
 
     def represent(self, images: NDArray[np.uint8], viewpoints: Viewpoints) -> NDArray[np.float32]:
         """The representations of other scenes; the rows' own stay as they are.
@@ -77,10 +94,17 @@ class EncoderMemory:
 
     def draw(self, rows: NDArray[np.int64], viewpoints: Viewpoints) -> NDArray[np.uint8]:
         """How the scenes of some rows (k,) might look from elsewhere, uint8 (k, H, W, 3)."""
-        images: NDArray[np.uint8] = self.encoder.predict_view(  # type: ignore[attr-defined]
-            self.encoder.select(self._state, rows),  # type: ignore[attr-defined]
-            viewpoints,
-        )
+        size = self.encoder.image_size
+        images = np.zeros((len(rows), size, size, 3), np.uint8)
+        for group in self._groups:
+            here = np.flatnonzero((rows >= group.start) & (rows < group.stop))
+            if len(here):
+                state = self.encoder.select(  # type: ignore[attr-defined]
+                    self._states[group.start], rows[here] - group.start
+                )
+                images[here] = self.encoder.predict_view(  # type: ignore[attr-defined]
+                    state, viewpoints[here]
+                )
         return images
 
 

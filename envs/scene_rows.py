@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ class SceneRows:
     """The state of N rows that a camera move or a new trial changes.
 
     Args:
+        groups: rows that are drawn and encoded together; all N rows in order.
         memory: what the encoder knows; None where neither the observer nor the task needs it.
 
     Attributes:
@@ -34,7 +36,7 @@ class SceneRows:
 
     def __init__(
         self,
-        n: int,
+        groups: Sequence[slice],
         task: Task,
         renderer: Renderer,
         observer: Observer,
@@ -43,12 +45,12 @@ class SceneRows:
         max_looks: int,
     ) -> None:
         self.task, self.observer, self.memory = task, observer, memory
-        self.max_looks = max_looks
+        self.max_looks, n = max_looks, groups[-1].stop
         self.looks = np.zeros(n, dtype=np.int64)
         self.angles = CameraAngles(np.zeros(n), np.zeros(n))
         self._path = np.zeros((n, max_looks, 2))
         self._trials: Trials | None = None
-        self._views = ViewStore(n, task, renderer)
+        self._views = ViewStore(groups, task, renderer)
         self.predictions = QueryPredictions(n, memory) if task.has_query and memory else None
         size = memory.encoder.representation_size if memory else 0
         space = observer.space(num_cubes, renderer.identity.image_size, size)
@@ -84,12 +86,14 @@ class SceneRows:
     @property
     def images(self) -> NDArray[np.uint8]:
         """The current views, uint8 (N, H, W, 3); drawn when asked for, and only once."""
-        return self._views.draw(self.trials, self.viewpoints, extra=False)[0].copy()
+        self._views.draw(self.trials, self.viewpoints, extra=False)
+        return self._views.current.copy()
 
     @property
     def extra_images(self) -> NDArray[np.uint8]:
         """The reference from the cue views or the true query view, uint8 (N, E, H, W, 3)."""
-        return self._views.draw(self.trials, self.viewpoints)[1].copy()
+        self._views.draw(self.trials, self.viewpoints)
+        return self._views.extra.copy()
 
     @property
     def keep_out(self) -> KeepOut | None:
@@ -142,30 +146,59 @@ class SceneRows:
             turned = keep_out[mask].after(cameras, turn[mask], partway)
         self.angles = self.angles.replaced(mask, turned)
 
-    def look(self, mask: NDArray[np.bool_]) -> None:
+    def look(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """One more view in the rows of `mask` (N,), in one render and one encoder call.
 
         What only begins with an episode comes on top in the rows whose first look this is: their
         reference goes through the encoder, or their query view is drawn for the first time.
+
+        Returns:
+            bool (N,), the rows whose view was lost with a rendering worker: they are as they were
+            after their last look, camera included. First looks are taken again instead.
         """
         if not mask.any():
-            return
-        rows = np.flatnonzero(mask)
+            return np.zeros_like(mask)
+        self._views.expire(mask)
+        lost, first = self._see(mask), mask & (self.looks == 0)
+        while (again := lost & first).any():
+            lost[again] = self._see(again)[again]
+        seen = mask & ~lost
+        self._note(seen)
+        self._go_back(lost)
+        images = self._views.current if self.observer.needs_images else None
+        content = self.observer.show(self.trials.scenes, images, self.memory)
+        content[~seen] = self._content[~seen]
+        self._content = content
+        self._begin_looking(seen & first)
+        return lost
+
+    def _see(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Draw and encode what is to be seen in the rows of `mask`; those that were lost, (N,)."""
+        lost = np.zeros_like(mask)
+        if not self.observer.needs_images and self.memory is None:
+            return lost
+        viewpoints = self.viewpoints
+        for rows in self._views.draw_groups(self.trials, viewpoints):
+            lost[rows] = (mask & self._views.missing)[rows]
+            if self.memory is not None:
+                ready = (mask & ~lost)[rows]
+                self.memory.take_in(rows, self._views.current[rows], viewpoints[rows], ready)
+        return lost
+
+    def _note(self, seen: NDArray[np.bool_]) -> None:
+        """A look has been taken in these rows."""
+        rows = np.flatnonzero(seen)
         self._path[rows, self.looks[rows]] = self.angles.stacked()[rows]
         self.looks[rows] += 1
-        self._views.expire(mask)
-        current, extra = None, None
-        if self.observer.needs_images or self.memory is not None:
-            current, extra = self._views.draw(self.trials, self.viewpoints)
-        if self.memory is not None:
-            assert current is not None
-            self.memory.take_in(current, self.viewpoints, mask)
-        content = self.observer.show(self.trials.scenes, current, self.memory)
-        content[~mask] = self._content[~mask]
-        self._content = content
-        self._begin_looking(mask & (self.looks == 1), extra)
 
-    def _begin_looking(self, first: NDArray[np.bool_], extra: NDArray[np.uint8] | None) -> None:
+    def _go_back(self, lost: NDArray[np.bool_]) -> None:
+        """Where the last look of these rows was taken from."""
+        if lost.any():
+            last = self._path[lost, self.looks[lost] - 1]
+            self.angles = self.angles.replaced(lost, CameraAngles(last[:, 0], last[:, 1]))
+            self._views.expire(lost)
+
+    def _begin_looking(self, first: NDArray[np.bool_]) -> None:
         if not first.any():
             return
         trials, poses = self.trials, self.task.cue_views
@@ -173,20 +206,18 @@ class SceneRows:
             self._cue[first] = trials.cue[first]
         if poses is not None:
             assert trials.reference is not None
-            images = None if extra is None else extra[first]
+            images = self._views.extra[first] if self.observer.needs_images else None
             self._cue[first] = self.observer.show_reference(
                 trials.reference[first], images, poses, self.memory
             )
         if self.predictions is not None:
-            assert extra is not None
-            self.predictions.begin(first, trials, extra[:, 0])
+            self.predictions.begin(first, trials, self._views.extra[:, 0])
 
     def finish(self, over: NDArray[np.bool_], answered: NDArray[np.bool_]) -> QueryErrors | None:
         """The errors of the rows of `over` (N,), of which `answered` (N,) predict now."""
         if self.predictions is None:
             return None
-        truth = self._views.draw(self.trials, self.viewpoints)[1][:, 0]
-        self.predictions.finish(answered, self.trials, truth, self.looks)
+        self.predictions.finish(answered, self.trials, self._views.extra[:, 0], self.looks)
         return self.predictions.errors(over)
 
     def observe(self) -> Observation:

@@ -20,20 +20,18 @@ from envs.assembly import (
     reset_mask,
 )
 from envs.camera_control import make_control
-from envs.episodes import Episodes, Infos, final_infos, vector_infos
+from envs.episodes import Episodes, FinalInfos, Infos, vector_infos
 from envs.frames import draw_frames
+from envs.row_access import RowAccess
 from envs.seeding import RowGenerators
 from envs.spaces import Flattening
-from envs.tasks import NO_ANSWER, Task, Trials, make_task
+from envs.tasks import NO_ANSWER, make_task
 from gqn_rl.encoders import SceneEncoder
-from gqn_rl.rendering import Renderer
-from gqn_rl.scene import SceneBatch
-from gqn_rl.viewpoint import Viewpoints
 
 LOOK_COST = 0.02
 
 
-class SceneVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
+class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):
     """A camera on a sphere around an object; look as long as it pays, then answer.
 
     An episode shows one scene. Its first view comes with the reset and is look 1; every camera
@@ -65,7 +63,10 @@ class SceneVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
     With flatten=True all of it is one float32 Box, see `envs.spaces.Flattening` for the order.
 
     Info: `is_success`, `target`, `answer` (-1 while there is none) and `looks`, with Gymnasium's
-    `_key` masks; mental rotation adds `angle`, view prediction `first_error` and `error`.
+    `_key` masks; mental rotation adds `angle`, view prediction `first_error` and `error`, rendering
+    workers `worker_restarts`, how many were killed so far. A killed worker is replaced; episodes
+    whose next view it was to draw end truncated, with the last view as their final observation, a
+    reward of 0 and nothing paid for the look. The views of new episodes are drawn again.
 
     Row i of an environment reset with seed s has the scenes, images, rewards and ends of a single
     environment reset with seed s + i, to the bit. What an encoder computes (representations, the
@@ -90,6 +91,8 @@ class SceneVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         orientation: "grid" (one of the 24 grid rotations) or "free" (times a random yaw); None
             for the task's own: "grid", in mental rotation "free".
         device: "auto", "cpu", "cuda" or another PyTorch device.
+        render_workers: processes that draw, the same images to the bit, while this one encodes;
+            0 to draw in this one. Pays where there are cores to spare.
         render_mode: None or "rgb_array".
         autoreset_mode: an AutoresetMode or its value, "NextStep", "SameStep" or "Disabled".
         task_options: what else the task takes; recognition: gallery_size=10 and
@@ -118,12 +121,14 @@ class SceneVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         shapes: str = "train",
         orientation: str | None = None,
         device: str = "auto",
+        render_workers: int = 0,
         render_mode: str | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         **task_options: Any,
     ) -> None:
         self.closed = True  # until there is something to close
         self.num_envs, self.max_looks = num_envs, max_looks
+        self._render_workers = render_workers
         self.render_mode = check_render_mode(render_mode)
         self.autoreset_mode = autoreset_mode_of(autoreset_mode)
         self.metadata = {**type(self).metadata, "autoreset_mode": self.autoreset_mode}
@@ -133,6 +138,7 @@ class SceneVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         self._rows = make_rows(
             num_envs, built_task, observation=observation, encoder=encoder, renderer=renderer,
             image_size=image_size, num_cubes=num_cubes, max_looks=max_looks, device=device,
+            render_workers=render_workers,
         )  # fmt: skip
         self._define_spaces(flatten)
         self._generators, self._episodes = RowGenerators(num_envs), Episodes(num_envs)
@@ -145,44 +151,6 @@ class SceneVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.single_action_space = self._control.action_space
         self.action_space = batch_space(self.single_action_space, self.num_envs)
-
-    @property
-    def task(self) -> Task:
-        return self._rows.task
-
-    @property
-    def encoder(self) -> SceneEncoder[Any] | None:
-        """The encoder; None where neither the observation nor the task needs one."""
-        return self._rows.memory.encoder if self._rows.memory else None
-
-    @property
-    def renderer(self) -> Renderer:
-        return self._rows.renderer
-
-    @property
-    def trials(self) -> Trials:
-        """What the current episodes are about; `ResetNeeded` before the first reset."""
-        return self._rows.trials
-
-    @property
-    def scenes(self) -> SceneBatch:
-        """The current scenes, one per row."""
-        return self.trials.scenes
-
-    @property
-    def targets(self) -> NDArray[np.int64]:
-        """The right answers, int64 (num_envs,)."""
-        return self.trials.target.copy()
-
-    @property
-    def viewpoints(self) -> Viewpoints:
-        """The current poses, one per row."""
-        return self._rows.viewpoints
-
-    @property
-    def images(self) -> NDArray[np.uint8]:
-        """The current views, uint8 (num_envs, H, W, 3)."""
-        return self._rows.images
 
     @property  # type: ignore[misc]
     def np_random(self) -> tuple[np.random.Generator, ...]:  # type: ignore[override]
@@ -239,17 +207,18 @@ class SceneVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         rewards = self._settle(over, answering, commands.answer) - LOOK_COST * moving
         self._episodes.returns += rewards
 
-        infos: Infos = {}
-        beginning = ~live
-        if self.autoreset_mode == AutoresetMode.SAME_STEP:
-            beginning = over
-            if over.any():
-                infos = final_infos(self._observation(), self._facts(), over)
+        same_step, finals = self.autoreset_mode == AutoresetMode.SAME_STEP, FinalInfos(len(live))
+        if same_step and over.any():
+            finals.add(self._observation(), self._facts(), over)
         self._rows.turn(moving, commands.turn, self._control.goes_partway)
+        beginning = over if same_step else ~live
         self._begin(beginning)
-        self._rows.look(moving | beginning)
-        infos |= vector_infos(self._facts(), np.ones(self.num_envs, dtype=bool))
-        return self._observation(), rewards, over, np.zeros_like(over), infos
+        lost = self._rows.look(moving | beginning)
+        if lost.any():
+            rewards[lost] += LOOK_COST  # for a look that was not taken
+            self._truncate(lost, finals)
+        infos = finals.infos() | vector_infos(self._facts(), np.ones(self.num_envs, dtype=bool))
+        return self._observation(), rewards, over, lost, infos
 
     def render(self) -> tuple[NDArray[np.uint8], ...] | None:
         """One picture per row, see `envs.frames`; None when render_mode is None."""
@@ -280,6 +249,15 @@ class SceneVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
             rewards[over] = verdict.reward
         return rewards
 
+    def _truncate(self, lost: NDArray[np.bool_], finals: FinalInfos) -> None:
+        """End the episodes whose view was lost with a rendering worker."""
+        self._episodes.returns[lost] += LOOK_COST
+        self._episodes.truncate(lost)
+        if self.autoreset_mode == AutoresetMode.SAME_STEP:
+            finals.add(self._observation(), self._facts(), lost)
+            self._begin(lost)
+            self._rows.look(lost)
+
     def _begin(self, mask: NDArray[np.bool_]) -> None:
         self._rows.begin(mask, self._generators)
         self._episodes.begin(mask)
@@ -290,10 +268,13 @@ class SceneVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
 
     def _facts(self) -> dict[str, NDArray[Any]]:
         """What `info` says about every row."""
-        return {
+        facts = {
             "is_success": self._episodes.success,
             "target": self.trials.target,
             "answer": self._episodes.answers,
             "looks": self._rows.looks,
             **self._rows.details,
         }
+        if self._render_workers:
+            facts["worker_restarts"] = np.full(self.num_envs, self._rows.renderer.restarts)
+        return facts
