@@ -55,7 +55,7 @@ def _mean_and_std(features: Tensor) -> tuple[Tensor, Tensor]:
 class LinearProbe(nn.Module):
     """Rows (B, S, F) to numbers (B, outputs), all zero at first.
 
-    The rows a and b of two scenes become one of a, b, |a - b| and a * b.
+    The rows a and b of two scenes become one row (a, b, |a - b|, a * b).
     """
 
     def __init__(self, size: int, scenes: int, outputs: int) -> None:

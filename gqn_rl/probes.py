@@ -36,7 +36,8 @@ class ProbeRecipe:
         weight_decays: the grid.
         batch_size: trials per step.
         max_epochs: passes over the training trials.
-        patience: epochs without a better validation score before training stops.
+        patience: epochs in which neither the score nor the loss on the validation trials gets better
+            before training stops.
         validation_share: of the labelled trials, or of their groups, kept aside.
         precision: "auto", "bf16" or "fp32".
     """
@@ -190,13 +191,17 @@ class _Fitting:
         )
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, recipe.max_epochs)
         best = self._watch(deepcopy(model), weight_decay, 0)
+        lowest, progressed = best.loss, 0
         for epoch in range(1, recipe.max_epochs + 1):
             self._pass(model, optimiser, generator)
             schedule.step()
             now = self._watch(model, weight_decay, epoch)
+            if now.merit > best.merit or now.loss < lowest:
+                progressed = epoch
             if now.merit > best.merit:
                 best = replace(now, model=deepcopy(model))
-            elif epoch >= best.epoch + recipe.patience:
+            lowest = min(lowest, now.loss)
+            if epoch >= progressed + recipe.patience:
                 break
         return best
 
