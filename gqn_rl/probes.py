@@ -36,8 +36,8 @@ class ProbeRecipe:
         weight_decays: the grid.
         batch_size: trials per step.
         max_epochs: passes over the training trials.
-        patience: epochs in which neither the score nor the loss on the validation trials gets better
-            before training stops.
+        patience: epochs in which neither score nor loss on the validation trials get better before
+            training stops.
         validation_share: of the labelled trials, or of their groups, kept aside.
         precision: "auto", "bf16" or "fp32".
     """
