@@ -21,9 +21,9 @@ from gqn_rl.view import Views, to_float, to_uint8
 from gqn_rl.viewpoint import Viewpoints
 
 IMAGINATION_SEED = 0
-SCENES_PER_THREAD = 24
-"""Scenes encoded at once on a CPU: few enough that what lies between the layers stays in its cache,
-and enough that calling the layers takes little of the time."""
+ENCODED_PER_THREAD, DRAWN_PER_THREAD = 24, 8
+"""Scenes at once on a CPU: few enough that what lies between the layers stays in its cache, and
+enough that calling the layers takes little of the time."""
 
 
 class GQNEncoder:
@@ -73,7 +73,7 @@ class GQNEncoder:
         images = torch.from_numpy(views.images)
         out = state.empty_like()
         with autocast(self.model.device, self.precision):
-            for rows in self._portions(len(views)):
+            for rows in self._portions(len(views), ENCODED_PER_THREAD):
                 portion = to_float(images[rows].to(self.model.device))
                 seen = self.model.look(portion, viewpoints[rows])
                 if mask is not None:
@@ -91,7 +91,10 @@ class GQNEncoder:
         """See `SceneEncoder`."""
         n = len(state.parts[0])
         with autocast(self.model.device, self.precision):
-            each = [self.model.representation(state.select(rows)) for rows in self._portions(n)]
+            each = [
+                self.model.representation(state.select(rows))
+                for rows in self._portions(n, ENCODED_PER_THREAD)
+            ]
         out: NDArray[np.float32] = self.model.standardise(torch.cat(each)).float().cpu().numpy()
         return out
 
@@ -112,18 +115,18 @@ class GQNEncoder:
         noise = self.model.noise(1, generator)
         images = []
         with autocast(self.model.device, self.precision):
-            for rows in self._portions(len(encoded)):
+            for rows in self._portions(len(encoded), DRAWN_PER_THREAD):
                 r = self.model.representation(state.select(rows))
                 scene = self.model.imagine(r, noise.expand(len(r), *noise.shape[1:]))
                 images.append(to_uint8(self.model.draw_images(scene, encoded[rows])))
         out: NDArray[np.uint8] = torch.cat(images).cpu().numpy()
         return out
 
-    def _portions(self, n: int) -> Iterator[slice]:
-        """n scenes, a portion at a time; at least one, which may be empty."""
+    def _portions(self, n: int, per_thread: int) -> Iterator[slice]:
+        """n scenes, on a CPU a portion at a time; at least one, which may be empty."""
         size = n
         if self.model.device.type == "cpu":
-            size = SCENES_PER_THREAD * torch.get_num_threads()
+            size = per_thread * torch.get_num_threads()
         for start in range(0, max(n, 1), max(size, 1)):
             yield slice(start, min(start + size, n))
 

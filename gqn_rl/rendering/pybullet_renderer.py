@@ -50,6 +50,9 @@ class PyBulletRenderer:
 
     Bodies are pooled: a scene moves and recolours them. Removing and creating bodies leaks memory
     in PyBullet (35 MB over 3,000 scenes) and takes twenty times as long.
+
+    Attributes:
+        camera: what `pybullet.getCameraImage` is called with beside the view matrix.
     """
 
     def __init__(self, image_size: int = 64) -> None:
@@ -71,7 +74,7 @@ class PyBulletRenderer:
         self._bodies: list[int] = []
         self._last_scene: tuple[NDArray, ...] | None = None
         fov, size = np.rad2deg(FIELD_OF_VIEW), self._identity.image_size
-        self._camera = {
+        self.camera = {
             "width": size,
             "height": size,
             "projectionMatrix": pybullet.computeProjectionMatrixFOV(fov, 1.0, NEAR, FAR),
@@ -123,13 +126,14 @@ class PyBulletRenderer:
         is_new, self._last_scene = self._are_new(parts), None
         # PyBullet reads lists faster than arrays, and NumPy makes many lists at once faster than
         # one by one.
-        placings = [part.tolist() for part in parts]
+        opaque = np.concatenate([scenes.colour, np.ones((*scenes.mask.shape, 1))], axis=2)
+        placings = [part.tolist() for part in (centres, scenes.mask, quaternions, opaque)]
         # OpenGL matrices are column-major.
         matrices = viewpoints.view_matrices().transpose(0, 2, 1).reshape(-1, 16).tolist()
         for n, matrix in enumerate(matrices):
             if is_new[n]:
                 self._place(*(part[n] for part in placings))
-            _, _, rgba, _, body = pybullet.getCameraImage(viewMatrix=matrix, **self._camera)
+            _, _, rgba, _, body = pybullet.getCameraImage(viewMatrix=matrix, **self.camera)
             # TinyRenderer's own background is white. One 32-bit word a pixel: faster than bytes.
             words = rgba.view(np.uint32)[..., 0]
             np.multiply(words, body >= 0, out=words)
@@ -160,7 +164,7 @@ class PyBulletRenderer:
         quaternion: list[float],
         colour: list[list[float]],
     ) -> None:
-        """Move and recolour the bodies for one scene."""
+        """Move and recolour the bodies for one scene; colours are RGBA."""
         while len(self._bodies) < len(mask):
             self._bodies.append(
                 pybullet.createMultiBody(
@@ -169,18 +173,14 @@ class PyBulletRenderer:
                     physicsClientId=self._client,
                 )
             )
-        for index, body in enumerate(self._bodies):
-            used = index < len(mask) and mask[index]
-            pybullet.resetBasePositionAndOrientation(
-                body,
-                centres[index] if used else FAR_AWAY,
-                quaternion,
-                physicsClientId=self._client,
-            )
+        client = self._client
+        for body, centre, used, rgba in zip(self._bodies, centres, mask, colour, strict=False):
+            where = centre if used else FAR_AWAY
+            pybullet.resetBasePositionAndOrientation(body, where, quaternion, client)
             if used:
-                pybullet.changeVisualShape(
-                    body, -1, rgbaColor=[*colour[index], 1.0], physicsClientId=self._client
-                )
+                pybullet.changeVisualShape(body, -1, rgbaColor=rgba, physicsClientId=client)
+        for body in self._bodies[len(mask) :]:
+            pybullet.resetBasePositionAndOrientation(body, FAR_AWAY, quaternion, client)
 
     def close(self) -> None:
         """Disconnect; more than once does no harm."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from gqn_rl.encoders import make_encoder
+from gqn_rl.encoders import gqn_encoder, make_encoder
 from gqn_rl.encoders.gqn_encoder import GQNEncoder, load_checkpoint, random_weights
 from gqn_rl.errors import UserError
 from gqn_rl.gqn.checkpoint import save_checkpoint
@@ -65,6 +65,24 @@ def test_reset_forgets_the_masked_scenes_only(encoder: GQNEncoder) -> None:
     np.testing.assert_allclose(after[[0, 2]], before[[0, 2]], atol=1e-5)
     np.testing.assert_allclose(after[1], empty[1], atol=1e-5)
     assert np.abs(before[1] - empty[1]).max() > 1e-3
+
+
+def test_portions_of_a_batch_change_nothing_but_rounding(
+    encoder: GQNEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for size in (1, 2, 3):
+        for name in ("ENCODED_PER_THREAD", "DRAWN_PER_THREAD"):
+            monkeypatch.setattr(gqn_encoder, name, size)
+        monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+        state = encoder.update(encoder.initial_state(3), view(0))
+        state = encoder.update(state, view(1), np.array([True, False, True]))
+        drawn = encoder.predict_view(state, view(2).viewpoints).astype(int)
+        found.append((encoder.representation(state), drawn))
+    tolerance, levels = {"fp32": (1e-4, 1), "bf16": (0.1, 8)}[encoder.precision]
+    for r, drawn in found[:2]:
+        np.testing.assert_allclose(r, found[2][0], atol=tolerance * np.abs(r).max())
+        assert np.abs(drawn - found[2][1]).max() <= levels
 
 
 def test_imagined_views_are_the_same_each_time(encoder: GQNEncoder) -> None:

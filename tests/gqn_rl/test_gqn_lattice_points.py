@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from gqn_rl.gqn.lattice.points import Ball, BlockedBall, subdivided
+from gqn_rl.gqn.lattice.volume_reading import read_volume
 
 
 def random(*shape: int) -> torch.Tensor:
@@ -61,3 +63,19 @@ def test_subdividing_is_the_layer_with_its_outputs_moved(parts: int) -> None:
     split = layer(volume).unflatten(1, (5, parts, parts, parts))
     for i, j, k in ((0, 0, 0), (parts - 1, 0, 1), (1, 1, parts - 1)):
         torch.testing.assert_close(fine[:, :, i::parts, j::parts, k::parts], split[:, :, i, j, k])
+
+
+@pytest.mark.parametrize("sizes", [(4, 4, 4), (5, 3, 7), (1, 4, 2)])
+def test_a_volume_is_read_trilinearly_and_repeats_its_rim(sizes: tuple[int, int, int]) -> None:
+    volume = random(2, 3, *sizes)
+    x, y, z = random(3, 2, 40, 5).unbind(0)  # many of them beyond the rim
+    where = torch.stack([z, y, x], dim=-1)[:, None]
+    expected = F.grid_sample(volume, where, padding_mode="border", align_corners=False)[:, :, 0]
+    torch.testing.assert_close(read_volume(volume, x, y, z), expected)
+
+
+def test_voxels_are_read_as_they_are_at_their_centres() -> None:
+    volume = random(1, 1, 4, 4, 4)
+    centres = (torch.arange(4, dtype=torch.float64) + 0.5) / 2 - 1
+    x, y, z = (grid.reshape(1, 4, 16) for grid in torch.meshgrid([centres] * 3, indexing="ij"))
+    torch.testing.assert_close(read_volume(volume, x, y, z).flatten(), volume.flatten())

@@ -21,6 +21,7 @@ from torch.distributions import Independent, Normal
 
 from gqn_rl.gqn.lattice.config import LatticeConfig
 from gqn_rl.gqn.lattice.points import OBJECT_RADIUS, Ball, TwoScales, initialise, subdivided
+from gqn_rl.gqn.lattice.volume_reading import read_volume
 
 DENSITY_SCALE = 10.0
 INITIAL_DENSITY = -6.5
@@ -115,13 +116,15 @@ class VolumeGenerator(nn.Module):
         steps = torch.arange(samples, device=volume.device, dtype=torch.float32)
         steps = steps + (0.5 if jitter is None else jitter)
         depth = closest + half_chord * (2 * steps / samples - 1)  # (N, R, K)
-        points = origins[:, :, None] + depth[..., None] * directions[:, :, None]
-        # grid_sample wants the fastest axis first: z, y, x.
-        where = (points / self.config.extent).flip(-1)[:, None]
-        # At the rim repeat the outermost voxel: zeros would read as density.
-        read = F.grid_sample(volume, where, padding_mode="border", align_corners=False)
-        read = read[:, :, 0]  # (N, 4, R, K)
+        extent = self.config.extent
+        starts, slopes = (origins / extent).unbind(-1), (directions / extent).unbind(-1)
+        places = [
+            torch.addcmul(start[..., None], depth, slope[..., None])
+            for start, slope in zip(starts, slopes, strict=True)
+        ]
+        # At the rim the outermost voxel is repeated: zeros would read as density.
+        read = read_volume(volume, *places)  # (N, 4, R, K)
         optical = F.softplus(read[:, 0]) * (half_chord * 2 * DENSITY_SCALE / samples)
         passed = (-(optical.cumsum(-1) - optical)).exp()
         weight = passed * -torch.expm1(-optical)  # (N, R, K)
-        return torch.einsum("nrk,nark->nra", weight, read[:, 1:].sigmoid())
+        return (read[:, 1:].sigmoid() * weight[:, None]).sum(-1).mT
