@@ -98,13 +98,13 @@ class FinalInfos:
         """These episodes end too.
 
         Args:
-            observation: a batch, Dict or array.
+            observation: theirs, a batch, Dict or array.
             values: as in `vector_infos`.
             over: bool (N,).
         """
         self._over |= over
-        for row in np.flatnonzero(over).tolist():
-            self._observations[row] = row_of(observation, row)
+        for index, row in enumerate(np.flatnonzero(over).tolist()):
+            self._observations[row] = row_of(observation, index)
         known = {key: self._values.get(key, np.zeros_like(value)) for key, value in values.items()}
         self._values = {key: np.where(over, values[key], known[key]) for key in values}
 

@@ -221,15 +221,15 @@ class SceneRows:
         return self.predictions.errors(over)
 
     def observe(self) -> Observation:
-        """The observation of all rows, in fresh arrays."""
+        """The observation of all rows, not to be written to."""
         moves = max(self.max_looks - 1, 1)
         observation = {
-            self.observer.key: self._content.copy(),
+            self.observer.key: self._content,
             "viewpoint": encoded(self.viewpoints),
             "looks_left": ((self.max_looks - self.looks[:, None]) / moves).astype(np.float32),
         }
         if "cue" in self.observation_space.spaces:
-            observation["cue"] = self._cue.copy()
+            observation["cue"] = self._cue
         return observation
 
 

@@ -209,7 +209,7 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):
 
         same_step, finals = self.autoreset_mode == AutoresetMode.SAME_STEP, FinalInfos(len(live))
         if same_step and over.any():
-            finals.add(self._observation(), self._facts(), over)
+            finals.add(self._observation(over), self._facts(), over)
         self._rows.turn(moving, commands.turn, self._control.goes_partway)
         beginning = over if same_step else ~live
         self._begin(beginning)
@@ -254,7 +254,7 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         self._episodes.returns[lost] += LOOK_COST
         self._episodes.truncate(lost)
         if self.autoreset_mode == AutoresetMode.SAME_STEP:
-            finals.add(self._observation(), self._facts(), lost)
+            finals.add(self._observation(lost), self._facts(), lost)
             self._begin(lost)
             self._rows.look(lost)
 
@@ -262,9 +262,11 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         self._rows.begin(mask, self._generators)
         self._episodes.begin(mask)
 
-    def _observation(self) -> Any:
-        observation = self._rows.observe()
-        return self._flattening(observation) if self._flattening else observation
+    def _observation(self, mask: NDArray[np.bool_] | None = None) -> Any:
+        """The observation of the rows of a mask, or of all, in fresh arrays."""
+        seen = self._rows.observe()
+        fresh = {key: v.copy() if mask is None else v[mask] for key, v in seen.items()}
+        return self._flattening(fresh) if self._flattening else fresh
 
     def _facts(self) -> dict[str, NDArray[Any]]:
         """What `info` says about every row."""

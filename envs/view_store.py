@@ -109,7 +109,10 @@ class ViewStore:
 
     def _keep(self, want: Wanted, drawn: Drawn) -> None:
         count = len(want.current)
-        self._current[want.current] = drawn.images[:count]
+        if count == len(self._current):  # spares a copy in the most common case
+            self._current = drawn.images[:count]
+        else:
+            self._current[want.current] = drawn.images[:count]
         self._stale[want.current] = drawn.lost[:count]
         if len(want.extra):
             shape = (len(want.extra), *self._extra.shape[1:])
