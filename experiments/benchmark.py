@@ -21,6 +21,7 @@ class Subcommand(NamedTuple):
 
 SUBCOMMANDS = {
     "gqn": Subcommand("experiments.benchmarks.gqn_speed", "Training and representing with GQNs."),
+    "env": Subcommand("experiments.benchmarks.env_speed", "Steps of the environments."),
 }
 """Only the module of the one that is asked for is imported."""
 

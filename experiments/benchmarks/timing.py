@@ -20,11 +20,12 @@ from typing import Any, NamedTuple
 
 import torch
 
+from experiments.benchmarks.machine import cpu_seconds
 from experiments.benchmarks.memory import Memory, peak_memory, resident_memory
 from gqn_rl.errors import UserError
 
 CLOCKS = ("wall", "cpu")
-"""Seconds that pass, or those in which the process computes, which other work hardly changes."""
+"""Seconds that pass, or those in which processes compute, which other work hardly changes."""
 PATIENCE = 10.0
 """Seconds that a process gets to end by itself."""
 PRELOADED = ["torch", "torch._dynamo"]
@@ -37,10 +38,12 @@ class Work(NamedTuple):
     Attributes:
         run: does it once.
         facts: numbers about it that the report needs.
+        helpers: ids of other processes that compute for it.
     """
 
     run: Callable[[], object]
     facts: dict[str, float]
+    helpers: Callable[[], Sequence[int]] = tuple
 
 
 class Case(NamedTuple):
@@ -49,11 +52,13 @@ class Case(NamedTuple):
     Attributes:
         name: in reports.
         make: a function of a module, called with the arguments in the process of the case.
+        has_children: whether it starts processes by `multiprocessing`, which no daemon may.
     """
 
     name: str
     make: Callable[..., Work]
     arguments: tuple[Any, ...] = ()
+    has_children: bool = False
 
 
 class Sample(NamedTuple):
@@ -174,7 +179,8 @@ def _worker(case: Case, threads: int) -> Iterator[Worker]:
     context = get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, case, threads), daemon=True)
+    process = context.Process(target=_serve, args=(theirs, case, threads))
+    process.daemon = not case.has_children
     process.start()
     theirs.close()
     try:
@@ -197,7 +203,7 @@ def _serve(connection: Connection, case: Case, threads: int) -> None:
         work = case.make(*case.arguments)
         connection.send(work.facts)
         while (repeats := connection.recv()) is not None:
-            connection.send(_timed(work.run, repeats))
+            connection.send(_timed(work, repeats))
         connection.send(peak_memory(before))
     except EOFError:  # the parent has given up
         pass
@@ -209,17 +215,19 @@ def _serve(connection: Connection, case: Case, threads: int) -> None:
         connection.send(RuntimeError(f"{case.name!r} failed:\n{traceback.format_exc()}"))
 
 
-def _timed(run: Callable[[], object], repeats: int) -> Sample:
+def _timed(work: Work, repeats: int) -> Sample:
     """Seconds per run, waiting for a GPU before and after."""
     _synchronise()
-    wall, cpu = time.perf_counter(), time.process_time()
+    wall, cpu = time.perf_counter(), _computed(work)
     for _ in range(repeats):
-        run()
+        work.run()
     _synchronise()
-    return Sample(
-        (time.perf_counter() - wall) / repeats,
-        (time.process_time() - cpu) / repeats,
-    )
+    return Sample((time.perf_counter() - wall) / repeats, (_computed(work) - cpu) / repeats)
+
+
+def _computed(work: Work) -> float:
+    """Seconds of computing by this process and those that help it."""
+    return time.process_time() + sum(map(cpu_seconds, work.helpers()))
 
 
 def _synchronise() -> None:
