@@ -93,7 +93,8 @@ def sample_colours(rng: np.random.Generator, n: int, num_cubes: int) -> NDArray[
     """Flat colours, float32 (n, num_cubes, 3): hue uniform, saturation at least 0.75, value 1."""
     hue = rng.uniform(0.0, 1.0, n * num_cubes)
     saturation = rng.uniform(MIN_SATURATION, 1.0, n * num_cubes)
-    rgb = [colorsys.hsv_to_rgb(h, s, 1.0) for h, s in zip(hue, saturation, strict=True)]
+    pairs = zip(hue.tolist(), saturation.tolist(), strict=True)  # faster than NumPy's numbers
+    rgb = [colorsys.hsv_to_rgb(h, s, 1.0) for h, s in pairs]
     return np.array(rgb, dtype=np.float32).reshape(n, num_cubes, 3)
 
 
