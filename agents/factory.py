@@ -20,6 +20,7 @@ from torch import nn
 from agents.answer_policy import AnswerPolicy
 from agents.answer_ppo import AnswerPPO
 from agents.features import SceneFeatures
+from agents.pixel_features import LookFeatures
 from gqn_rl.errors import UserError, unknown_name
 
 Schedule = Callable[[float], float]
@@ -30,7 +31,7 @@ POLICIES: dict[str, type[ActorCriticPolicy]] = {
     "MultiInputPolicy": MultiInputActorCriticPolicy,
 }
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU, "tanh": nn.Tanh}
-FEATURES = {"scene": SceneFeatures, "combined": CombinedExtractor}
+FEATURES = {"scene": SceneFeatures, "combined": CombinedExtractor, "looks": LookFeatures}
 
 FOLDER = Path(__file__).parent / "hyperparameters"
 RUN_KEYS = ("n_timesteps", "num_envs", "policy", "policy_kwargs")
