@@ -19,14 +19,16 @@ from agents.features import SceneFeatures, channels_first
 from gqn_rl.errors import UserError
 
 Observation = dict[str, NDArray[Any]]
-Actions = NDArray[np.int64]
+Actions = NDArray[Any]
+Answering = Callable[[NDArray[np.int64]], Actions]
+"""Answers, int64 (n,), to the actions (n, ...) that give them."""
 
 
 class RandomAgent:
-    """Uniform over all actions."""
+    """Uniform over all actions, Discrete or a Box."""
 
-    def __init__(self, action_space: spaces.Discrete, seed: int | None = None) -> None:
-        self._n = int(action_space.n)
+    def __init__(self, action_space: spaces.Discrete | spaces.Box, seed: int | None = None) -> None:
+        self._space = action_space
         self._rng = np.random.default_rng(seed)
 
     def predict(
@@ -36,19 +38,23 @@ class RandomAgent:
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = False,
     ) -> tuple[Actions, Any]:
-        return self._rng.integers(self._n, size=batch_size(observation)), state
+        n, space = batch_size(observation), self._space
+        if isinstance(space, spaces.Discrete):
+            return self._rng.integers(int(space.n), size=n), state
+        drawn = self._rng.uniform(space.low, space.high, (n, *space.shape))
+        return drawn.astype(space.dtype), state
 
 
 class OracleAgent:
     """Answers at once, and right: what is possible without looking twice.
 
     Args:
-        num_moves: how many camera moves come before the answers in the action space.
+        answering: how answers are written as actions.
         targets: returns the true answers of all rows, int (N,).
     """
 
-    def __init__(self, num_moves: int, targets: Callable[[], NDArray[np.int64]]) -> None:
-        self._num_moves, self._targets = num_moves, targets
+    def __init__(self, answering: Answering, targets: Callable[[], NDArray[np.int64]]) -> None:
+        self._answering, self._targets = answering, targets
 
     def predict(
         self,
@@ -57,7 +63,7 @@ class OracleAgent:
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = False,
     ) -> tuple[Actions, Any]:
-        return self._num_moves + np.asarray(self._targets(), dtype=np.int64), state
+        return self._answering(np.asarray(self._targets(), dtype=np.int64)), state
 
 
 class LookAroundAgent:
@@ -66,14 +72,17 @@ class LookAroundAgent:
     Its state is the number of moves made in each row's episode, int64 (N,).
 
     Args:
-        moves: the actions before the answer.
-        num_moves: how many camera moves come before the answers in the action space.
+        moves: the L actions before the answer.
+        answering: how answers are written as actions.
         classifier: log-probabilities of the answers for a batch of observations.
     """
 
-    def __init__(self, moves: Sequence[int], num_moves: int, classifier: AnswerClassifier) -> None:
-        self._moves = np.array([*moves, 0], dtype=np.int64)
-        self._num_moves, self._classifier = num_moves, classifier
+    def __init__(
+        self, moves: Sequence[Any], answering: Answering, classifier: AnswerClassifier
+    ) -> None:
+        # An answer stands at the end as well, so that there is something to copy without moves.
+        self._actions = np.stack([*moves, answering(np.zeros(1, dtype=np.int64))[0]])
+        self._answering, self._classifier = answering, classifier
 
     def predict(
         self,
@@ -82,15 +91,15 @@ class LookAroundAgent:
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = False,
     ) -> tuple[Actions, NDArray[np.int64]]:
-        n, last = batch_size(observation), len(self._moves) - 1
+        n, last = batch_size(observation), len(self._actions) - 1
         made = np.zeros(n, dtype=np.int64) if state is None else state
         if episode_start is not None:
             made = np.where(episode_start, 0, made)
-        actions = self._moves[np.minimum(made, last)]
+        actions = self._actions[np.minimum(made, last)]
         answering = np.flatnonzero(made >= last)
         if len(answering):
             shown = {key: value[answering] for key, value in observation.items()}
-            actions[answering] = self._num_moves + self._classifier.answers(shown)
+            actions[answering] = self._answering(self._classifier.answers(shown))
         return actions, made + 1
 
 
@@ -111,7 +120,7 @@ class LabelledEpisodes:
 
 
 def collect_labelled(
-    env: VecEnv, moves: Sequence[int], num_moves: int, episodes: int, seed: int
+    env: VecEnv, moves: Sequence[Any], answering: Answering, episodes: int, seed: int
 ) -> LabelledEpisodes:
     """Play `episodes` episodes with fixed moves; what was seen before the answer, and the truth.
 
@@ -126,13 +135,13 @@ def collect_labelled(
     targets: list[int] = []
     while len(targets) < episodes:
         for move in moves:
-            observation, _, dones, _ = env.step(np.full(env.num_envs, move))
+            observation, _, dones, _ = env.step(np.stack([move] * env.num_envs))
             if dones.any():
                 raise UserError(f"a look-around of {len(moves)} moves exceeds the look budget")
         assert isinstance(observation, dict)
         parts.append(observation)
         # Any answer ends the episodes; the info of the step says what was right.
-        observation, _, dones, infos = env.step(np.full(env.num_envs, num_moves))
+        observation, _, dones, infos = env.step(answering(np.zeros(env.num_envs, dtype=np.int64)))
         assert dones.all()
         targets += [int(info["target"]) for info in infos]
     stacked = {key: np.concatenate([part[key] for part in parts])[:episodes] for key in parts[0]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ class EvaluationCallback(BaseCallback):
         on_best: called with the model and its evaluation whenever it is the best so far.
 
     Attributes:
-        curve: one row per evaluation: timesteps, seconds, accuracy, looks, reward, intervals.
+        curve: one row per evaluation: timesteps, seconds and `Evaluation.summary`.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class EvaluationCallback(BaseCallback):
         super().__init__()
         self._env, self._every, self._episodes = env, every, episodes
         self._seed, self._on_best = seed, on_best
-        self._next = 0
+        self._next, self._evaluated_at = 0, -1
         self.best_reward = -np.inf
         self.curve: list[Row] = []
 
@@ -64,16 +65,23 @@ class EvaluationCallback(BaseCallback):
         return True
 
     def _on_training_end(self) -> None:
-        if not self.curve or self.curve[-1]["timesteps"] != self.model.num_timesteps:
+        if self._evaluated_at != self._updates:
             self._evaluate()
 
+    @property
+    def _updates(self) -> int:
+        """Grows whenever the weights change."""
+        return int(self.model._n_updates)  # type: ignore[attr-defined]
+
     def _evaluate(self) -> None:
+        self._evaluated_at = self._updates
         evaluation = evaluate(self.model, self._env, self._episodes, seed=self._seed)
         steps = self.model.num_timesteps
         seconds = time.monotonic() - self._start
         self.curve.append({"timesteps": steps, "seconds": seconds, **evaluation.summary()})
-        for name in ("accuracy", "looks", "reward"):
-            self.logger.record(f"eval/{name}", getattr(evaluation, name))
+        for name in evaluation.measures:
+            if self.curve[-1][name] is not None:
+                self.logger.record(f"eval/{name}", self.curve[-1][name])
         self.logger.dump(steps)
         if evaluation.reward > self.best_reward:
             self.best_reward = evaluation.reward
@@ -81,31 +89,42 @@ class EvaluationCallback(BaseCallback):
 
 
 class CurveCallback(BaseCallback):
-    """Records after each rollout how the last hundred training episodes went.
+    """Records between rollouts how the last hundred training episodes went.
+
+    Args:
+        every: environment steps between two rows, at least.
 
     Attributes:
-        curve: rows of timesteps, seconds, accuracy, reward, length.
+        curve: rows of timesteps, seconds, reward, length and, for tasks with right answers,
+            accuracy, for graded ones error.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, every: int = 1) -> None:
         super().__init__()
+        self._every, self._next = every, 0
         self.curve: list[Row] = []
+        self._errors: deque[float] = deque(maxlen=100)
 
     def _on_training_start(self) -> None:
         self._start = time.monotonic()
 
     def _on_step(self) -> bool:
+        for info, done in zip(self.locals["infos"], self.locals["dones"], strict=True):
+            if done and info.get("error", -1.0) >= 0:
+                self._errors.append(info["error"])
         return True
 
     def _on_rollout_end(self) -> None:
         episodes, successes = self.model.ep_info_buffer, self.model.ep_success_buffer
-        if not episodes or not successes:
+        if not episodes or not successes or self.num_timesteps < self._next:
             return
+        self._next = self.num_timesteps + self._every
+        score = {"error": self._errors} if self._errors else {"accuracy": successes}
         self.curve.append(
             {
                 "timesteps": self.num_timesteps,
                 "seconds": time.monotonic() - self._start,
-                "accuracy": float(np.mean(successes)),
+                **{name: float(np.mean(values)) for name, values in score.items()},
                 "reward": float(np.mean([episode["r"] for episode in episodes])),
                 "length": float(np.mean([episode["l"] for episode in episodes])),
             }
@@ -163,7 +182,7 @@ class CheckpointCallback(BaseCallback):
 
 
 class ProgressCallback(BaseCallback):
-    """A progress bar with the running success rate."""
+    """A progress bar with the running mean reward of episodes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -185,9 +204,10 @@ class ProgressCallback(BaseCallback):
         return True
 
     def _on_rollout_end(self) -> None:
-        successes = self.model.ep_success_buffer
-        if successes:
-            self._bar.update(self._task, note=f"{np.mean(successes):.0%} right")
+        episodes = self.model.ep_info_buffer
+        if episodes:
+            reward = np.mean([episode["r"] for episode in episodes])
+            self._bar.update(self._task, note=f"reward {reward:.2f}")
 
     def _on_training_end(self) -> None:
         self.close()

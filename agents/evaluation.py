@@ -41,6 +41,9 @@ class EpisodeRecord:
         looks: images seen, the first one included.
         target, answer: -1 where the environment names none.
         row: environment that played it.
+        error: of the prediction that ended a graded episode; None where the task is to be right,
+            and where there was no prediction.
+        first_error: what the error would have been without a further look; None likewise.
     """
 
     success: bool
@@ -49,6 +52,8 @@ class EpisodeRecord:
     target: int
     answer: int
     row: int
+    error: float | None = None
+    first_error: float | None = None
 
 
 @dataclass(frozen=True)
@@ -75,18 +80,55 @@ class Evaluation:
         """Mean number of images seen."""
         return float(np.mean([episode.looks for episode in self.episodes]))
 
+    @cached_property
+    def is_graded(self) -> bool:
+        """Whether the task is to predict well, not to be right."""
+        return any(episode.first_error is not None for episode in self.episodes)
+
+    @property
+    def measures(self) -> tuple[str, str, str]:
+        """What a table or a figure shows: the score of the task first."""
+        return ("error" if self.is_graded else "accuracy", "looks", "reward")
+
     def summary(self) -> dict[str, Any]:
-        """The figures as plain numbers, for JSON."""
-        successes = sum(episode.success for episode in self.episodes)
+        """The figures as plain numbers, for JSON: `measures` and what belongs to them.
+
+        The error is the mean over the episodes that ended with a prediction; `unanswered` is the
+        share of those that did not. It is None where no episode ended with one.
+        """
+        score = self._graded_summary() if self.is_graded else self._accuracy_summary()
+        looks = [episode.looks for episode in self.episodes]
+        rewards = [episode.reward for episode in self.episodes]
         return {
             "episodes": len(self),
-            "accuracy": self.accuracy,
-            "accuracy_95": list(wilson_interval(successes, len(self))),
+            **score,
             "looks": self.looks,
-            "looks_95": list(mean_interval([episode.looks for episode in self.episodes])),
+            "looks_95": list(mean_interval(looks)),
             "reward": self.reward,
-            "reward_95": list(mean_interval([episode.reward for episode in self.episodes])),
+            "reward_95": list(mean_interval(rewards)),
         }
+
+    def _accuracy_summary(self) -> dict[str, Any]:
+        successes = sum(episode.success for episode in self.episodes)
+        interval = wilson_interval(successes, len(self))
+        return {"accuracy": self.accuracy, "accuracy_95": list(interval)}
+
+    def _graded_summary(self) -> dict[str, Any]:
+        summary: dict[str, Any] = {}
+        for name in ("error", "first_error"):
+            values = [getattr(episode, name) for episode in self.episodes]
+            known = [value for value in values if value is not None]
+            summary[name] = float(np.mean(known)) if known else None
+            summary[f"{name}_95"] = list(mean_interval(known)) if known else None
+        unanswered = sum(episode.error is None for episode in self.episodes)
+        return summary | {"unanswered": unanswered / len(self)}
+
+    def by_row(self) -> dict[int, list[EpisodeRecord]]:
+        """The episodes of each row, in the order in which it played them."""
+        rows: dict[int, list[EpisodeRecord]] = {}
+        for episode in self.episodes:
+            rows.setdefault(episode.row, []).append(episode)
+        return rows
 
     def records(self) -> list[dict[str, Any]]:
         """One plain dictionary per episode."""
@@ -114,6 +156,32 @@ def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> In
     return mean - float(half), mean + float(half)
 
 
+def paired_difference(one: Evaluation, other: Evaluation, measure: str) -> dict[str, Any]:
+    """How much larger a measure is for `one` than for `other` on the same episodes.
+
+    Both must have been played with the same seed and rows: a row's episodes then are the same
+    whatever was done in them, and the difference is free of how hard they were.
+
+    Returns:
+        The mean difference, its 95 % interval, and the number of episodes for which both have
+        the measure.
+    """
+    mine, theirs = one.by_row(), other.by_row()
+    differences = []
+    for row in mine.keys() & theirs.keys():
+        for a, b in zip(mine[row], theirs[row], strict=True):
+            values = getattr(a, measure), getattr(b, measure)
+            if None not in values:
+                differences.append(float(values[0]) - float(values[1]))
+    if not differences:
+        return {"difference": None, "difference_95": None, "episodes": 0}
+    return {
+        "difference": float(np.mean(differences)),
+        "difference_95": list(mean_interval(differences)),
+        "episodes": len(differences),
+    }
+
+
 def quotas(episodes: int, num_envs: int) -> NDArray[np.int64]:
     """How many episodes each row contributes, int64 (num_envs,).
 
@@ -139,7 +207,7 @@ def evaluate(
 
     Args:
         env: autoresets in the same step, as every Stable-Baselines3 environment does; its infos
-            name `is_success` and may name `looks`, `target` and `answer`.
+            name `is_success` and may name `looks`, `target`, `answer`, `error` and `first_error`.
         seed: row i gets the seed `seed + i`; None goes on with the environment's generators.
         on_episode: called after each counted episode, for progress bars.
     """
@@ -177,4 +245,11 @@ def _record(info: dict[str, Any], reward: float, length: int, row: int) -> Episo
         target=int(info.get("target", -1)),
         answer=int(info.get("answer", -1)),
         row=row,
+        error=_known(info.get("error")),
+        first_error=_known(info.get("first_error")),
     )
+
+
+def _known(error: float | None) -> float | None:
+    """Environments say -1 where nothing has been predicted."""
+    return None if error is None or error < 0 else float(error)

@@ -30,6 +30,8 @@ class SceneFeatures(BaseFeaturesExtractor):
         dropout: probability, after each layer of the MLP; active only while training.
         input_dropout: probability on the wide vector itself.
         image_features: width of what the CNN leaves of an image.
+        products: whether to add the products of every two numbers of the small vectors, scaled by
+            their bounds. How two poses lie to each other is a sum of such products.
     """
 
     def __init__(
@@ -39,10 +41,12 @@ class SceneFeatures(BaseFeaturesExtractor):
         dropout: float = 0.0,
         input_dropout: float = 0.0,
         image_features: int = 256,
+        products: bool = False,
     ) -> None:
         super().__init__(observation_space, features_dim=1)
         networks: dict[str, nn.Module] = {}
         self._small: list[str] = []
+        self._products: PairProducts | None = None
         size = 0
         for key, space in observation_space.spaces.items():
             length = int(np.prod(space.shape or (1,)))
@@ -56,6 +60,9 @@ class SceneFeatures(BaseFeaturesExtractor):
                 self._small.append(key)
                 size += length
         self.networks = nn.ModuleDict(networks)
+        if products and self._small:
+            self._products = PairProducts([observation_space[key] for key in self._small])
+            size += self._products.size
         self._features_dim = size
 
     def forward(self, observations: dict[str, Tensor]) -> Tensor:
@@ -69,7 +76,38 @@ class SceneFeatures(BaseFeaturesExtractor):
             learned = [network(observations[key]) for key, network in self.networks.items()]
         learned = [features.float() for features in learned]
         plain = [observations[key].flatten(1) for key in self._small]
+        if self._products is not None:
+            learned.append(self._products(torch.cat(plain, dim=1)))
         return torch.cat([*learned, *plain], dim=1)
+
+
+class PairProducts(nn.Module):
+    """The products of every two of n numbers, squares included.
+
+    Args:
+        parts: the spaces of the numbers; each is divided by its bound where that is finite.
+    """
+
+    def __init__(self, parts: Sequence[spaces.Space]) -> None:
+        super().__init__()
+        scales = np.concatenate([bounds_of(part) for part in parts])
+        first, second = np.triu_indices(len(scales))
+        self.size = len(first)
+        # Not part of the weights: the observation space says it all.
+        for name, values in (("scale", scales), ("first", first), ("second", second)):
+            self.register_buffer(name, torch.as_tensor(values), persistent=False)
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        """(B, n) to (B, n (n + 1) / 2)."""
+        scaled = numbers / self.get_buffer("scale")
+        return scaled[:, self.get_buffer("first")] * scaled[:, self.get_buffer("second")]
+
+
+def bounds_of(space: spaces.Space) -> np.ndarray:
+    """The largest size of each number of a Box, float32 (n,); 1 where there is no bound or 0."""
+    assert isinstance(space, spaces.Box)
+    largest = np.maximum(np.abs(space.low), np.abs(space.high)).reshape(-1).astype(np.float32)
+    return np.where(np.isfinite(largest) & (largest > 0), largest, np.float32(1.0))
 
 
 def vector_network(

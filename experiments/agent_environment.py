@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import gymnasium
 import torch
-from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 import envs
 from agents.sb3_vec_env import GymnasiumVecEnv
+from envs.tasks import Task
+from experiments.agent_controls import Controls, controls_of
 from gqn_rl.encoders import make_encoder
 from gqn_rl.errors import UserError, unknown_name
-
-MOVE_NAMES = ("left", "right", "up", "down")
-"""The camera moves of the Discrete action space, in order."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class AgentEnvironment:
         native: the Gymnasium vector environment inside.
         env_id, env_kwargs: what it was made from; the arguments are plain data.
         device: where encoder and renderer work; no part of the task.
-        num_answers: K, the last K actions.
+        num_answers: K; of Discrete actions the last K.
         encoder: what identifies the encoder's weights; None where there is no encoder.
     """
 
@@ -43,13 +42,29 @@ class AgentEnvironment:
     encoder: dict[str, Any] | None
 
     @property
-    def num_moves(self) -> int:
-        return int(self.native.single_action_space.n) - self.num_answers  # type: ignore[attr-defined]
+    def task(self) -> Task:
+        task: Task = self.native.unwrapped.task  # type: ignore[attr-defined]
+        return task
+
+    @cached_property
+    def controls(self) -> Controls:
+        """What its actions mean."""
+        return controls_of(self.env_id, self.num_answers)
 
     @property
-    def chance(self) -> float:
-        """Accuracy of a blind guess."""
-        return 1.0 / self.num_answers
+    def num_moves(self) -> int:
+        """How many camera moves a strategy chooses from; of Discrete actions the first ones."""
+        return len(self.controls.actions)
+
+    @property
+    def is_graded(self) -> bool:
+        """Whether episodes are graded by an error and no answer is right or wrong."""
+        return self.task.has_query
+
+    @property
+    def chance(self) -> float | None:
+        """Accuracy of a blind guess; None where there is nothing to guess."""
+        return None if self.is_graded else 1.0 / self.num_answers
 
     def again(self, num_envs: int | None = None, **changes: Any) -> AgentEnvironment:
         """The same environment once more, with the same encoder object; only the rows differ."""
@@ -103,8 +118,6 @@ def make_environment(
         )
     except TypeError as error:
         raise UserError(f"{name} refuses its arguments: {error}") from error
-    if not isinstance(native.single_action_space, spaces.Discrete):
-        raise UserError(f"{name} has the action space {native.single_action_space}, need Discrete")
     task = native.unwrapped.task  # type: ignore[attr-defined]
     return AgentEnvironment(
         bridge=GymnasiumVecEnv(native),

@@ -11,9 +11,9 @@ from typing import Any
 
 from rich.progress import Progress
 
-from agents.baselines import RandomAgent
 from agents.bundle import load_bundle
 from agents.evaluation import Evaluation, Predictor, evaluate
+from experiments.agent_comparison import random_agent
 from experiments.agent_environment import AgentEnvironment
 from experiments.agent_episode import record_episode
 from experiments.agent_figures import save_film_strip, save_learning_curve
@@ -53,13 +53,15 @@ def report(
 ) -> dict[str, Any]:
     """Measure the best agent of `folder` on fresh episodes; write and return the numbers."""
     write_curves(folder / "curves.csv", training.curve, training.evaluations)
-    picture = folder / "learning_curve.png"
-    save_learning_curve(picture, training.curve, training.evaluations, held_out.chance)
     agent = load_bundle(folder, device=training.device)
     seed = training.seed + TEST_SEED
     final = evaluate_with_bar("final evaluation", agent, held_out, episodes, seed)
-    random_agent = RandomAgent(held_out.bridge.action_space, seed=training.seed)  # type: ignore[arg-type]
-    random = evaluate_with_bar("random baseline", random_agent, held_out, episodes, seed)
+    picture = folder / "learning_curve.png"
+    save_learning_curve(
+        picture, training.curve, training.evaluations, final.measures, held_out.chance
+    )
+    guessing = random_agent(held_out, training.seed)
+    random = evaluate_with_bar("random baseline", guessing, held_out, episodes, seed)
     single = held_out.again(num_envs=1)
     episode = record_episode(single, agent, seed + episodes)
     single.close()
@@ -83,13 +85,30 @@ def report(
 
 def describe(metrics: dict[str, Any]) -> str:
     """The numbers that matter, for the end of a command."""
-    low, high = metrics["accuracy_95"]
+    score = describe_error(metrics) if "error" in metrics else describe_accuracy(metrics)
     return (
-        f"accuracy {metrics['accuracy']:.3f} (95 % interval {low:.3f} to {high:.3f}; chance "
-        f"{metrics['chance']:.3f}), {metrics['looks']:.1f} looks, reward "
+        f"{score}, {metrics['looks']:.1f} looks, reward "
         f"{metrics['reward']:.2f}, over {metrics['episodes']} fresh episodes\n"
         f"{metrics['wall_seconds']:.0f} s in all, "
         f"{metrics['steps_per_second']:.0f} training steps/s"
+    )
+
+
+def describe_accuracy(metrics: dict[str, Any]) -> str:
+    low, high = metrics["accuracy_95"]
+    return (
+        f"accuracy {metrics['accuracy']:.3f} (95 % interval {low:.3f} to {high:.3f}; "
+        f"chance {metrics['chance']:.3f})"
+    )
+
+
+def describe_error(metrics: dict[str, Any]) -> str:
+    if metrics["error"] is None:
+        return "no prediction was made"
+    low, high = metrics["error_95"]
+    return (
+        f"prediction error {metrics['error']:.2f} (95 % interval {low:.2f} to {high:.2f}; "
+        f"{metrics['first_error']:.2f} after the first look)"
     )
 
 
@@ -107,8 +126,9 @@ def write_curves(
     path: Path, training: Sequence[dict[str, Any]], evaluations: Sequence[dict[str, Any]]
 ) -> None:
     """Both curves in one table; `kind` says which; intervals as two columns."""
-    names = ["kind", "timesteps", "seconds", "accuracy", "looks", "reward", "length"]
-    names += [f"{key}_{end}" for key in ("accuracy", "looks", "reward") for end in ("low", "high")]
+    score = "error" if any("error" in row for row in evaluations) else "accuracy"
+    names = ["kind", "timesteps", "seconds", score, "looks", "reward", "length"]
+    names += [f"{key}_{end}" for key in (score, "looks", "reward") for end in ("low", "high")]
     text = io.StringIO()
     writer = csv.DictWriter(text, names, restval="", extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
@@ -116,7 +136,7 @@ def write_curves(
         writer.writerow({"kind": "training", **row})
     for row in evaluations:
         bounds = {}
-        for key in ("accuracy", "looks", "reward"):
-            bounds[f"{key}_low"], bounds[f"{key}_high"] = row[f"{key}_95"]
+        for key in (score, "looks", "reward"):
+            bounds[f"{key}_low"], bounds[f"{key}_high"] = row[f"{key}_95"] or ("", "")
         writer.writerow({"kind": "evaluation", **row, **bounds})
     write_text(path, text.getvalue())

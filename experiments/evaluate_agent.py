@@ -1,8 +1,10 @@
 """Measure a trained agent beside simple strategies on the same fresh episodes.
 
-The baselines: random actions; a fixed look-around followed by a classifier that is trained here,
-on labelled episodes of that look-around; and an oracle that knows the answer. The output folder
-gets metrics.json, comparison.png and episode.gif.
+Where there are right answers: random actions; a fixed look-around followed by a classifier that is
+trained here, on labelled episodes of that look-around; and an oracle that knows the answer. In view
+prediction: random actions; and random views, farthest-point views and the views nearest to the
+query, each with as many looks in every episode as the agent took in it. The output folder gets
+metrics.json, comparison.png and episode.gif.
 """
 
 from __future__ import annotations
@@ -11,30 +13,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from rich.console import Console
-from rich.table import Table
-
 import envs
-from agents.baselines import (
-    AnswerClassifier,
-    LookAroundAgent,
-    OracleAgent,
-    RandomAgent,
-    collect_labelled,
-)
 from agents.bundle import Agent, load_bundle, shipped_agent
-from agents.evaluation import Predictor
-from experiments.agent_environment import MOVE_NAMES, AgentEnvironment, make_environment
+from agents.evaluation import Evaluation, Predictor
+from experiments.agent_comparison import (
+    measured_view_strategies,
+    oracle,
+    print_table,
+    random_agent,
+    trained_look_around,
+)
+from experiments.agent_environment import AgentEnvironment, make_environment
 from experiments.agent_episode import record_episode
 from experiments.agent_figures import save_animation, save_comparison
 from experiments.agent_report import TEST_SEED, evaluate_with_bar
 from experiments.command import new_run_folder, run_command, save_settings
 from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.files import write_json
-
-LABELLED_SEED = 3_000_017
-"""Added to the seed for the classifier's labelled episodes, so that none is also a test episode."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +46,8 @@ class EvaluateAgentSettings:
     """Encoder: a name or the path of a checkpoint; by default the one the agent learned with."""
     renderer: str | None = None
     """pybullet or raycast; by default the one the agent was trained with."""
+    shapes: str | None = None
+    """train, validation or test; by default those the agent was trained on."""
     num_envs: int = 64
     """Environments side by side."""
     look_around: tuple[str, ...] = ("right", "right", "up", "right", "right", "down")
@@ -73,25 +70,20 @@ def main(settings: EvaluateAgentSettings) -> None:
         if getattr(settings, name) <= 0:
             raise UserError(f"{name} is {getattr(settings, name)}, expected more than 0")
     agent, environment = agent_and_environment(settings)
-    moves = [move_index(name, environment) for name in settings.look_around]
+    for name in settings.look_around:
+        environment.controls.move(name)  # refuses wrong names before the folder is made
     folder = new_run_folder(settings.output, "evaluate_agent")
     save_settings(folder, settings)
 
-    strategies: dict[str, Predictor] = {"agent": agent}
-    labelled: dict[str, Any] | None = None
+    evaluation = measure(settings, environment, "agent", agent)
+    table, details = {"agent": evaluation.summary()}, {}
     if settings.baselines:
-        look_around, labelled = train_look_around(settings, environment, moves)
-        strategies |= {
-            "look around": look_around,
-            "random": RandomAgent(environment.bridge.action_space, settings.seed),  # type: ignore[arg-type]
-            "oracle": oracle(environment),
-        }
-    seed = settings.seed + TEST_SEED
-    table = {
-        name: evaluate_with_bar(name, strategy, environment, settings.episodes, seed).summary()
-        for name, strategy in strategies.items()
-    }
-    print_table(table, environment)
+        measured, details = measured_baselines(settings, environment, evaluation)
+        table |= measured
+    title = f"{environment.env_id}, {len(evaluation)} episodes"
+    if environment.chance is not None:
+        title += f", chance {environment.chance:.3f}"
+    print_table(table, title, evaluation.measures)
     write_json(
         folder / "metrics.json",
         {
@@ -103,12 +95,46 @@ def main(settings: EvaluateAgentSettings) -> None:
             "chance": environment.chance,
             **table["agent"],
             "baselines": {name: row for name, row in table.items() if name != "agent"},
-            "look_around": labelled,
+            **details,
         },
     )
-    save_pictures(folder, environment, agent, table, seed + settings.episodes)
+    if len(table) > 1:
+        figure = folder / "comparison.png"
+        save_comparison(figure, table, evaluation.measures, environment.chance)
+    save_episode(folder, environment, agent, settings.seed + TEST_SEED + settings.episodes)
     environment.close()
     print(folder)
+
+
+def measure(
+    settings: EvaluateAgentSettings, environment: AgentEnvironment, name: str, strategy: Predictor
+) -> Evaluation:
+    """The test episodes, the same for every strategy."""
+    seed = settings.seed + TEST_SEED
+    return evaluate_with_bar(name, strategy, environment, settings.episodes, seed)
+
+
+def measured_baselines(
+    settings: EvaluateAgentSettings, environment: AgentEnvironment, agent: Evaluation
+) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+    """The baselines' summaries by name, and what else metrics.json is to say about them."""
+
+    def played(name: str, strategy: Predictor) -> Evaluation:
+        return measure(settings, environment, name, strategy)
+
+    random = played("random", random_agent(environment, settings.seed)).summary()
+    if environment.is_graded:
+        table, differences = measured_view_strategies(environment, agent, played, settings.seed)
+        return table | {"random": random}, {"agent_minus": differences}
+    look_around, description = trained_look_around(
+        environment, settings.look_around, settings.labelled_episodes, settings.seed
+    )
+    table = {
+        "look around": played("look around", look_around).summary(),
+        "random": random,
+        "oracle": played("oracle", oracle(environment)).summary(),
+    }
+    return table, {"look_around": description}
 
 
 def agent_and_environment(settings: EvaluateAgentSettings) -> tuple[Agent, AgentEnvironment]:
@@ -123,7 +149,7 @@ def agent_and_environment(settings: EvaluateAgentSettings) -> tuple[Agent, Agent
             f"but --env-id is {env_id!r}"
         )
     arguments = dict(agent.record.env_kwargs)
-    for name in ("encoder", "renderer"):
+    for name in ("encoder", "renderer", "shapes"):
         if getattr(settings, name) is not None:
             arguments[name] = getattr(settings, name)
     environment = make_environment(env_id, settings.num_envs, arguments, device=settings.device)
@@ -136,67 +162,8 @@ def agent_and_environment(settings: EvaluateAgentSettings) -> tuple[Agent, Agent
     return agent, environment
 
 
-def move_index(name: str, environment: AgentEnvironment) -> int:
-    known = MOVE_NAMES[: environment.num_moves]
-    if name not in known:
-        raise unknown_name("move", name, known)
-    return known.index(name)
-
-
-def train_look_around(
-    settings: EvaluateAgentSettings, environment: AgentEnvironment, moves: list[int]
-) -> tuple[LookAroundAgent, dict[str, Any]]:
-    """The fixed look-around with its classifier, and how that was trained."""
-    with Console().status(f"training the look-around on {settings.labelled_episodes} episodes"):
-        data = collect_labelled(
-            environment.bridge,
-            moves,
-            environment.num_moves,
-            settings.labelled_episodes,
-            settings.seed + LABELLED_SEED,
-        )
-        space: Any = environment.native.single_observation_space
-        classifier = AnswerClassifier(space, environment.num_answers, settings.seed)
-        accuracy = classifier.fit(data)
-    description = {
-        "moves": list(settings.look_around),
-        "labelled_episodes": len(data),
-        "validation_accuracy": accuracy,
-    }
-    return LookAroundAgent(moves, environment.num_moves, classifier), description
-
-
-def oracle(environment: AgentEnvironment) -> OracleAgent:
-    native: Any = environment.native.unwrapped
-    return OracleAgent(environment.num_moves, lambda: np.asarray(native.targets))
-
-
-def print_table(table: dict[str, dict[str, Any]], environment: AgentEnvironment) -> None:
-    """The strategies side by side, with 95 % intervals."""
-    episodes = next(iter(table.values()))["episodes"]
-    title = f"{environment.env_id}, {episodes} episodes, chance {environment.chance:.3f}"
-    output = Table("strategy", "accuracy", "looks", "reward", title=title)
-    for name, row in table.items():
-        output.add_row(name, *(with_interval(row, key) for key in ("accuracy", "looks", "reward")))
-    Console().print(output)
-
-
-def with_interval(row: dict[str, Any], key: str) -> str:
-    """Such as "0.93 (0.91 to 0.94)"."""
-    low, high = row[f"{key}_95"]
-    return f"{row[key]:.2f} ({low:.2f} to {high:.2f})"
-
-
-def save_pictures(
-    folder: Path,
-    environment: AgentEnvironment,
-    agent: Agent,
-    table: dict[str, dict[str, Any]],
-    seed: int,
-) -> None:
-    """The comparison, where there are baselines, and one episode: the first of its seed."""
-    if len(table) > 1:
-        save_comparison(folder / "comparison.png", table, environment.chance)
+def save_episode(folder: Path, environment: AgentEnvironment, agent: Agent, seed: int) -> None:
+    """The first episode of a seed, as an animation."""
     single = environment.again(num_envs=1, render_mode="rgb_array")
     save_animation(folder / "episode.gif", record_episode(single, agent, seed))
     single.close()

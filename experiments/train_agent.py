@@ -35,6 +35,19 @@ from gqn_rl.files import write_json
 
 CHECKPOINT_EVERY = 20_000
 """Environment steps between two saves of what --resume needs."""
+ENVIRONMENT_FLAGS = (
+    "observation",
+    "encoder",
+    "renderer",
+    "gallery_size",
+    "gallery",
+    "colours",
+    "shapes",
+    "orientation",
+    "num_cubes",
+    "max_looks",
+)
+"""Flags that are arguments of the environment."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +65,16 @@ class TrainAgentSettings:
     observation: str = "representation"
     """What the agent sees: representation, pixels or state (the truth)."""
     encoder: str = "gqn"
-    """Encoder for observation=representation: a name, or the path of a checkpoint."""
+    """Encoder for observation=representation and for view prediction: a name, or the path of a
+    checkpoint."""
     renderer: str = "pybullet"
     """pybullet or raycast."""
     gallery_size: int | None = None
     """How many shapes there are to tell apart; by default the environment's (10)."""
+    gallery: str | None = None
+    """Which: distinct or confusable; by default the environment's (distinct)."""
+    colours: str | None = None
+    """Colours of the two objects of mental rotation: shared or independent; by default shared."""
     shapes: str | None = None
     """train, or test for shapes unseen by the GQN; by default the environment's (train)."""
     orientation: str | None = None
@@ -192,11 +210,7 @@ def train(
 
 def environment_arguments(settings: TrainAgentSettings) -> dict[str, Any]:
     """The environment's arguments among the flags; None is left to the environment."""
-    names = ("observation", "renderer", "gallery_size", "shapes", "orientation", "num_cubes")
-    arguments = {name: getattr(settings, name) for name in (*names, "max_looks")}
-    if settings.observation == "representation":
-        arguments["encoder"] = settings.encoder
-    return arguments
+    return {name: getattr(settings, name) for name in ENVIRONMENT_FLAGS}
 
 
 def check_numbers(settings: TrainAgentSettings) -> None:

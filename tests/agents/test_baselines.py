@@ -21,6 +21,10 @@ from tests.agents.fake_env import LEFT, NUM_ANSWERS, NUM_MOVES, RIGHT, fake_vect
 AROUND = (LEFT, RIGHT, RIGHT)
 
 
+def answering(answers: np.ndarray) -> np.ndarray:
+    return NUM_MOVES + answers
+
+
 @pytest.fixture
 def env() -> GymnasiumVecEnv:
     return GymnasiumVecEnv(fake_vector_env(8))
@@ -31,16 +35,25 @@ def test_random_is_at_chance(env: GymnasiumVecEnv) -> None:
     assert 0.18 < accuracy < 0.32
 
 
+def test_random_fills_a_box() -> None:
+    space = spaces.Box(np.float32([-1.0, 0.0]), np.float32([1.0, 5.0]))
+    actions, _ = RandomAgent(space, seed=0).predict({"x": np.zeros((4000, 1))})
+    assert actions.shape == (4000, 2)
+    assert actions.dtype == np.float32
+    assert all(action in space for action in actions[:50])
+    assert np.allclose(actions.mean(axis=0), [0.0, 2.5], atol=0.1)
+
+
 def test_oracle_is_always_right_at_the_first_look(env: GymnasiumVecEnv) -> None:
-    oracle = OracleAgent(NUM_MOVES, lambda: np.array(env.get_attr("target")))
+    oracle = OracleAgent(answering, lambda: np.array(env.get_attr("target")))
     evaluation = evaluate(oracle, env, 50, seed=0)
     assert (evaluation.accuracy, evaluation.looks, evaluation.reward) == (1.0, 1.0, 1.0)
 
 
 def look_around(env: GymnasiumVecEnv, moves: tuple[int, ...]) -> LookAroundAgent:
     classifier = AnswerClassifier(env.observation_space, NUM_ANSWERS, hidden=(32,))
-    classifier.fit(collect_labelled(env, moves, NUM_MOVES, 2000, seed=5), epochs=30)
-    return LookAroundAgent(moves, NUM_MOVES, classifier)
+    classifier.fit(collect_labelled(env, moves, answering, 2000, seed=5), epochs=30)
+    return LookAroundAgent(moves, answering, classifier)
 
 
 def test_look_around_answers_from_what_it_saw(env: GymnasiumVecEnv) -> None:
@@ -56,18 +69,18 @@ def test_look_around_answers_from_what_it_saw(env: GymnasiumVecEnv) -> None:
 
 
 def test_labelled_episodes_are_seen_just_before_the_answer(env: GymnasiumVecEnv) -> None:
-    data = collect_labelled(env, AROUND, NUM_MOVES, 20, seed=5)
+    data = collect_labelled(env, AROUND, answering, 20, seed=5)
     assert len(data) == 20
     assert data.observations["representation"].shape == (20, 16)
     assert (data.observations["viewpoint"][:, 2] == 1).all()  # they stand at the right end
-    again = collect_labelled(env, AROUND, NUM_MOVES, 20, seed=5)
+    again = collect_labelled(env, AROUND, answering, 20, seed=5)
     assert np.array_equal(data.targets, again.targets)
     assert len(set(data.targets)) == NUM_ANSWERS
 
 
 def test_more_moves_than_the_budget_are_refused(env: GymnasiumVecEnv) -> None:
     with pytest.raises(UserError, match="look-around of 12 moves"):
-        collect_labelled(env, (LEFT,) * 12, NUM_MOVES, 8, seed=0)
+        collect_labelled(env, (LEFT,) * 12, answering, 8, seed=0)
 
 
 def test_classifier_takes_images_as_the_environment_gives_them() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 
@@ -52,7 +53,38 @@ def test_time_limit_ends_between_rollouts() -> None:
 
 
 def test_curve_and_progress() -> None:
-    curve, progress = CurveCallback(), ProgressCallback()
-    small_model().learn(2_048, callback=[curve, progress])
+    curve, sparse, progress = CurveCallback(), CurveCallback(every=1000), ProgressCallback()
+    small_model().learn(2_048, callback=[curve, sparse, progress])
     assert [row["timesteps"] for row in curve.curve] == [512, 1024, 1536, 2048]
+    assert [row["timesteps"] for row in sparse.curve] == [512, 1536]
     assert all(0 <= row["accuracy"] <= 1 for row in curve.curve)
+
+
+def test_the_curve_of_a_graded_task_is_its_error() -> None:
+    model = small_model()
+    step = model.env.step_wait
+
+    def with_errors() -> Any:
+        observation, rewards, dones, infos = step()
+        for info, done in zip(infos, dones, strict=True):
+            info["error"] = 3.0 if done else -1.0
+        return observation, rewards, dones, infos
+
+    model.env.step_wait = with_errors
+    curve = CurveCallback()
+    model.learn(512, callback=curve)
+    assert [row["error"] for row in curve.curve] == [3.0]
+    assert "accuracy" not in curve.curve[0]
+
+
+def test_the_last_weights_are_evaluated_once() -> None:
+    """A time limit ends training in a step that changes no weights."""
+    callback = EvaluationCallback(
+        GymnasiumVecEnv(fake_vector_env(4)), 512, 8, 500, lambda model, score: None
+    )
+    limit = TimeLimitCallback(1e-9)
+    small_model().learn(512, callback=[callback])
+    assert [row["timesteps"] for row in callback.curve] == [512]
+    callback.curve.clear()
+    small_model().learn(2048, callback=[limit, callback])
+    assert len(callback.curve) == 1

@@ -9,7 +9,15 @@ import pytest
 from scipy import stats
 
 from agents.baselines import RandomAgent
-from agents.evaluation import Evaluation, evaluate, mean_interval, quotas, wilson_interval
+from agents.evaluation import (
+    EpisodeRecord,
+    Evaluation,
+    evaluate,
+    mean_interval,
+    paired_difference,
+    quotas,
+    wilson_interval,
+)
 from agents.sb3_vec_env import GymnasiumVecEnv
 from tests.agents.fake_env import LEFT, NUM_MOVES, RIGHT, fake_vector_env
 
@@ -85,6 +93,51 @@ def test_quotas_sum_up_and_differ_by_one_at_most() -> None:
         assert shares.max() - shares.min() <= 1
     with pytest.raises(ValueError, match="episodes is 0"):
         quotas(0, 3)
+
+
+def graded(error: float | None, row: int = 0, reward: float = 0.0) -> EpisodeRecord:
+    return EpisodeRecord(False, reward, 3, 0, 0 if error is not None else -1, row, error, 12.0)
+
+
+def test_graded_episodes_are_summed_up_by_their_error() -> None:
+    evaluation = Evaluation([graded(4.0), graded(6.0), graded(None), graded(8.0)])
+    summary = evaluation.summary()
+    assert evaluation.measures == ("error", "looks", "reward")
+    assert (summary["error"], summary["first_error"]) == (6.0, 12.0)
+    assert summary["error_95"] == pytest.approx(mean_interval([4.0, 6.0, 8.0]))
+    assert summary["unanswered"] == 0.25
+    assert "accuracy" not in summary
+    silent = Evaluation([graded(None)]).summary()
+    assert (silent["error"], silent["error_95"], silent["unanswered"]) == (None, None, 1.0)
+
+
+def test_errors_are_those_of_the_infos_and_minus_one_is_none() -> None:
+    env = GymnasiumVecEnv(fake_vector_env(3))
+    step = env.step_wait
+
+    def with_errors() -> Any:
+        observation, rewards, dones, infos = step()
+        for row, info in enumerate(infos):
+            info |= {"first_error": 9.0, "error": 5.0 + row if row else -1.0}
+        return observation, rewards, dones, infos
+
+    env.step_wait = with_errors  # type: ignore[method-assign]
+    episodes = evaluate(Impatient(), env, 6, seed=0).episodes
+    assert {(e.row, e.error) for e in episodes} == {(0, None), (1, 6.0), (2, 7.0)}
+    assert {e.first_error for e in episodes} == {9.0}
+
+
+def test_paired_differences_compare_the_same_episodes() -> None:
+    """Whatever the order in which rows finished; hard episodes do not widen the interval."""
+    one = Evaluation([graded(5.0), graded(41.0, row=1), graded(7.0), graded(None, row=1)])
+    other = Evaluation([graded(44.0, row=1), graded(8.0), graded(1.0, row=1), graded(10.0)])
+    result = paired_difference(one, other, "error")
+    assert result["difference"] == -3.0
+    assert result["difference_95"] == [-3.0, -3.0]
+    assert result["episodes"] == 3
+    assert paired_difference(one, other, "reward")["episodes"] == 4
+    nothing = paired_difference(one, Evaluation([graded(None)] * 2), "error")
+    assert nothing["difference"] is None
 
 
 def test_evaluation_is_a_sequence_of_its_episodes() -> None:

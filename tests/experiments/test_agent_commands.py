@@ -90,6 +90,53 @@ def test_evaluation_reads_the_run_folder_back(
     assert all(name in printed for name in ("agent", "look around", "random", "oracle"))
 
 
+@pytest.fixture(scope="module")
+def prediction_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small training run on view prediction."""
+    folder = tmp_path_factory.mktemp("runs") / "prediction"
+    flags = ["--env-id", "GQNShepardViewPrediction-v0", "--observation", "state"]
+    flags += ["--encoder", "random", "--num-envs", "8", "--max-looks", "3", "--eval-episodes", "16"]
+    flags += ["--eval-every", "256", "--eval-every-episodes", "8", "--total-timesteps", "512"]
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        assert run(train_agent, monkeypatch, *flags, "--output", folder) == 0
+    return folder
+
+
+def test_view_prediction_is_reported_by_its_error(prediction_folder: Path) -> None:
+    metrics = json.loads((prediction_folder / "metrics.json").read_text())
+    assert "accuracy" not in metrics
+    assert metrics["chance"] is None
+    low, high = metrics["error_95"]
+    assert 0 < low <= metrics["error"] <= high
+    assert metrics["first_error"] > 0
+    with (prediction_folder / "curves.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["kind"] == "evaluation"]
+    assert len(rows) == 2
+    assert all(float(row["error"]) > 0 for row in rows)
+    with Image.open(prediction_folder / "learning_curve.png") as picture:
+        assert min(picture.size) > 200
+
+
+def test_view_prediction_is_compared_at_equal_looks(
+    prediction_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    flags = ["--env-id", "GQNShepardViewPrediction-v0", "--agent", prediction_folder]
+    flags += ["--episodes", 12, "--num-envs", 4, "--output", tmp_path / "e"]
+    assert run(evaluate_agent, monkeypatch, *flags) == 0
+    metrics = json.loads((tmp_path / "e" / "metrics.json").read_text())
+    strategies = {"random views", "farthest views", "nearest views"}
+    assert set(metrics["baselines"]) == strategies | {"random"}
+    for name in strategies:
+        baseline = metrics["baselines"][name]
+        assert baseline["looks"] == metrics["looks"]
+        assert baseline["first_error"] == pytest.approx(metrics["first_error"])
+        difference = metrics["agent_minus"][name]["reward"]["difference"]
+        assert difference == pytest.approx(metrics["reward"] - baseline["reward"])
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in ("agent", "error", "nearest views"))
+    assert (tmp_path / "e" / "episode.gif").exists()
+
+
 def test_resume_continues_the_count(
     run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

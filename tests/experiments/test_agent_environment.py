@@ -14,6 +14,7 @@ from experiments.agent_episode import Imagination, record_episode
 from gqn_rl.errors import UserError
 from gqn_rl.view import Views
 from gqn_rl.viewpoint import Viewpoints
+from tests.envs.fake_encoder import FakeDreamer
 
 KEYWORDS = {"max_looks": 4, "gallery_size": 3}
 
@@ -68,7 +69,7 @@ class Answering:
 def test_recorded_episode_is_the_one_played() -> None:
     environment = make_environment("GQNShepard-v0", 1, KEYWORDS | {"observation": "state"})
     episode = record_episode(environment, Answering(), seed=5)
-    assert episode.actions == ["right", "right", "answer 1"]
+    assert episode.actions == ["right", "right", "shape 1"]
     assert len(episode.views) == len(episode.imagined) == 3
     assert episode.answer == 1
     single = gymnasium.make("GQNShepard-v0", **KEYWORDS, observation="pixels")
@@ -105,6 +106,35 @@ def test_imagination_comes_before_the_view() -> None:
     assert third is not None
     assert (second.max(), third.max()) == (10, 20)
     assert Imagination(object())(view(1)) is None
+    query = view(0).viewpoints  # what is drawn after the view has been seen
+    drawn = [Imagination(Recalling())(view(10), query), imagine(view(70), query)]
+    assert [image.max() for image in drawn if image is not None] == [10, 40]
+
+
+VIEW_PREDICTION = ("GQNShepardViewPrediction-v0", "GQNShepardViewPredictionContinuous-v0")
+
+
+@pytest.mark.parametrize("env_id", VIEW_PREDICTION)
+def test_recorded_view_prediction_shows_the_query_and_its_drawings(env_id: str) -> None:
+    environment = make_environment(env_id, 1, {"observation": "state"}, encoder=FakeDreamer())
+    assert environment.is_graded
+    assert environment.chance is None
+    moves = [environment.controls.move("right"), environment.controls.move("up")]
+    answer = environment.controls.answers(np.zeros(1, dtype=np.int64))[0]
+
+    class Scripted:
+        def predict(self, observation, state=None, episode_start=None, deterministic=False):
+            made = 0 if state is None else state
+            return np.stack([(*moves, answer)[made]]), made + 1
+
+    episode = record_episode(environment, Scripted(), seed=5)
+    assert len(episode.views) == len(episode.imagined) == 3
+    assert episode.actions[-1] == "predict now"
+    assert episode.query is not None
+    # The error told is that of the last drawing against the query view.
+    error = np.sqrt(np.square(episode.imagined[-1].astype(float) - episode.query).mean())
+    assert f"error of {error:.1f} (" in episode.verdict
+    environment.close()
 
 
 def test_encoder_identity_is_that_of_its_weights() -> None:
