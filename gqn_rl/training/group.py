@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import os
 from collections.abc import Iterator
@@ -95,8 +96,19 @@ def joined_group(device_type: str) -> Iterator[Group]:
         return
     if device_type == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    _import_before_there_is_a_group()
     dist.init_process_group("nccl" if device_type == "cuda" else "gloo")
     try:
         yield Group(dist.get_rank(), dist.get_world_size())
     finally:
         dist.destroy_process_group()
+
+
+def _import_before_there_is_a_group() -> None:
+    """Keep PyTorch from holding on to the group for ever, so that destroying it ends its threads.
+
+    The functions of the module imported here have as a default argument the group that there is at
+    its import, and DistributedDataParallel imports it on first use. A thread of gloo that is left
+    when the interpreter ends aborts the process if it drops a tensor at that moment.
+    """
+    importlib.import_module("torch.distributed.nn.functional")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,26 @@ with joined_group("cpu") as group:
         save_file(gradients, folder / f"{name}-{group.rank}-of-{group.size}.safetensors")
 """
 
+LEAVE = """
+from pathlib import Path
+
+import torch
+from torch.nn.parallel import DistributedDataParallel
+
+from gqn_rl.training.group import joined_group
+
+def gloo_threads():
+    return sum("gloo" in path.read_text() for path in Path("/proc/self/task").glob("*/comm"))
+
+def step():
+    DistributedDataParallel(torch.nn.Linear(2, 1))(torch.ones(3, 2)).sum().backward()
+
+with joined_group("cpu"):
+    step()
+    print(gloo_threads())
+print(gloo_threads())
+"""
+
 
 @pytest.fixture(scope="module")
 def gradients(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -59,6 +80,26 @@ def gradients(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         assert done.returncode == 0, done.stderr
     return folder
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are counted in /proc")
+def test_no_thread_of_the_group_is_left_when_a_process_has_left_it() -> None:
+    # One that is left when the interpreter ends may abort the process, once in many runs.
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    alone = {"WORLD_SIZE": "1", "RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    done = subprocess.run(
+        [sys.executable, "-c", LEAVE],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment() | alone,
+    )
+    assert done.returncode == 0, done.stderr
+    inside, after = map(int, done.stdout.split())
+    assert inside > 0
+    assert after == 0
 
 
 def environment() -> dict[str, str]:
