@@ -12,7 +12,6 @@ answer never changes the belief.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -22,10 +21,8 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, MlpExtr
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 
+from agents.belief import CONFIDENCE, answer_network, with_confidence
 from agents.features import SceneFeatures
-
-MIN_LOG_PROBABILITY = -8.0
-"""Floor of the belief as the policy sees it; below it nothing is decided differently."""
 
 
 class BeliefExtractor(nn.Module):
@@ -52,14 +49,9 @@ class BeliefExtractor(nn.Module):
     ) -> None:
         super().__init__()
         self.supervised = supervised
-        layers: list[nn.Module] = []
-        if answer_hidden:
-            layers = [nn.Linear(features_dim, answer_hidden), nn.SiLU()]
-        self.answer_net = nn.Sequential(
-            *layers, nn.Linear(answer_hidden or features_dim, num_answers)
-        )
+        self.answer_net = answer_network(features_dim, num_answers, answer_hidden)
         self.control = MlpExtractor(
-            features_dim + num_answers + 2, net_arch, activation_fn, device=device
+            features_dim + num_answers + CONFIDENCE, net_arch, activation_fn, device=device
         )
         self.latent_dim_pi = self.control.latent_dim_pi + num_answers
         self.latent_dim_vf = self.control.latent_dim_vf
@@ -88,12 +80,7 @@ class BeliefExtractor(nn.Module):
         belief = self.belief(features)
         if self.supervised:
             features, belief = features.detach(), belief.detach()
-        probability = belief.exp()
-        # Confidence is what "answer now?" hangs on: hand it over rather than let it be learned.
-        entropy = -(probability * belief).sum(1, keepdim=True) / math.log(belief.shape[1])
-        best = probability.max(dim=1, keepdim=True).values
-        clipped = belief.clamp_min(MIN_LOG_PROBABILITY) / -MIN_LOG_PROBABILITY
-        return torch.cat([features, clipped, entropy, best], 1), belief
+        return with_confidence(features, belief), belief
 
 
 class FactoredActionHead(nn.Module):

@@ -7,7 +7,6 @@ reward decides when to answer and where to look, and supervision decides which a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,9 +21,8 @@ from torch.nn import functional
 
 from agents.answer_memory import AnswerMemory
 from agents.answer_policy import AnswerPolicy
+from agents.targets import UNLABELLED, targets_of
 from gqn_rl.errors import UserError
-
-UNLABELLED = -1
 
 
 class TargetRolloutBuffer(DictRolloutBuffer):
@@ -174,11 +172,6 @@ class AnswerPPO(PPO):
 
     def _excluded_save_params(self) -> list[str]:
         return [*super()._excluded_save_params(), "answer_memory"]
-
-
-def targets_of(infos: Sequence[dict[str, Any]]) -> NDArray[np.int64]:
-    """The true answers named by one step's infos, int64 (n_envs,)."""
-    return np.array([info.get("target", UNLABELLED) for info in infos], dtype=np.int64)
 
 
 def answer_log_probabilities(

@@ -3,6 +3,8 @@
 A bundle is two files, <name>.safetensors and <name>.json. The record also stands in the header of
 the weights file, which is replaced in one piece: weights and record can never be from two
 agents, whenever the writer is killed. The JSON file is the same record for people and tools.
+
+The weights are those that act: of an actor and its critics, which only training needs, the actor.
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.sac.policies import SACPolicy
+from torch import nn
 
 from agents.factory import policy_and_arguments
 from agents.features import channels_first
@@ -68,7 +72,7 @@ class AgentRecord:
 class Agent:
     """A trained policy and its record. `predict` is Stable-Baselines3's."""
 
-    policy: ActorCriticPolicy
+    policy: BasePolicy
     record: AgentRecord
     path: Path
 
@@ -80,11 +84,6 @@ class Agent:
         deterministic: bool = False,
     ) -> tuple[NDArray[Any], Any]:
         return self.policy.predict(observation, state, episode_start, deterministic)
-
-    @property
-    def num_moves(self) -> int:
-        """How many camera moves come before the answers in the action space."""
-        return int(self.record.action_space["n"]) - self.record.num_answers
 
     def require_environment(
         self,
@@ -173,7 +172,7 @@ def shipped_agent(env_id: str) -> Path:
 def save_bundle(path: Path, policy: BasePolicy, record: AgentRecord) -> Path:
     """Write both files of a bundle, each in one piece; returns the path of the weights."""
     target = weights_path(path)
-    weights = distinct_weights(policy)
+    weights = distinct_weights(acting_part(policy))
     content = asdict(record)
     header = {HEADER: json.dumps(content, allow_nan=False)}
     write_atomically(target, lambda temporary: save_file(weights, temporary, metadata=header))
@@ -198,7 +197,7 @@ def load_bundle(path: Path, device: str = "cpu") -> Agent:
         weights, content = read_weights(target)
         record = record_from_json(content)
         policy = build_policy(record)
-        load_distinct_weights(policy, weights)
+        load_distinct_weights(acting_part(policy), weights)
     except UserError:
         raise
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
@@ -225,11 +224,18 @@ def record_from_json(content: dict[str, Any]) -> AgentRecord:
     return AgentRecord(**{key: value for key, value in content.items() if key in known})
 
 
-def build_policy(record: AgentRecord) -> ActorCriticPolicy:
+def acting_part(policy: BasePolicy) -> nn.Module:
+    """The part of a policy's network that `predict` computes."""
+    return policy.actor if isinstance(policy, SACPolicy) else policy
+
+
+def build_policy(record: AgentRecord) -> BasePolicy:
     """The record's network with random weights."""
     observation_space = space_from_json(record.observation_space)
     assert isinstance(observation_space, spaces.Dict)
-    policy, keywords = policy_and_arguments(record.policy, record.policy_kwargs, record.num_answers)
+    policy, keywords = policy_and_arguments(
+        record.algo, record.policy, record.policy_kwargs, record.num_answers
+    )
     return policy(
         channels_first(observation_space),
         space_from_json(record.action_space),

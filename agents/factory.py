@@ -1,34 +1,65 @@
 """From names and numbers to an agent: the table of algorithms and their hyperparameters.
 
-Adding an algorithm is a line in `ALGORITHMS` and a file agents/hyperparameters/<name>.yml.
+Adding an algorithm is an entry in `ALGORITHMS` and a file agents/hyperparameters/<name>.yml.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from gymnasium import spaces
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.policies import ActorCriticPolicy, MultiInputActorCriticPolicy
+from stable_baselines3.common.policies import BasePolicy, MultiInputActorCriticPolicy
 from stable_baselines3.common.torch_layers import CombinedExtractor
 from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.sac.policies import MultiInputPolicy as MultiInputSACPolicy
 from torch import nn
 
 from agents.answer_policy import AnswerPolicy
 from agents.answer_ppo import AnswerPPO
+from agents.answer_sac import AnswerSAC
+from agents.answer_sac_policy import AnswerSACPolicy
 from agents.features import SceneFeatures
 from agents.pixel_features import LookFeatures
 from gqn_rl.errors import UserError, unknown_name
 
 Schedule = Callable[[float], float]
 
-ALGORITHMS: dict[str, type[AnswerPPO]] = {"ppo": AnswerPPO}
-POLICIES: dict[str, type[ActorCriticPolicy]] = {
-    "AnswerPolicy": AnswerPolicy,
-    "MultiInputPolicy": MultiInputActorCriticPolicy,
+
+@dataclass(frozen=True)
+class Algorithm:
+    """What belongs to an algorithm's name.
+
+    Attributes:
+        model: its class.
+        action_space: the kind it works on.
+        policies: name to class.
+        episodes_per_log: how many are between two lines of the log; None for one per rollout.
+    """
+
+    model: type[AnswerPPO] | type[AnswerSAC]
+    action_space: type[spaces.Space]
+    policies: dict[str, type[BasePolicy]]
+    episodes_per_log: int | None = None
+
+
+ALGORITHMS = {
+    "ppo": Algorithm(
+        AnswerPPO,
+        spaces.Discrete,
+        {"AnswerPolicy": AnswerPolicy, "MultiInputPolicy": MultiInputActorCriticPolicy},
+    ),
+    "sac": Algorithm(
+        AnswerSAC,
+        spaces.Box,
+        {"AnswerPolicy": AnswerSACPolicy, "MultiInputPolicy": MultiInputSACPolicy},
+        episodes_per_log=500,
+    ),
 }
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU, "tanh": nn.Tanh}
 FEATURES = {"scene": SceneFeatures, "combined": CombinedExtractor, "looks": LookFeatures}
@@ -48,8 +79,7 @@ def load_hyperparameters(
     Raises:
         UserError: for an unknown algorithm, or an override whose name no setting has.
     """
-    if algo not in ALGORITHMS:
-        raise unknown_name("algo", algo, ALGORITHMS)
+    algorithm_named(algo)
     sections = yaml.safe_load((FOLDER / f"{algo}.yml").read_text())
     settings: dict[str, Any] = merged(sections["default"], sections.get(env_id) or {})
     for name in overrides or {}:
@@ -84,18 +114,26 @@ def make_model(
     Args:
         hyperparameters: as `load_hyperparameters` returns them.
         num_answers: K, the number of answers at the end of the action space.
+
+    Raises:
+        UserError: for an unknown name, or an environment that the algorithm cannot act in.
     """
-    if algo not in ALGORITHMS:
-        raise unknown_name("algo", algo, ALGORITHMS)
+    algorithm = algorithm_named(algo)
+    if not isinstance(env.action_space, algorithm.action_space):
+        raise UserError(
+            f"{algo} needs a {algorithm.action_space.__name__} action space, "
+            f"the environment has {env.action_space}"
+        )
     arguments = {key: value for key, value in hyperparameters.items() if key not in RUN_KEYS}
     policy, keywords = policy_and_arguments(
-        hyperparameters["policy"], hyperparameters.get("policy_kwargs", {}), num_answers
+        algo, hyperparameters["policy"], hyperparameters.get("policy_kwargs", {}), num_answers
     )
     for key in ("learning_rate", "clip_range"):
         if key in arguments:
             arguments[key] = schedule(arguments[key])
-    check_batch(env.num_envs, arguments)
-    return ALGORITHMS[algo](
+    if "n_steps" in arguments:
+        check_batch(env.num_envs, arguments)
+    return algorithm.model(
         policy,
         env,
         policy_kwargs=keywords,
@@ -107,12 +145,20 @@ def make_model(
     )
 
 
+def algorithm_named(name: str) -> Algorithm:
+    """The entry of `ALGORITHMS`; `UserError` for another name."""
+    if name not in ALGORITHMS:
+        raise unknown_name("algo", name, ALGORITHMS)
+    return ALGORITHMS[name]
+
+
 def policy_and_arguments(
-    name: str, keywords: dict[str, Any], num_answers: int
-) -> tuple[type[ActorCriticPolicy], dict[str, Any]]:
+    algo: str, name: str, keywords: dict[str, Any], num_answers: int
+) -> tuple[type[BasePolicy], dict[str, Any]]:
     """The policy class called `name` and its arguments, from what JSON or YAML can hold."""
-    if name not in POLICIES:
-        raise unknown_name("policy", name, POLICIES)
+    policies = algorithm_named(algo).policies
+    if name not in policies:
+        raise unknown_name("policy", name, policies)
     result = copy.deepcopy(keywords)
     tables = {"activation_fn": ACTIVATIONS, "features_extractor_class": FEATURES}
     for key, table in tables.items():
@@ -120,9 +166,9 @@ def policy_and_arguments(
             if result[key] not in table:
                 raise unknown_name(key, result[key], table)
             result[key] = table[result[key]]
-    if issubclass(POLICIES[name], AnswerPolicy):
+    if issubclass(policies[name], AnswerPolicy | AnswerSACPolicy):
         result["num_answers"] = num_answers
-    return POLICIES[name], result
+    return policies[name], result
 
 
 def schedule(value: float | str) -> float | Schedule:

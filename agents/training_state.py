@@ -26,10 +26,14 @@ COUNTERS = ("num_timesteps", "_n_updates", "_episode_num")
 
 def optimizers(model: BaseAlgorithm) -> dict[str, torch.optim.Optimizer]:
     """Every optimiser of the model, by name."""
-    found = {"policy": model.policy.optimizer}
-    if hasattr(model, "answer_optimizer"):
-        found["answer"] = model.answer_optimizer
-    return found
+    owners = {"policy": model.policy, "actor": model.policy, "critic": model.policy}
+    places: dict[str, Any] = {
+        "policy": getattr(model.policy, "optimizer", None),
+        **{name: getattr(getattr(model.policy, name, None), "optimizer", None) for name in owners},
+        "entropy": getattr(model, "ent_coef_optimizer", None),
+        "answer": getattr(model, "answer_optimizer", None),
+    }
+    return {name: optimizer for name, optimizer in places.items() if optimizer is not None}
 
 
 def save_training_state(folder: Path, model: BaseAlgorithm) -> None:

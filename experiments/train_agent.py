@@ -25,7 +25,7 @@ from agents.callbacks import (
     TimeLimitCallback,
 )
 from agents.evaluation import Evaluation
-from agents.factory import load_hyperparameters, make_model
+from agents.factory import ALGORITHMS, load_hyperparameters, make_model
 from agents.training_state import load_training_state
 from experiments.agent_environment import AgentEnvironment, make_environment
 from experiments.agent_report import EVALUATION_SEED, Training, describe, report
@@ -35,6 +35,8 @@ from gqn_rl.files import write_json
 
 CHECKPOINT_EVERY = 20_000
 """Environment steps between two saves of what --resume needs."""
+CURVE_EVERY = 500
+"""Environment steps between two points of the training curve, at least."""
 ENVIRONMENT_FLAGS = (
     "observation",
     "encoder",
@@ -183,7 +185,7 @@ def train(
         settings.seed + EVALUATION_SEED,
         keep,
     )
-    curve, progress = CurveCallback(), ProgressCallback()
+    curve, progress = CurveCallback(CURVE_EVERY), ProgressCallback()
     limit = TimeLimitCallback(settings.time_limit)
     callbacks = [limit, curve, progress, evaluations, CheckpointCallback(folder, CHECKPOINT_EVERY)]
     try:
@@ -192,6 +194,7 @@ def train(
             callback=callbacks,
             reset_num_timesteps=first_step == 0,
             tb_log_name=settings.algo,
+            log_interval=ALGORITHMS[settings.algo].episodes_per_log or 1,
         )
     finally:
         progress.close()
@@ -237,8 +240,16 @@ def parse_changes(changes: Sequence[str]) -> dict[str, Any]:
         place = result
         for part in path:
             place = place.setdefault(part, {})
-        place[last] = yaml.safe_load(value)
+        place[last] = read_value(value)
     return result
+
+
+def read_value(text: str) -> Any:
+    """As YAML reads it, save that 5e-4 is a number with or without a point."""
+    try:
+        return float(text) if "e" in text.lower() else yaml.safe_load(text)
+    except ValueError:
+        return yaml.safe_load(text)
 
 
 def resume(

@@ -25,6 +25,20 @@ SMALL = {
 """Changes to the default hyperparameters that suit the fake task."""
 
 
+SMALL_SAC = {
+    "buffer_size": 20_000,
+    "learning_starts": 1000,
+    "batch_size": 128,
+    "learning_rate": 1e-3,
+    "gradient_steps": 4,
+    "aux_batch_size": 128,
+    "policy_kwargs": {
+        "net_arch": [32, 32],
+        "features_extractor_kwargs": {"hidden": [32, 32], "dropout": 0.0},
+    },
+}
+
+
 def small_hyperparameters(**changes: Any) -> dict[str, Any]:
     return load_hyperparameters("ppo", "fake", SMALL) | changes
 
@@ -41,6 +55,18 @@ def small_model(num_envs: int = 16, seed: int = 0, **changes: Any) -> BaseAlgori
     )
 
 
+def small_sac_model(num_envs: int = 16, seed: int = 0, **changes: Any) -> BaseAlgorithm:
+    """An untrained SAC model on the fake task with continuous actions."""
+    return make_model(
+        "sac",
+        GymnasiumVecEnv(fake_vector_env(num_envs, continuous=True)),
+        load_hyperparameters("sac", "fake", SMALL_SAC) | changes,
+        num_answers=NUM_ANSWERS,
+        seed=seed,
+        device="cpu",
+    )
+
+
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> None:
     """Networks of a few thousand weights are slower on two threads than on one."""
@@ -51,3 +77,9 @@ def one_thread() -> None:
 def trained_model() -> BaseAlgorithm:
     """PPO with the auxiliary loss after 20,000 steps of the fake task."""
     return small_model().learn(20_000)
+
+
+@pytest.fixture(scope="session")
+def trained_sac_model() -> BaseAlgorithm:
+    """SAC with the auxiliary loss after 8,000 steps of the fake task."""
+    return small_sac_model().learn(8_000, log_interval=1000)

@@ -24,18 +24,27 @@ MAX_LOOKS = 10
 LOOK_COST = 0.02
 
 
-class FakeRecognitionEnv(gymnasium.Env[dict[str, NDArray[np.float32]], int]):
+class FakeRecognitionEnv(gymnasium.Env[dict[str, NDArray[np.float32]], Any]):
     """Same spaces, rewards and infos as the recognition environment, with two moves.
 
     Args:
         hint: add the target's code to the first view, so that no look is needed.
         time_limit: truncate after so many steps; None never truncates.
+        continuous: actions are a Box: to the right if the first number is positive, answer if the
+            second is, and a logit for each answer.
     """
 
     metadata = {"render_modes": []}  # noqa: RUF012 - Gymnasium's own form
 
-    def __init__(self, hint: bool = False, noise: float = 0.3, time_limit: int | None = None):
+    def __init__(
+        self,
+        hint: bool = False,
+        noise: float = 0.3,
+        time_limit: int | None = None,
+        continuous: bool = False,
+    ):
         self.hint, self.noise, self.time_limit = hint, noise, time_limit
+        self.continuous = continuous
         self.render_mode = None
         self.observation_space = spaces.Dict(
             {
@@ -44,7 +53,9 @@ class FakeRecognitionEnv(gymnasium.Env[dict[str, NDArray[np.float32]], int]):
                 "looks_left": spaces.Box(0.0, 1.0, (1,), np.float32),
             }
         )
-        self.action_space = spaces.Discrete(NUM_MOVES + NUM_ANSWERS)
+        self.action_space: spaces.Space[Any] = spaces.Discrete(NUM_MOVES + NUM_ANSWERS)
+        if continuous:
+            self.action_space = spaces.Box(-1.0, 1.0, (2 + NUM_ANSWERS,), np.float32)
         # Fixed codes of the four (end, bit) facts: the task is the same in every episode.
         self.codes = np.random.default_rng(7).normal(size=(2, 2, SIZE)).astype(np.float32)
 
@@ -60,8 +71,11 @@ class FakeRecognitionEnv(gymnasium.Env[dict[str, NDArray[np.float32]], int]):
         return self._observation(), self._info(-1)
 
     def step(
-        self, action: int
+        self, action: Any
     ) -> tuple[dict[str, NDArray[np.float32]], float, bool, bool, dict[str, Any]]:
+        if self.continuous:
+            answer = NUM_MOVES + int(np.argmax(action[2:]))
+            action = answer if action[1] > 0 else (RIGHT if action[0] > 0 else LEFT)
         if action >= NUM_MOVES:
             answer = int(action) - NUM_MOVES
             reward = 1.0 if answer == self.target else -1.0

@@ -12,19 +12,28 @@ from gymnasium import spaces
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from agents import bundle
-from agents.bundle import load_bundle, make_record, save_bundle, shipped_agent, weights_path
+from agents.bundle import (
+    acting_part,
+    load_bundle,
+    make_record,
+    read_weights,
+    save_bundle,
+    shipped_agent,
+    weights_path,
+)
+from agents.factory import ALGORITHMS, load_hyperparameters
 from agents.spaces_json import space_from_json, space_to_json
 from agents.training_state import load_training_state, save_training_state
 from gqn_rl.errors import UserError
-from tests.agents.conftest import small_hyperparameters, small_model
-from tests.agents.fake_env import NUM_ANSWERS, NUM_MOVES
+from tests.agents.conftest import SMALL, SMALL_SAC, small_hyperparameters, small_model
+from tests.agents.fake_env import NUM_ANSWERS
 
 
-@pytest.fixture
-def saved(tmp_path: Path, trained_model: BaseAlgorithm) -> Path:
+def saved_bundle(path: Path, trained_model: BaseAlgorithm, algo: str) -> Path:
+    changes = {"ppo": SMALL, "sac": SMALL_SAC}[algo]
     record = make_record(
-        algo="ppo",
-        hyperparameters=small_hyperparameters(),
+        algo=algo,
+        hyperparameters=load_hyperparameters(algo, "fake", changes),
         num_answers=NUM_ANSWERS,
         env_id="Fake-v0",
         env_kwargs={"max_looks": 10},
@@ -33,20 +42,35 @@ def saved(tmp_path: Path, trained_model: BaseAlgorithm) -> Path:
         encoder={"name": "none", "sha256": "aa"},
         training={"timesteps": trained_model.num_timesteps},
     )
-    return save_bundle(tmp_path / "agent", trained_model.policy, record)
+    return save_bundle(path, trained_model.policy, record)
 
 
-def test_round_trip_acts_the_same(saved: Path, trained_model: BaseAlgorithm) -> None:
-    agent = load_bundle(saved)
-    observation = trained_model.env.reset()
-    expected, _ = trained_model.predict(observation, deterministic=True)
+@pytest.fixture
+def saved(tmp_path: Path, trained_model: BaseAlgorithm) -> Path:
+    return saved_bundle(tmp_path / "agent", trained_model, "ppo")
+
+
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_round_trip_acts_the_same(
+    algo: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    model = request.getfixturevalue({"ppo": "trained_model", "sac": "trained_sac_model"}[algo])
+    agent = load_bundle(saved_bundle(tmp_path / "agent", model, algo))
+    observation = model.env.reset()
+    expected, _ = model.predict(observation, deterministic=True)
     received, _ = agent.predict(observation, deterministic=True)
     assert np.array_equal(expected, received)
-    weights = trained_model.policy.state_dict()
-    for name, weight in agent.policy.state_dict().items():
+    weights = acting_part(model.policy).state_dict()
+    for name, weight in acting_part(agent.policy).state_dict().items():
         assert torch.equal(weight, weights[name])
-    assert agent.num_moves == NUM_MOVES
-    assert agent.record.training == {"timesteps": trained_model.num_timesteps}
+    assert agent.record.training == {"timesteps": model.num_timesteps}
+
+
+def test_critics_are_left_at_home(tmp_path: Path, trained_sac_model: BaseAlgorithm) -> None:
+    path = saved_bundle(tmp_path / "agent", trained_sac_model, "sac")
+    weights, _ = read_weights(path)
+    assert not [name for name in weights if name.startswith(("critic", "qf"))]
+    assert set(weights) == set(trained_sac_model.policy.actor.state_dict())
 
 
 def test_found_by_folder_and_by_either_name(saved: Path) -> None:

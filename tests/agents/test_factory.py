@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 import yaml
 from gymnasium import spaces
 
-from agents.answer_ppo import AnswerPPO
 from agents.factory import ALGORITHMS, FOLDER, load_hyperparameters, make_model, merged, schedule
 from agents.features import SceneFeatures
 from agents.sb3_vec_env import GymnasiumVecEnv
@@ -20,12 +21,22 @@ from tests.agents.fake_env import NUM_ANSWERS, fake_vector_env
 @pytest.mark.parametrize("algo", ALGORITHMS)
 def test_every_section_of_every_file_builds_a_model(algo: str) -> None:
     sections = yaml.safe_load((FOLDER / f"{algo}.yml").read_text())
+    kind = ALGORITHMS[algo].action_space
     for env_id in sections:
-        settings = load_hyperparameters(algo, env_id, {"aux_buffer_size": 10})
-        env = GymnasiumVecEnv(fake_vector_env(2))
-        model = make_model(algo, env, settings, num_answers=NUM_ANSWERS, device="cpu")
-        assert isinstance(model, AnswerPPO)
-        assert model.n_steps == settings["n_steps"]
+        settings = load_hyperparameters(algo, env_id)
+        env = GymnasiumVecEnv(fake_vector_env(2, continuous=kind is spaces.Box))
+        model: Any = make_model(algo, env, settings, num_answers=NUM_ANSWERS, device="cpu")
+        assert isinstance(model, ALGORITHMS[algo].model)
+        assert model.gamma == settings["gamma"]
+        assert type(model.policy) is ALGORITHMS[algo].policies[settings["policy"]]
+
+
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_actions_of_the_other_kind_are_refused(algo: str) -> None:
+    wrong = ALGORITHMS[algo].action_space is not spaces.Box
+    env = GymnasiumVecEnv(fake_vector_env(2, continuous=wrong))
+    with pytest.raises(UserError, match=f"{algo} needs a .* action space, the environment has"):
+        make_model(algo, env, load_hyperparameters(algo, "x"), num_answers=NUM_ANSWERS)
 
 
 def test_schedules() -> None:

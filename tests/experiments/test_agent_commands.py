@@ -137,6 +137,36 @@ def test_view_prediction_is_compared_at_equal_looks(
     assert (tmp_path / "e" / "episode.gif").exists()
 
 
+@pytest.mark.parametrize(
+    ("env_id", "measure"),
+    [
+        ("GQNShepardContinuous-v0", "accuracy"),
+        ("GQNShepardMentalRotationContinuous-v0", "accuracy"),
+        ("GQNShepardViewPredictionContinuous-v0", "error"),
+    ],
+)
+def test_sac_trains_and_is_evaluated_on_every_continuous_id(
+    env_id: str, measure: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    flags = ["--env-id", env_id, "--algo", "sac", "--observation", "state", "--encoder", "random"]
+    flags += ["--num-envs", "8", "--max-looks", "4", "--total-timesteps", "256"]
+    flags += ["--eval-episodes", "16", "--eval-every", "128", "--eval-every-episodes", "8"]
+    flags += ["--hyper", "learning_starts=64", "gradient_steps=1", "batch_size=32"]
+    assert run(train_agent, monkeypatch, *flags, "--output", tmp_path / "run") == 0
+    trained = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert trained["algo"] == "sac"
+    assert trained["timesteps"] == 256
+    flags = ["--env-id", env_id, "--agent", tmp_path / "run", "--episodes", 8, "--num-envs", 4]
+    flags += ["--labelled-episodes", 32, "--look-around", "right", "down"]
+    assert run(evaluate_agent, monkeypatch, *flags, "--output", tmp_path / "e") == 0
+    metrics = json.loads((tmp_path / "e" / "metrics.json").read_text())
+    assert metrics[measure] is not None
+    if measure == "accuracy":
+        assert metrics["baselines"]["oracle"]["accuracy"] == 1.0
+        assert metrics["baselines"]["look around"]["looks"] == 3.0
+    assert measure in capsys.readouterr().out
+
+
 def test_resume_continues_the_count(
     run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,6 +195,8 @@ BAD_TRAINING = {
     "schedule": (["--hyper", "learning_rate=cos_1"], "cos_1"),
     "policy": (["--hyper", "policy=Mlp"], "Mlp"),
     "resume": (["--resume", "no/such/folder"], "no/such/folder"),
+    "discrete actions for sac": (["--algo", "sac"], "sac needs a Box"),
+    "continuous actions for ppo": (["--env-id", "GQNShepardContinuous-v0"], "needs a Discrete"),
 }
 
 
