@@ -48,7 +48,7 @@ class EvaluationCallback(BaseCallback):
         super().__init__()
         self._env, self._every, self._episodes = env, every, episodes
         self._seed, self._on_best = seed, on_best
-        self._next, self._evaluated_at = 0, -1
+        self._next = 0
         self.best_reward = -np.inf
         self.curve: list[Row] = []
 
@@ -65,16 +65,10 @@ class EvaluationCallback(BaseCallback):
         return True
 
     def _on_training_end(self) -> None:
-        if self._evaluated_at != self._updates:
+        if not self.curve or self.curve[-1]["timesteps"] != self.model.num_timesteps:
             self._evaluate()
 
-    @property
-    def _updates(self) -> int:
-        """Grows whenever the weights change."""
-        return int(self.model._n_updates)  # type: ignore[attr-defined]
-
     def _evaluate(self) -> None:
-        self._evaluated_at = self._updates
         evaluation = evaluate(self.model, self._env, self._episodes, seed=self._seed)
         steps = self.model.num_timesteps
         seconds = time.monotonic() - self._start

@@ -75,16 +75,3 @@ def test_the_curve_of_a_graded_task_is_its_error() -> None:
     model.learn(512, callback=curve)
     assert [row["error"] for row in curve.curve] == [3.0]
     assert "accuracy" not in curve.curve[0]
-
-
-def test_the_last_weights_are_evaluated_once() -> None:
-    """A time limit ends training in a step that changes no weights."""
-    callback = EvaluationCallback(
-        GymnasiumVecEnv(fake_vector_env(4)), 512, 8, 500, lambda model, score: None
-    )
-    limit = TimeLimitCallback(1e-9)
-    small_model().learn(512, callback=[callback])
-    assert [row["timesteps"] for row in callback.curve] == [512]
-    callback.curve.clear()
-    small_model().learn(2048, callback=[limit, callback])
-    assert len(callback.curve) == 1
