@@ -39,7 +39,9 @@ class LookStore:
 
     def __init__(self, image_shape: Sequence[int], capacities: Sequence[int]) -> None:
         if min(capacities) < 1 or sum(capacities) > MOST_SLOTS:
-            raise ValueError(f"capacities are {capacities}, expected 1 or more, {MOST_SLOTS} in all")
+            raise ValueError(
+                f"capacities are {capacities}, expected 1 or more, {MOST_SLOTS} in all"
+            )
         self.image_shape = tuple(image_shape)
         self._images = np.zeros((sum(capacities), *image_shape), dtype=np.uint8)
         self._editions = np.zeros(sum(capacities), dtype=np.int64)

@@ -20,8 +20,10 @@ from gqn_rl.devices import autocast, full_precision
 from gqn_rl.errors import unknown_name
 from gqn_rl.view import to_float
 
-CHANNELS = (16, 32, 64, 64)
-"""Four convolutions of stride 2: 64 x 64 pixels to 4 x 4."""
+CONVOLUTIONS = ((32, 8, 4), (64, 3, 2), (64, 3, 2))
+"""Channels, kernel and stride: 64 x 64 pixels to 4 x 4. The first is that of Mnih et al. 2015;
+with small kernels instead (5, 3, 3, 3 of stride 2), the same accuracy in a supervised trial on four
+looks took a third more looks and twice the time."""
 
 
 class LookFeatures(BaseFeaturesExtractor):
@@ -135,10 +137,15 @@ SUMMARIES: dict[str, type[Stack] | type[Recurrent]] = {"stack": Stack, "recurren
 def look_network(image_size: int, features: int) -> nn.Sequential:
     """CNN (N, 3, H, W) in [0, 1] -> (N, features)."""
     layers: list[nn.Module] = []
-    for before, after in zip((3, *CHANNELS[:-1]), CHANNELS, strict=True):
-        kernel = 5 if before == 3 else 3
-        layers += [nn.Conv2d(before, after, kernel, stride=2, padding=kernel // 2), nn.SiLU()]
-        image_size = (image_size + 1) // 2
-    length = CHANNELS[-1] * image_size**2
-    layers += [nn.Flatten(), nn.Linear(length, features), nn.LayerNorm(features), nn.SiLU()]
-    return nn.Sequential(*layers).to(memory_format=torch.channels_last)
+    before = 3
+    for channels, kernel, stride in CONVOLUTIONS:
+        padding = (kernel - stride + 1) // 2
+        layers += [nn.Conv2d(before, channels, kernel, stride, padding), nn.SiLU()]
+        before = channels
+    convolutions = nn.Sequential(*layers, nn.Flatten())
+    with torch.no_grad():
+        length = convolutions(torch.zeros(1, 3, image_size, image_size)).shape[1]
+    network = nn.Sequential(
+        convolutions, nn.Linear(length, features), nn.LayerNorm(features), nn.SiLU()
+    )
+    return network.to(memory_format=torch.channels_last)

@@ -1,0 +1,1 @@
+"""The sample-efficiency study: its plan, its runs, what they say and the page that says it."""

@@ -1,0 +1,180 @@
+"""Interquartile means with stratified bootstrap intervals, of values that may be censored.
+
+A run that never reached a threshold says only that it would have taken longer than it lasted. Such
+a value is kept as what is known of it, a lower bound and no upper one, through every mean, ratio
+and interval: where a run without a value would decide, the result is a bound and not a number.
+
+References:
+    Agarwal et al., Deep reinforcement learning at the edge of the statistical precipice,
+    NeurIPS 2021: interquartile means over runs, bootstrap over runs within each task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+RESAMPLES = 4000
+CONFIDENCE = 0.95
+TRIMMED = 0.25
+"""Share of the runs left out at either end."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What is known of numbers: each is at least `low` and at most `high`.
+
+    Attributes:
+        low, high: float64 of one shape; equal where the number is known, `high` infinite where
+            there is only a lower bound.
+    """
+
+    low: Floats
+    high: Floats
+
+    @staticmethod
+    def known(values: Sequence[float]) -> Bounds:
+        array = np.asarray(values, dtype=np.float64)
+        return Bounds(array, array)
+
+    @staticmethod
+    def censored(values: Sequence[float | None], lasted: Sequence[float]) -> Bounds:
+        """Values (n,); where there is none, it is only known to lie above `lasted` (n,)."""
+        pairs = list(zip(values, lasted, strict=True))
+        low = [last if value is None else value for value, last in pairs]
+        high = [np.inf if value is None else value for value, _ in pairs]
+        return Bounds(np.array(low, dtype=np.float64), np.array(high, dtype=np.float64))
+
+    def over(self, other: Bounds) -> Bounds:
+        """The ratios to positive numbers."""
+        with np.errstate(divide="ignore"):
+            return Bounds(self.low / other.high, self.high / other.low)
+
+    def or_less(self, other: Bounds) -> Bounds:
+        """The smaller one of each pair."""
+        return Bounds(np.minimum(self.low, other.low), np.minimum(self.high, other.high))
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its interval.
+
+    Attributes:
+        low, high: bounds of the number itself; equal where it is known.
+        interval: ends of the 95 % interval; an end where nothing is known is 0 or infinite.
+        runs, reached: how many values it comes from, and how many of those are known.
+    """
+
+    low: float
+    high: float
+    interval: tuple[float, float]
+    runs: int
+    reached: int
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether the number is only known to be `low` or more."""
+        return not np.isfinite(self.high)
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """A statistic of the runs, and of each set of runs drawn from them.
+
+    Attributes:
+        value: shape ().
+        draws: shape (RESAMPLES,).
+        runs, reached: as in `Estimate`.
+    """
+
+    value: Bounds
+    draws: Bounds
+    runs: int
+    reached: int
+
+    def over(self, other: Resampled) -> Resampled:
+        """The ratio; the runs of the two are drawn independently."""
+        return Resampled(
+            self.value.over(other.value),
+            self.draws.over(other.draws),
+            self.runs + other.runs,
+            self.reached + other.reached,
+        )
+
+    def or_less(self, other: Resampled) -> Resampled:
+        """The better of two, chosen anew in every draw: choosing is part of what is uncertain."""
+        return Resampled(
+            self.value.or_less(other.value),
+            self.draws.or_less(other.draws),
+            self.runs + other.runs,
+            self.reached + other.reached,
+        )
+
+    def estimate(self) -> Estimate:
+        """The number with its percentile interval (Efron and Tibshirani 1993, chapter 13)."""
+        tail = (1 - CONFIDENCE) / 2
+        # Not interpolated: between a number and infinity there is nothing.
+        low = np.quantile(self.draws.low, tail, method="lower")
+        high = np.quantile(self.draws.high, 1 - tail, method="higher")
+        return Estimate(
+            float(self.value.low),
+            float(self.value.high),
+            (float(low), float(high)),
+            self.runs,
+            self.reached,
+        )
+
+
+def interquartile_mean(values: Floats) -> Floats:
+    """Mean of the middle half along the last axis, floor(n / 4) values less at either end."""
+    trimmed: Floats = stats.trim_mean(values, TRIMMED, axis=-1)
+    return trimmed
+
+
+def resample(strata: Sequence[Bounds], rng: np.random.Generator) -> Resampled:
+    """Interquartile mean over the runs of all strata, and of runs drawn within each stratum.
+
+    Args:
+        strata: values (n,) of the runs of one task each, n of 1 or more.
+    """
+    draws = _draws([len(part.low) for part in strata], rng)
+    low, drawn_low = _means([part.low for part in strata], draws)
+    high, drawn_high = _means([part.high for part in strata], draws)
+    known = sum(int(np.isfinite(part.high).sum()) for part in strata)
+    runs = sum(len(part.low) for part in strata)
+    return Resampled(Bounds(low, high), Bounds(drawn_low, drawn_high), runs, known)
+
+
+def band(values: Floats, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
+    """Interquartile mean of n runs at T points each, and the ends of its pointwise interval.
+
+    Args:
+        values: (T, n).
+
+    Returns:
+        three arrays (T,).
+    """
+    mean, drawn = _means([values], _draws([values.shape[-1]], rng))
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(drawn, [tail, 1 - tail], axis=-1)
+    return mean, low, high
+
+
+def _draws(sizes: Sequence[int], rng: np.random.Generator) -> list[NDArray[np.int64]]:
+    """Which runs are drawn from each stratum, (RESAMPLES, n) for each of the sizes n."""
+    return [rng.integers(0, n, (RESAMPLES, n)) for n in sizes]
+
+
+def _means(parts: Sequence[Floats], draws: Sequence[NDArray[np.int64]]) -> tuple[Floats, Floats]:
+    """Interquartile means of the strata's values (..., n): (...,), and drawn: (..., RESAMPLES)."""
+    drawn = [part[..., rows] for part, rows in zip(parts, draws, strict=True)]
+    return (
+        interquartile_mean(np.concatenate(parts, axis=-1)),
+        interquartile_mean(np.concatenate(drawn, axis=-1)),
+    )

@@ -1,0 +1,130 @@
+"""From a planned run to an untrained agent and its two environments, to train and to evaluate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.vec_env import VecEnv
+
+from agents.factory import make_model
+from agents.look_stack import LookStack, LookStore
+from experiments.agent_environment import AgentEnvironment, make_environment
+from experiments.study.cameras import ScheduledCamera
+from experiments.study.plan import ALGO, ENV_ID, SUBJECTS, Run, hyperparameters_of
+from gqn_rl.data.synthetic import SceneDistribution
+from gqn_rl.encoders import SceneEncoder, make_encoder
+from gqn_rl.errors import UserError
+from gqn_rl.gqn.families import build
+from gqn_rl.rendering import make_renderer
+from gqn_rl.training.statistics import rendered_examples, set_statistics
+
+RANDOM_WEIGHTS_SEED = 4_000_037
+"""Added to the seed, so that no network that was ever trained began with these weights."""
+DEVICE = "cpu"
+
+
+@dataclass(frozen=True)
+class Trainee:
+    """What a run needs.
+
+    Attributes:
+        model: untrained.
+        held_out: to evaluate on; looks like the model's own environment.
+        encoder: what identifies the encoder; None where there is none.
+        environments: to be closed.
+    """
+
+    model: BaseAlgorithm
+    held_out: VecEnv
+    encoder: dict[str, Any] | None
+    environments: tuple[AgentEnvironment, ...]
+
+    def close(self) -> None:
+        for environment in self.environments:
+            environment.close()
+
+
+def make_trainee(run: Run) -> Trainee:
+    """Build both environments and the model.
+
+    Raises:
+        UserError: for arguments that the environment, the encoder or the model refuses.
+    """
+    subject, conditions = SUBJECTS[run.agent], run.conditions
+    arguments = {**conditions.env_kwargs, "observation": subject.observation}
+    encoder = None
+    if subject.encoder is not None:
+        arguments["encoder"] = conditions.encoder if subject.encoder == "trained" else "random"
+        encoder = make_encoder(conditions.encoder, device=DEVICE)
+    if subject.encoder == "random":
+        encoder = untrained_twin(encoder, run)
+    environment = make_environment(
+        ENV_ID, conditions.hyperparameters["num_envs"], arguments, device=DEVICE, encoder=encoder
+    )
+    held_out = environment.again()
+    bridges = [seen_through(run.camera, part) for part in (environment, held_out)]
+    store = None
+    if subject.summary is not None:
+        store = look_store(environment, conditions.hyperparameters)
+        bridges = [
+            LookStack(bridge, shelf, max_looks_of(environment))
+            for bridge, shelf in zip(bridges, store.shelves, strict=True)
+        ]
+    model = make_model(
+        ALGO,
+        bridges[0],
+        hyperparameters_of(run, 0 if store is None else store.image_shape[0]),
+        num_answers=environment.num_answers,
+        seed=run.first_row_seed,
+        device=DEVICE,
+    )
+    if store is not None:
+        model.policy.features_extractor.attach(store)
+    return Trainee(model, bridges[1], environment.encoder, (environment, held_out))
+
+
+def seen_through(camera: str, environment: AgentEnvironment) -> VecEnv:
+    """The environment with a camera of `plan.CAMERAS`."""
+    if camera == "fixed":
+        return ScheduledCamera(environment.bridge, environment.num_moves)
+    return environment.bridge
+
+
+def untrained_twin(encoder: SceneEncoder[Any] | None, run: Run) -> SceneEncoder[Any]:
+    """The same architecture with random weights, standardised as the trained one was.
+
+    Raises:
+        UserError: for an encoder that is no network of `gqn_rl.gqn`.
+    """
+    model = getattr(encoder, "model", None)
+    if model is None:
+        raise UserError(f"encoder {run.conditions.encoder!r} has no twin with random weights")
+    twin = build(model.config, RANDOM_WEIGHTS_SEED + run.seed)
+    twin = twin.to(model.device).eval().requires_grad_(False)
+    given = run.conditions.env_kwargs
+    renderer = make_renderer(given.get("renderer", "pybullet"), model.image_size)
+    try:
+        scenes = SceneDistribution(given.get("num_cubes", 7))
+        set_statistics(twin, rendered_examples(renderer, scenes, seed=run.seed))
+    finally:
+        renderer.close()
+    return type(encoder)(twin)  # type: ignore[call-arg]
+
+
+def look_store(environment: AgentEnvironment, hyperparameters: dict[str, Any]) -> LookStore:
+    """Room for every look that an observation of training names, and for those of evaluation.
+
+    Each observation comes with one new look, and the oldest names the looks of its episode.
+    """
+    rows, steps = environment.native.num_envs, hyperparameters["n_steps"]
+    remembered = hyperparameters["aux_buffer_size"] if hyperparameters["aux_coef"] else 0
+    current = rows * (max_looks_of(environment) + 1)
+    space: Any = environment.native.single_observation_space
+    return LookStore(space["image"].shape, [remembered + rows * steps + current, current])
+
+
+def max_looks_of(environment: AgentEnvironment) -> int:
+    native: Any = environment.native.unwrapped
+    return int(native.max_looks)
