@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.snapshots import Snapshot, arrays_of, set_arrays
 from envs.tasks import NO_ANSWER, Verdict
 
 Infos = dict[str, Any]
@@ -23,6 +24,8 @@ class Episodes:
         cut_off: bool (N,), rows whose episode was truncated.
         returns: float64 (N,), sum of the rewards so far.
     """
+
+    ARRAYS = ("ended", "answers", "success", "cut_off", "returns")
 
     def __init__(self, n: int) -> None:
         self.ended = np.zeros(n, dtype=bool)
@@ -49,6 +52,14 @@ class Episodes:
         """The episodes of `mask` (N,) end without an answer, and not because of the agent."""
         self.ended = self.ended | mask
         self.cut_off = self.cut_off | mask
+
+    def snapshot(self) -> Snapshot:
+        """The attributes by name."""
+        return arrays_of(self, self.ARRAYS)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Take the attributes from a snapshot of as many rows."""
+        set_arrays(self, self.ARRAYS, snapshot)
 
     def status(
         self, answer_name: Callable[[int], str], details: dict[str, NDArray[Any]]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.snapshots import Snapshot
 from gqn_rl.encoders import SceneEncoder, make_encoder
 from gqn_rl.errors import UserError
 from gqn_rl.rendering import RendererIdentity
@@ -91,6 +92,37 @@ class EncoderMemory:
             pose = viewpoints[np.full(len(images), index)]
             state = self.encoder.update(state, Views(images[:, index], pose))
         return _clipped(self.encoder.representation(state))
+
+    def snapshot(self) -> Snapshot:
+        """The encoder's state, "0", "1", ... to arrays (n, ...).
+
+        Raises:
+            UserError: if the encoder is no `ResumableEncoder`.
+        """
+        self._require_resumable()
+        states = [
+            self.encoder.state_arrays(self._states[rows.start])  # type: ignore[attr-defined]
+            for rows in self._groups
+        ]
+        parts = [np.concatenate(part) for part in zip(*states, strict=True)]
+        return {str(number): part for number, part in enumerate(parts)}
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Take the encoder's state from a snapshot of as many rows."""
+        self._require_resumable()
+        parts = [snapshot[str(number)] for number in range(len(snapshot))]
+        for rows in self._groups:
+            self._states[rows.start] = self.encoder.state_from_arrays(  # type: ignore[attr-defined]
+                tuple(part[rows] for part in parts)
+            )
+
+    def _require_resumable(self) -> None:
+        for method in ("state_arrays", "state_from_arrays"):
+            if not hasattr(self.encoder, method):
+                raise UserError(
+                    f"encoder {type(self.encoder)!r} has no {method}: what it has seen cannot be "
+                    "saved and taken up again"
+                )
 
     def draw(self, rows: NDArray[np.int64], viewpoints: Viewpoints) -> NDArray[np.uint8]:
         """How the scenes of some rows (k,) might look from elsewhere, uint8 (k, H, W, 3)."""

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.memory import EncoderMemory
+from envs.snapshots import Snapshot, arrays_of, set_arrays
 from envs.tasks import QueryErrors, Trials
 
 NOT_DRAWN = -1.0
@@ -44,6 +45,14 @@ class QueryPredictions:
     def errors(self, mask: NDArray[np.bool_]) -> QueryErrors:
         """Of the rows of `mask` (N,)."""
         return QueryErrors(self.first[mask], self.last[mask])
+
+    def snapshot(self) -> Snapshot:
+        """The errors known so far."""
+        return arrays_of(self, ("first", "last"))
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Take the errors from a snapshot of as many rows."""
+        set_arrays(self, ("first", "last"), snapshot)
 
     def drawn(self, rows: NDArray[np.int64], trials: Trials) -> NDArray[np.uint8]:
         """The query views of some rows (k,) from what has been seen, uint8 (k, H, W, 3)."""

@@ -15,6 +15,17 @@ from envs.memory import EncoderMemory
 from envs.observers import Observer
 from envs.predictions import QueryPredictions
 from envs.seeding import RowGenerators
+from envs.snapshots import (
+    Snapshot,
+    arrays_of,
+    named,
+    part_of,
+    restore_parts,
+    set_arrays,
+    snapshot_of,
+    trials_from_arrays,
+    trials_to_arrays,
+)
 from envs.spaces import Observation, encoded, viewpoint_space
 from envs.tasks import QueryErrors, Task, Trials
 from envs.view_store import ViewStore
@@ -33,6 +44,8 @@ class SceneRows:
         looks: int64 (N,), images taken of each row's scene.
         angles: where the cameras are.
     """
+
+    ARRAYS = ("looks", "_path", "_content", "_cue")
 
     def __init__(
         self,
@@ -219,6 +232,25 @@ class SceneRows:
             return None
         self.predictions.finish(answered, self.trials, self._views.extra[:, 0], self.looks)
         return self.predictions.errors(over)
+
+    def snapshot(self) -> Snapshot:
+        """All of it, save images, which are drawn again."""
+        snapshot = arrays_of(self, self.ARRAYS) | {"cameras": self.angles.stacked()}
+        snapshot |= named("trials", trials_to_arrays(self.trials))
+        return snapshot | snapshot_of(self._parts())
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go on where a snapshot of as many rows of the same kind was taken."""
+        set_arrays(self, self.ARRAYS, snapshot)
+        self.angles = CameraAngles(*snapshot["cameras"].T.copy())
+        self._trials = trials_from_arrays(part_of(snapshot, "trials"))
+        restore_parts(self._parts(), snapshot)
+        self._views.expire(np.ones(len(self), dtype=bool), scenes=True)
+        if self.predictions is not None:
+            self._views.draw(self.trials, self.viewpoints)  # the truth that errors are taken from
+
+    def _parts(self) -> dict[str, Any]:
+        return {"memory": self.memory, "predictions": self.predictions}
 
     def observe(self) -> Observation:
         """The observation of all rows, not to be written to."""

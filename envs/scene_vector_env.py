@@ -24,6 +24,7 @@ from envs.episodes import Episodes, FinalInfos, Infos, vector_infos
 from envs.frames import draw_frames
 from envs.row_access import RowAccess
 from envs.seeding import RowGenerators
+from envs.snapshots import Snapshot, restore_parts, snapshot_of
 from envs.spaces import Flattening
 from envs.tasks import NO_ANSWER, make_task
 from gqn_rl.encoders import SceneEncoder
@@ -219,6 +220,23 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):
             self._truncate(lost, finals)
         infos = finals.infos() | vector_infos(self._facts(), np.ones(self.num_envs, dtype=bool))
         return self._observation(), rewards, over, lost, infos
+
+    def snapshot(self) -> Snapshot:
+        """Episodes, scenes, encoder and random generators as named arrays; no pickle is needed."""
+        self._require_open("snapshot")
+        return snapshot_of(self._parts())
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go on where a snapshot was taken, to the bit, in an environment made alike.
+
+        Raises:
+            UserError: for a snapshot of other rows, observations or tasks.
+        """
+        self._require_open("restore")
+        restore_parts(self._parts(), snapshot)
+
+    def _parts(self) -> dict[str, Any]:
+        return {"rows": self._rows, "episodes": self._episodes, "generators": self._generators}
 
     def render(self) -> tuple[NDArray[np.uint8], ...] | None:
         """One picture per row, see `envs.frames`; None when render_mode is None."""

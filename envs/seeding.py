@@ -8,7 +8,9 @@ import numpy as np
 from gymnasium.utils import seeding
 from numpy.typing import NDArray
 
+from envs.snapshots import Snapshot
 from gqn_rl.errors import UserError
+from gqn_rl.random_state import WORD, generator_from_state, generator_state
 
 
 class RowGenerators:
@@ -35,6 +37,18 @@ class RowGenerators:
         """What each row's generator was made from."""
         self.all()
         return tuple(self._seeds)
+
+    def snapshot(self) -> Snapshot:
+        """`states`, uint64 (n, 6), see `gqn_rl.random_state`, and `seeds`, uint64 (n, 2), the high
+        word first."""
+        states = [generator_state(generator) for generator in self.all()]
+        seeds = [divmod(seed or 0, WORD) for seed in self.seeds()]
+        return {"states": np.stack(states), "seeds": np.array(seeds, dtype=np.uint64)}
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go on as the generators of the snapshot would."""
+        self._generators = [generator_from_state(state) for state in snapshot["states"]]
+        self._seeds = [int(high) * WORD + int(low) for high, low in snapshot["seeds"]]
 
     def seed(
         self,

@@ -77,6 +77,22 @@ class SceneImaginer(SceneEncoder[State], Protocol[State]):
         ...
 
 
+class ResumableEncoder(SceneEncoder[State], Protocol[State]):
+    """An encoder whose state can be saved and taken up again."""
+
+    def state_arrays(self, state: State) -> tuple[NDArray[Any], ...]:
+        """All that a state is, as arrays (n, ...)."""
+        ...
+
+    def state_from_arrays(self, arrays: tuple[NDArray[Any], ...]) -> State:
+        """Inverse of `state_arrays`, to the bit.
+
+        Raises:
+            UserError: for arrays that are no state of this encoder.
+        """
+        ...
+
+
 ENCODERS = {
     "gqn": "gqn_rl.encoders.gqn_encoder:load_pretrained",
     "random": "gqn_rl.encoders.gqn_encoder:random_weights",

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from gqn_rl.devices import autocast, choose_device
+from gqn_rl.errors import UserError
 from gqn_rl.gqn.checkpoint import load_checkpoint as load_model
 from gqn_rl.gqn.checkpoint import pretrained_path
 from gqn_rl.gqn.evidence import Evidence
@@ -121,6 +122,20 @@ class GQNEncoder:
                 images.append(to_uint8(self.model.draw_images(scene, encoded[rows])))
         out: NDArray[np.uint8] = torch.cat(images).cpu().numpy()
         return out
+
+    def state_arrays(self, state: Evidence) -> tuple[NDArray[Any], ...]:
+        """See `ResumableEncoder`."""
+        return tuple(part.detach().cpu().numpy().copy() for part in state.parts)
+
+    def state_from_arrays(self, arrays: tuple[NDArray[Any], ...]) -> Evidence:
+        """See `ResumableEncoder`."""
+        pattern = self.model.nothing_seen(len(arrays[0]) if arrays else 0)
+        received = [(array.shape, str(array.dtype)) for array in arrays]
+        expected = [(tuple(p.shape), str(p.cpu().numpy().dtype)) for p in pattern.parts]
+        if received != expected:
+            raise UserError(f"the encoder's state is {received}, expected {expected}")
+        device = self.model.device
+        return type(pattern)(*(torch.from_numpy(array).to(device) for array in arrays))
 
     def _portions(self, n: int, per_thread: int) -> Iterator[slice]:
         """n scenes, on a CPU a portion at a time; at least one, which may be empty."""

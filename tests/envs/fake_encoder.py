@@ -36,6 +36,13 @@ class FakeEncoder:
     def reset(self, state: State, mask: NDArray[np.bool_]) -> State:
         return np.where(mask[:, None], 0.0, state[0]), np.where(mask, 0, state[1])
 
+    def state_arrays(self, state: State) -> tuple[NDArray[Any], ...]:
+        return state[0].copy(), state[1].copy()
+
+    def state_from_arrays(self, arrays: tuple[NDArray[Any], ...]) -> State:
+        sums, counts = arrays
+        return sums, counts
+
     def representation(self, state: State) -> NDArray[np.float32]:
         block = self.image_size // GRID
         mean = state[0] / np.maximum(state[1], 1)[:, None]
