@@ -3,12 +3,12 @@
 Hypothesis: views written to and read from a lattice in the world leave the plateau of the
 published architecture within minutes instead of days.
 
-`torchrun --nproc-per-node N -m experiments.pretrain_gqn ...` shares every batch among N processes.
+`torchrun --nproc-per-node N -m experiments.pretrain_gqn ...` shares every batch among N processes;
+docs/distributed.md has several hosts, restarts and Slurm.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from experiments.command import new_run_folder, run_command, save_settings
+from experiments.continuation import METRICS_NAME, Run, find_run
 from experiments.pretraining import Data, DataFlags, open_data, save_picture
 from gqn_rl.devices import PRECISIONS, choose_device, has_fast_bf16
 from gqn_rl.errors import UserError, unknown_name
@@ -24,11 +25,10 @@ from gqn_rl.files import write_json
 from gqn_rl.gqn.checkpoint import load_checkpoint, pretrained_path, save_checkpoint
 from gqn_rl.gqn.families import build, config_from_dict, preset
 from gqn_rl.gqn.model import GenerativeQueryNetwork
-from gqn_rl.training.group import Group, joined_group
+from gqn_rl.training.group import Group, allowed_restarts, joined_group
 from gqn_rl.training.loop import train
 from gqn_rl.training.recipe import Recipe
 from gqn_rl.training.recipe import recipe as named_recipe
-from gqn_rl.training.state import load_state, read_metadata
 from gqn_rl.training.statistics import set_statistics
 from gqn_rl.training.trainer import Trainer
 
@@ -60,7 +60,8 @@ class Settings(DataFlags):
     model_path: Path = Path("runs")
     """Folder in which the run's own folder, named by the time, is made."""
     output: Path | None = None
-    """The run's folder itself, instead of a new one under model_path."""
+    """The run's folder itself, instead of a new one under model_path. Where the same flags have
+    begun a run there, it goes on from its last saved state, as after a restart by torchrun."""
     resume: Path | None = None
     """Run folder to continue with its own settings; only time limit, device, threads, workers,
     save-every and compile are read anew."""
@@ -109,8 +110,6 @@ class Settings(DataFlags):
 
 
 def main(settings: Settings) -> None:
-    if settings.resume is not None:
-        settings = _settings_of(settings.resume, settings)
     _check(settings)
     if settings.threads:
         torch.set_num_threads(settings.threads)
@@ -119,17 +118,17 @@ def main(settings: Settings) -> None:
         _pretrain(settings, device, group)
 
 
-def _pretrain(settings: Settings, device: torch.device, group: Group) -> None:
-    recipe = _recipe(settings)  # of a resumed run: the one it was started with
+def _pretrain(given: Settings, device: torch.device, group: Group) -> None:
+    # Found once, so that all go on from the same step, whatever their hosts see of the folder.
+    run = group.from_first(lambda: find_run(given, given.resume, given.output, READ_ANEW))
+    settings, recipe = run.settings, _recipe(run)
+    if run.done:
+        _report_done(run, recipe, group)
+        return
     data = open_data(settings, preset(settings.preset).image_size, recipe, device, group)
-    if settings.resume is None:
-        model = _new_model(settings, data.image_size, device)
-        folder = Path(group.share(str(_new_folder(settings) if group.leads else "")))
-        trainer = _trainer(model, settings, recipe, group)
-        record = None
-    else:
-        folder = settings.resume
-        trainer, record = _continue(settings, folder, recipe, device, group)
+    trainer, record = _start(run, recipe, data.image_size, device, group)
+    folder = run.folder or group.from_first(lambda: _new_folder(settings))
+    del run  # and the tensors that it was continued from
     if group.leads:
         print(f"{folder}: step {trainer.step} of {recipe.iterations}, {_describe(trainer)}")
     try:
@@ -150,21 +149,15 @@ def _pretrain(settings: Settings, device: torch.device, group: Group) -> None:
         raise
     if group.leads:
         _finish(folder, trainer, record, settings, data)
+    group.wait()  # A process that has ended could not be started again with the others.
 
 
-def _settings_of(folder: Path, given: Settings) -> Settings:
-    """The settings with which the run in `folder` was started, save for those read anew."""
-    read_metadata(folder)  # a folder without a state fails here, with a better message
-    path = folder / "settings.json"
-    try:
-        stored = dict(json.loads(path.read_text()))
-        for name in ("data_path", "evaluation_path", "model_path", "output"):
-            if stored.get(name) is not None:
-                stored[name] = Path(stored[name])
-        settings = Settings(**stored)
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(f"{path} does not hold the settings of a run: {error}") from error
-    return replace(settings, **{name: getattr(given, name) for name in READ_ANEW})
+def _report_done(run: Run[Settings], recipe: Recipe, group: Group) -> None:
+    message = f"{run.folder} has already done its {recipe.iterations} iterations"
+    if run.settings.resume is not None:
+        raise UserError(message)
+    if group.leads:
+        print(message)
 
 
 def _check(settings: Settings) -> None:
@@ -177,11 +170,17 @@ def _check(settings: Settings) -> None:
     if settings.evaluation_path is not None and settings.data_path is None:
         raise UserError("evaluation_path goes with data_path: rendered scenes evaluate themselves")
     preset(settings.preset)
+    if (restarts := allowed_restarts()) and settings.output is None and settings.resume is None:
+        raise UserError(
+            f"torchrun's max-restarts is {restarts}, but output is None, expected a folder: it is "
+            "where a restart finds the run"
+        )
 
 
-def _recipe(settings: Settings) -> Recipe:
-    if settings.resume is not None:
-        return Recipe.from_dict(read_metadata(settings.resume)["recipe"], str(settings.resume))
+def _recipe(run: Run[Settings]) -> Recipe:
+    if run.state is not None:
+        return Recipe.from_dict(run.state.about["recipe"], str(run.folder))
+    settings = run.settings
     names = {field.name for field in fields(Recipe)} & {field.name for field in fields(Settings)}
     return named_recipe(settings.recipe, **{name: getattr(settings, name) for name in names})
 
@@ -214,24 +213,27 @@ def _load_initial(model: GenerativeQueryNetwork, name: str) -> None:
     model.load_state_dict(source.state_dict())
 
 
+def _start(
+    run: Run[Settings], recipe: Recipe, image_size: int, device: torch.device, group: Group
+) -> tuple[Trainer, dict[str, Any] | None]:
+    """A trainer at the step from which the run goes on, and what it has recorded until then."""
+    settings, state = run.settings, run.state
+    if state is None:
+        model = _new_model(settings, image_size, device)
+        return _trainer(model, settings, recipe, group), None
+    config = config_from_dict(state.about["family"], state.about["config"], str(run.folder))
+    model = build(config, recipe.seed).to(device)
+    trainer = _trainer(model, settings, recipe, group)
+    trainer.load_state(state.tensors, state.about["step"])
+    return trainer, state.about["record"]
+
+
 def _trainer(
     model: GenerativeQueryNetwork, settings: Settings, recipe: Recipe, group: Group
 ) -> Trainer:
     for parameter in model.representation_parameters():
         parameter.requires_grad_(not settings.freeze_representation)
     return Trainer(model, recipe, settings.precision, group, settings.compile)
-
-
-def _continue(
-    settings: Settings, folder: Path, recipe: Recipe, device: torch.device, group: Group
-) -> tuple[Trainer, dict[str, Any]]:
-    stored = read_metadata(folder)
-    config = config_from_dict(stored["family"], stored["config"], str(folder))
-    trainer = _trainer(build(config, recipe.seed).to(device), settings, recipe, group)
-    load_state(folder, trainer)
-    if trainer.step >= recipe.iterations and (folder / WEIGHTS).is_file():
-        raise UserError(f"{folder} has already done its {recipe.iterations} iterations")
-    return trainer, stored["record"]
 
 
 def _describe(trainer: Trainer) -> str:
@@ -264,9 +266,9 @@ def _finish(
         camera=data.camera,
         record={"training": summary},
     )
-    write_json(folder / "metrics.json", summary | {"record": record})
     if data.evaluate is not None:
         save_picture(folder / "held_out_views.png", data.evaluate(trainer).picture)
+    write_json(folder / METRICS_NAME, summary | {"record": record})  # last: the run is done
     print(f"weights: {folder / WEIGHTS}")
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 import inspect
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -16,6 +16,9 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from gqn_rl.errors import UserError
+from gqn_rl.training.rendezvous import agent_store, fresh_part
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -71,16 +74,38 @@ class Group:
         options: dict[str, Any] = {flag: False}
         return DistributedDataParallel(module, **options)
 
-    def share(self, text: str) -> str:
-        """The first process's text, in all of them."""
+    def from_first(self, make: Callable[[], Made]) -> Made:
+        """What `make` returns in the first process, in all of them; the others do not call it.
+
+        Raises:
+            UserError, OSError: in all processes, where the first one does.
+        """
         if self.size == 1:
-            return text
-        box = [text]
+            return make()
+        box: list[Any] = [None, None]
+        if self.leads:
+            try:
+                box[0] = make()
+            except (UserError, OSError) as error:
+                box[1] = error
         dist.broadcast_object_list(box, src=0)
-        return box[0]
+        if box[1] is not None:
+            raise box[1]
+        made: Made = box[0]
+        return made
+
+    def wait(self) -> None:
+        """Go on when all processes are here."""
+        if self.size > 1:
+            dist.barrier()
 
 
 ALONE = Group()
+
+
+def allowed_restarts() -> int:
+    """How often torchrun starts the processes again when one of them fails: its --max-restarts."""
+    return int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0"))
 
 
 @contextmanager
@@ -97,9 +122,15 @@ def joined_group(device_type: str) -> Iterator[Group]:
     if device_type == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     _import_before_there_is_a_group()
-    dist.init_process_group("nccl" if device_type == "cuda" else "gloo")
+    backend = "nccl" if device_type == "cuda" else "gloo"
+    rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    if (store := agent_store()) is None:
+        dist.init_process_group(backend)
+    else:
+        store = fresh_part(store, rank, size)
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size)
     try:
-        yield Group(dist.get_rank(), dist.get_world_size())
+        yield Group(rank, size)
     finally:
         dist.destroy_process_group()
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -25,6 +25,18 @@ FILE_NAME = "training_state.safetensors"
 PREVIOUS_NAME = "training_state.previous.safetensors"
 FORMAT = "gqn_rl.training/2"
 FIELDS = ("step", "family", "config", "recipe", "record", "sha256")
+
+
+class State(NamedTuple):
+    """What a run needs to go on.
+
+    Attributes:
+        about: family, configuration, recipe, step and record.
+        tensors: by name, see `Trainer.state`.
+    """
+
+    about: dict[str, Any]
+    tensors: dict[str, Tensor]
 
 
 def save_state(folder: Path, trainer: Trainer, record: dict[str, Any]) -> None:
@@ -56,23 +68,17 @@ def digest(tensors: dict[str, Tensor]) -> str:
     return found.hexdigest()
 
 
-def read_metadata(folder: Path) -> dict[str, Any]:
-    """Family, configuration, recipe, step and record of the newest usable state in `folder`.
+def has_state(folder: Path) -> bool:
+    """Whether a run in `folder` has saved a state, usable or not."""
+    return any((folder / name).is_file() for name in (FILE_NAME, PREVIOUS_NAME))
+
+
+def read_state(folder: Path) -> State:
+    """The newest usable state in `folder`: where the last one is damaged, the one before it.
 
     Raises:
         UserError: when there is none.
     """
-    return _read_newest(folder)[0]
-
-
-def load_state(folder: Path, trainer: Trainer) -> None:
-    """Bring `trainer` to the newest usable state in `folder`."""
-    about, tensors = _read_newest(folder)
-    trainer.load_state(tensors, about["step"])
-
-
-def _read_newest(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The state, or where that is damaged, the one before it."""
     try:
         return _read(folder / FILE_NAME)
     except UserError:
@@ -81,7 +87,18 @@ def _read_newest(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         return _read(folder / PREVIOUS_NAME)
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def read_metadata(folder: Path) -> dict[str, Any]:
+    """`State.about` of the newest usable state in `folder`."""
+    return read_state(folder).about
+
+
+def load_state(folder: Path, trainer: Trainer) -> None:
+    """Bring `trainer` to the newest usable state in `folder`."""
+    about, tensors = read_state(folder)
+    trainer.load_state(tensors, about["step"])
+
+
+def _read(path: Path) -> State:
     if not path.is_file():
         raise UserError(f"nothing to resume: {str(path)!r} does not exist")
     try:
@@ -101,4 +118,4 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             f"{path} is damaged: its numbers have sha256 {found[:16]}..., "
             f"expected {about['sha256'][:16]}..."
         )
-    return about, tensors
+    return State(about, tensors)

@@ -8,10 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,46 +19,19 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch.nn.utils import parameters_to_vector
 
 from experiments import generate_dataset, pretrain_gqn
-from experiments.command import EXIT_BAD_INPUT, run_command
+from experiments.command import EXIT_BAD_INPUT
 from gqn_rl import GenerativeQueryNetwork
 from gqn_rl.data.synthetic import SceneViews
-from gqn_rl.errors import UserError
 from gqn_rl.gqn.families import build, preset
-from gqn_rl.training.state import FILE_NAME, read_metadata
-
-SMALL = ["--preset", "tiny", "--renderer", "raycast", "--device", "cpu", "--precision", "fp32"]
-SMALL += ["--batch-size", "2", "--num-views", "2", "--num-rays", "32", "--seed", "4"]
-
-
-def run(monkeypatch: pytest.MonkeyPatch, *flags: object, small: bool = True) -> int:
-    """The exit code of `python -m experiments.pretrain_gqn flags`."""
-    arguments = [*SMALL, *map(str, flags)] if small else [*map(str, flags)]
-    monkeypatch.setattr("sys.argv", ["pretrain_gqn", *arguments])
-    monkeypatch.setattr("experiments.pretraining.EVALUATION_SCENES", 2)
-    monkeypatch.setattr("gqn_rl.training.statistics.SCENES_PER_COUNT", 4)
-    try:
-        run_command(pretrain_gqn.main, pretrain_gqn.Settings, pretrain_gqn.__doc__)
-    except SystemExit as exit_:
-        return int(exit_.code or 0)
-    return 0
-
-
-@contextmanager
-def started(*flags: object) -> Iterator[subprocess.Popen[str]]:
-    """A real process, which does not outlive the block."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "experiments.pretrain_gqn", *SMALL, *map(str, flags)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # Shells start background jobs with Ctrl-C switched off, and children inherit that.
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
+from gqn_rl.training.state import FILE_NAME
+from tests.experiments.pretraining_runs import (
+    SMALL,
+    assert_same_weights,
+    run,
+    saved_step,
+    started,
+    wait_until,
+)
 
 
 @pytest.fixture
@@ -69,29 +39,6 @@ def usual_ctrl_c() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
-
-
-def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def saved_step(folder: Path) -> int:
-    try:
-        return int(read_metadata(folder)["step"])
-    except UserError:
-        return 0
-
-
-def assert_same_weights(a: Path, b: Path) -> None:
-    for name in ("model.safetensors", FILE_NAME):
-        one, other = load_file(a / name), load_file(b / name)
-        assert one.keys() == other.keys()
-        for key, tensor in one.items():
-            torch.testing.assert_close(tensor, other[key], rtol=0, atol=0, msg=key)
 
 
 def test_a_run_leaves_weights_settings_and_numbers(

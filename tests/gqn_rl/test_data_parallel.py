@@ -25,6 +25,7 @@ import torch
 from safetensors.torch import save_file
 
 from gqn_rl.data.synthetic import SceneViews
+from gqn_rl.errors import UserError
 from gqn_rl.training.group import joined_group
 from tests.gqn_rl.gqn_models import make_trainer, random_views
 
@@ -39,6 +40,16 @@ with joined_group("cpu") as group:
         trainer.train_step(SceneViews(views.images[rows], views.viewpoints[rows]))
         gradients = {k: p.grad.contiguous() for k, p in trainer.model.named_parameters()}
         save_file(gradients, folder / f"{name}-{group.rank}-of-{group.size}.safetensors")
+
+    def refuse():
+        raise UserError(f"refused by {group.rank}")
+
+    made = group.from_first(lambda: {"rank": group.rank})
+    try:
+        group.from_first(refuse)
+    except UserError as error:
+        (folder / f"{group.rank}-of-{group.size}.txt").write_text(f"{made} {error}")
+    group.wait()
 """
 
 LEAVE = """
@@ -64,7 +75,8 @@ print(gloo_threads())
 
 @pytest.fixture(scope="module")
 def gradients(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the gradients of one step of every family, by one and by two processes."""
+    """A folder with what one process and two have found: gradients of one step of every family,
+    and what they get from the first."""
     folder = tmp_path_factory.mktemp("gradients")
     script = folder / "one_step.py"
     script.write_text(ONE_STEP)
@@ -123,6 +135,11 @@ def test_two_processes_with_half_the_batch_get_the_gradient_of_one(
             )
 
 
+@pytest.mark.parametrize("process", ["0-of-1", "0-of-2", "1-of-2"])
+def test_what_the_first_process_makes_or_refuses_all_get(gradients: Path, process: str) -> None:
+    assert (gradients / f"{process}.txt").read_text() == "{'rank': 0} refused by 0"
+
+
 def test_a_batch_that_cannot_be_divided_is_refused() -> None:
     with pytest.raises(UserError, match="batch_size is 3, expected a multiple of the 2 processes"):
         make_trainer(group=Group(1, 2), batch_size=3)
@@ -140,4 +157,5 @@ def test_a_process_alone_needs_nobody() -> None:
     assert not ALONE.mean(value).requires_grad
     assert ALONE.any(True)
     assert not ALONE.any(False)
-    assert ALONE.share("folder") == "folder"
+    assert ALONE.from_first(lambda: "folder") == "folder"
+    ALONE.wait()
