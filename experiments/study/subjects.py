@@ -15,6 +15,7 @@ from experiments.study.cameras import ScheduledCamera
 from experiments.study.plan import ALGO, ENV_ID, SUBJECTS, Run, hyperparameters_of
 from gqn_rl.data.synthetic import SceneDistribution
 from gqn_rl.encoders import SceneEncoder, make_encoder
+from gqn_rl.encoders.gqn_encoder import GQNEncoder
 from gqn_rl.errors import UserError
 from gqn_rl.gqn.families import build
 from gqn_rl.rendering import make_renderer
@@ -92,15 +93,15 @@ def seen_through(camera: str, environment: AgentEnvironment) -> VecEnv:
     return environment.bridge
 
 
-def untrained_twin(encoder: SceneEncoder[Any] | None, run: Run) -> SceneEncoder[Any]:
+def untrained_twin(encoder: SceneEncoder[Any] | None, run: Run) -> GQNEncoder:
     """The same architecture with random weights, standardised as the trained one was.
 
     Raises:
         UserError: for an encoder that is no network of `gqn_rl.gqn`.
     """
-    model = getattr(encoder, "model", None)
-    if model is None:
+    if not isinstance(encoder, GQNEncoder):
         raise UserError(f"encoder {run.conditions.encoder!r} has no twin with random weights")
+    model = encoder.model
     twin = build(model.config, RANDOM_WEIGHTS_SEED + run.seed)
     twin = twin.to(model.device).eval().requires_grad_(False)
     given = run.conditions.env_kwargs
@@ -110,7 +111,7 @@ def untrained_twin(encoder: SceneEncoder[Any] | None, run: Run) -> SceneEncoder[
         set_statistics(twin, rendered_examples(renderer, scenes, seed=run.seed))
     finally:
         renderer.close()
-    return type(encoder)(twin)  # type: ignore[call-arg]
+    return GQNEncoder(twin)
 
 
 def look_store(environment: AgentEnvironment, hyperparameters: dict[str, Any]) -> LookStore:
