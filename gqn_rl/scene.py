@@ -84,9 +84,34 @@ class SceneBatch:
             cubes, mask, np.asarray(rotation, np.float64), np.asarray(colour, np.float32)
         )
 
+    def grid_poses(self) -> NDArray[np.float32]:
+        """How the grid that the cubes of each scene lie on is placed in the world.
+
+        Returns:
+            float32 (N, 4): yaw in [-pi/4, pi/4) radians, and along the three axes turned by it the
+            offset of the planes between cubes from the origin, in [-0.5, 0.5) cube edges. NaN for
+            scenes none of whose cubes' axes is vertical.
+        """
+        vertical = np.abs(self.rotation[:, 2]).max(axis=1)
+        level = np.hypot(self.rotation[:, 0], self.rotation[:, 1]).argmax(axis=1)
+        axis = np.take_along_axis(self.rotation, level[:, None, None], axis=2)[:, :, 0]
+        yaw = _centred(np.arctan2(axis[:, 1], axis[:, 0]), np.pi / 2)
+        centre = self.cube_centres()[:, 0]
+        cos, sin = np.cos(yaw), np.sin(yaw)
+        turned = [cos * centre[:, 0] + sin * centre[:, 1], cos * centre[:, 1] - sin * centre[:, 0]]
+        offset = _centred(np.stack([*turned, centre[:, 2]], axis=1) - 0.5, 1.0)
+        poses = np.concatenate([yaw[:, None], offset], axis=1).astype(np.float32)
+        poses[vertical < 1 - 1e-6] = np.nan
+        return poses
+
     def cube_centres(self) -> NDArray[np.float64]:
         """Cube centres in world coordinates, float64 (N, P, 3)."""
         return np.einsum("nij,npj->npi", self.rotation, self.cubes)
+
+
+def _centred(value: NDArray[np.float64], period: float) -> NDArray[np.float64]:
+    """The same up to whole periods, in [-period / 2, period / 2)."""
+    return (value + period / 2) % period - period / 2
 
 
 def sample_colours(rng: np.random.Generator, n: int, num_cubes: int) -> NDArray[np.float32]:

@@ -19,10 +19,12 @@ class SceneViews:
     Attributes:
         images: uint8 (B, V, H, W, 3).
         viewpoints: float32 (B, V, 7), `Viewpoints.encode`.
+        grid_poses: float32 (B, 4), `SceneBatch.grid_poses`; None where it is not known.
     """
 
     images: NDArray[np.uint8]
     viewpoints: NDArray[np.float32]
+    grid_poses: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -124,4 +126,5 @@ def _render(
     return SceneViews(
         images.reshape(-1, num_views, *images.shape[1:]),
         viewpoints.encode().reshape(-1, num_views, ENCODING_SIZE),
+        scenes[::num_views].grid_poses(),
     )

@@ -14,6 +14,8 @@ import torch
 from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.gqn.attention.config import PRESETS as ATTENTION_PRESETS
 from gqn_rl.gqn.attention.config import AttentionConfig
+from gqn_rl.gqn.canonical.config import PRESETS as CANONICAL_PRESETS
+from gqn_rl.gqn.canonical.config import CanonicalConfig
 from gqn_rl.gqn.config import Config
 from gqn_rl.gqn.lattice.config import PRESETS as LATTICE_PRESETS
 from gqn_rl.gqn.lattice.config import LatticeConfig
@@ -33,6 +35,11 @@ class Family(NamedTuple):
 FAMILIES = {
     "lattice": Family(
         LatticeConfig, "gqn_rl.gqn.lattice.lattice_gqn:LatticeGQN", {**LATTICE_PRESETS}
+    ),
+    "canonical": Family(
+        CanonicalConfig,
+        "gqn_rl.gqn.canonical.canonical_gqn:CanonicalGQN",
+        {**CANONICAL_PRESETS},
     ),
     "attention": Family(
         AttentionConfig, "gqn_rl.gqn.attention.attention_gqn:AttentionGQN", {**ATTENTION_PRESETS}

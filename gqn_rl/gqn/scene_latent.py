@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Independent, kl_divergence
+from torch.distributions import Independent, Normal, kl_divergence
 
 from gqn_rl.gqn.draws import Draws
 from gqn_rl.gqn.model import EvidenceType, GenerativeQueryNetwork
@@ -64,6 +64,10 @@ class SceneLatentGQN(GenerativeQueryNetwork[EvidenceType]):
             float32 (N, R, 3) in [0, 1].
         """
 
+    def grid_pose(self, r: Tensor) -> Tensor | None:
+        """The grid pose inside a representation, (N, 4); None for families without one."""
+        return None
+
     def imagine(self, r: Tensor, noise: Tensor) -> Any:
         return self.decode(r, reparametrise(self.prior(r), noise))
 
@@ -93,13 +97,20 @@ class SceneLatentGQN(GenerativeQueryNetwork[EvidenceType]):
         rays = sample_query_rays(images, is_query, sampling.num_rays, draws)
         each = self.look(to_float(images.flatten(0, 1)), viewpoints.flatten(0, 1))
         r = self.representation(each.sum_views(~is_query))
-        r_all = self.representation(each.sum_views(torch.ones_like(is_query)))
-        prior, posterior = self.prior(r), self.posterior(r, r_all)
-        latent, from_prior = _training_latent(prior, posterior, draws, sampling.prior_share)
+        prior = self.prior(r)
+        latent = reparametrise(prior, draws.normal(*prior.event_shape))
+        noise = draws.normal(*prior.event_shape)
+        kl = torch.zeros_like(latent.flatten(1)[:, 0])
+        informed = rows_of_the_posterior(draws, sampling.prior_share)
+        if len(informed):  # what the posterior sees is half of the work of a step
+            everything = each.sum_views(torch.ones_like(is_query)).select(informed)
+            posterior = self.posterior(r[informed], self.representation(everything))
+            latent = latent.index_copy(0, informed, reparametrise(posterior, noise[informed]))
+            price = kl_divergence(posterior, _rows(prior, informed))
+            kl = kl.index_copy(0, informed, price)
         scene = self.decode(r, latent)
         error = self._error(scene, viewpoints, rays, draws)
-        kl = kl_divergence(posterior, prior).masked_fill(from_prior, 0.0)
-        return SceneTerms(error, kl, is_query.sum(1).to(error.dtype))
+        return SceneTerms(error, kl, is_query.sum(1).to(error.dtype), self.grid_pose(r))
 
     def _error(self, scene: Any, viewpoints: Tensor, rays: QueryRays, draws: Draws) -> Tensor:
         """Estimated mean squared error over all pixels of the query views, (B,)."""
@@ -115,13 +126,21 @@ def reparametrise(distribution: Independent, noise: Tensor) -> Tensor:
     return value
 
 
-def _training_latent(
-    prior: Independent, posterior: Independent, draws: Draws, prior_share: float
-) -> tuple[Tensor, Tensor]:
-    """Latents, and bool (B,) for which scenes they were drawn from the prior."""
-    from_prior = draws.uniform() < prior_share
-    shape = prior.event_shape
-    expected = reparametrise(prior, draws.normal(*shape))
-    informed = reparametrise(posterior, draws.normal(*shape))
-    choice = from_prior.view(-1, *[1] * len(shape))
-    return torch.where(choice, expected, informed), from_prior
+def rows_of_the_posterior(draws: Draws, prior_share: float) -> Tensor:
+    """Which scenes of a batch draw their latent from the posterior, int64 (K,).
+
+    The others, `prior_share` of them, are spread evenly over the batch. Which rows they are does
+    not depend on chance, so nothing has to wait for a device to tell how many there are.
+    """
+    row = torch.arange(draws.rows.start, draws.rows.stop, dtype=torch.float64)
+    from_prior = ((row + 1) * prior_share).floor() > (row * prior_share).floor()
+    return (~from_prior).nonzero()[:, 0].to(draws.device)
+
+
+def _rows(distribution: Independent, rows: Tensor) -> Independent:
+    """An Independent Normal of some rows only."""
+    normal = distribution.base_dist
+    return Independent(
+        Normal(normal.loc[rows], normal.scale[rows], validate_args=False),
+        distribution.reinterpreted_batch_ndims,
+    )

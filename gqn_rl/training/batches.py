@@ -54,10 +54,11 @@ class SyntheticBatches(Dataset[SceneViews]):
 
 
 class TensorViews(NamedTuple):
-    """`SceneViews` on a device: uint8 (B, V, H, W, 3) and float32 (B, V, 7)."""
+    """`SceneViews` on a device: uint8 (B, V, H, W, 3), float32 (B, V, 7) and (B, 4) or None."""
 
     images: Tensor
     viewpoints: Tensor
+    grid_poses: Tensor | None = None
 
 
 class UnrenderedBatches(Dataset[tuple[Any, ...]]):
@@ -81,7 +82,8 @@ class UnrenderedBatches(Dataset[tuple[Any, ...]]):
             rows=self.batches.rows,
         )
         encoded = torch.from_numpy(viewpoints.encode()).view(-1, recipe.num_views, ENCODING_SIZE)
-        return encoded, *self._to_tensors(scenes, viewpoints)
+        grid_poses = torch.from_numpy(scenes[:: recipe.num_views].grid_poses())
+        return encoded, grid_poses, *self._to_tensors(scenes, viewpoints)
 
 
 def stream(
@@ -104,8 +106,8 @@ def rendered_on(
 ) -> Iterator[TensorViews]:
     """Draw the items of `UnrenderedBatches` on a device, which is where training wants them."""
     renderer = RaycastRenderer(image_size, device)
-    for encoded, *scenes in unrendered:
-        moved = [part.to(device, non_blocking=True) for part in scenes]
+    for item in unrendered:
+        encoded, grid_poses, *moved = (part.to(device, non_blocking=True) for part in item)
         images, _ = renderer.render_tensors(*moved)
         shape = (*encoded.shape[:2], *images.shape[1:])
-        yield TensorViews(images.view(shape), encoded.to(device, non_blocking=True))
+        yield TensorViews(images.view(shape), encoded, grid_poses)

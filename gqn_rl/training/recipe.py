@@ -45,6 +45,8 @@ class Recipe:
             mean squared error, which maximises the bound; start and end then have no effect.
         sigma_steps: steps that the annealing takes; 0: all iterations.
         loss_unit: "error" or "nats", see `gqn_rl.gqn.objective.combine`.
+        grid_weight: of `gqn_rl.gqn.objective.grid_pose_error`, which is added to the loss of
+            families that infer a grid pose, where the true one is known; 0: views alone.
         ema_decay: of the moving average of the weights, which is what gets evaluated and shipped;
             0: the weights themselves.
         free_fraction: share of scenes in free orientation.
@@ -71,6 +73,7 @@ class Recipe:
     sigma_schedule: str = "geometric"
     sigma_steps: int = 0
     loss_unit: str = "error"
+    grid_weight: float = 0.003
     ema_decay: float = 0.999
     free_fraction: float = 0.25
     seed: int = 0
@@ -83,6 +86,7 @@ class Recipe:
             "sigma_steps",
             "seed",
             "weight_decay",
+            "grid_weight",
             "max_gradient_norm",
         ):
             self._require(name, getattr(self, name) >= 0, "at least 0")

@@ -19,7 +19,7 @@ from gqn_rl.devices import autocast
 from gqn_rl.errors import UserError
 from gqn_rl.gqn.draws import Draws
 from gqn_rl.gqn.model import GenerativeQueryNetwork
-from gqn_rl.gqn.objective import Terms, combine, optimal_sigma
+from gqn_rl.gqn.objective import Terms, combine, grid_pose_error, optimal_sigma
 from gqn_rl.training.batches import TensorViews
 from gqn_rl.training.group import ALONE, Group
 from gqn_rl.training.recipe import Recipe
@@ -37,12 +37,9 @@ class Bound(nn.Module):
         super().__init__()
         self.model, self.recipe, self.group = model, recipe, group
 
-    def forward(self, images: Tensor, viewpoints: Tensor, draws: Draws, step: int) -> Terms:
-        """Terms of this process's scenes.
-
-        Args:
-            images: uint8 (B, V, H, W, 3); viewpoints: float32 (B, V, 7).
-        """
+    def forward(self, batch: TensorViews, draws: Draws, step: int) -> Terms:
+        """Terms of this process's scenes."""
+        images, viewpoints, grid_poses = batch
         recipe, num_views = self.recipe, images.shape[1]
         context_size = draws.integers(1, num_views, 1)  # (B, 1), a size for every scene
         is_query = torch.arange(num_views, device=images.device) >= context_size
@@ -53,7 +50,11 @@ class Bound(nn.Module):
         if recipe.sigma_schedule == "optimal":
             sigma = optimal_sigma(self.group.mean(scenes.error.mean()))
         num_pixels = images.shape[2] * images.shape[3]
-        return combine(scenes, num_pixels=num_pixels, sigma=sigma, unit=recipe.loss_unit)
+        terms = combine(scenes, num_pixels=num_pixels, sigma=sigma, unit=recipe.loss_unit)
+        if grid_poses is None or scenes.grid_poses is None or not recipe.grid_weight:
+            return terms
+        wrong = grid_pose_error(scenes.grid_poses, grid_poses).mean()
+        return terms._replace(loss=terms.loss + recipe.grid_weight * wrong)
 
 
 class Trainer:
@@ -114,12 +115,12 @@ class Trainer:
             UserError: when the loss or its gradient is not finite; on a CPU at once, and the
                 weights are left as they were, on other devices within `CHECK_EVERY` steps.
         """
-        images, viewpoints = self._receive(batch)
+        received = self._receive(batch)
         self._generator.manual_seed(self.recipe.seed * 1_000_003 + self.step)
         draws = Draws(self._generator, self.recipe.batch_size, self._rows)
         self.model.train()
         with autocast(self.model.device, self.precision):
-            terms: Terms = self._bound(images, viewpoints, draws, self.step)
+            terms: Terms = self._bound(received, draws, self.step)
         self.optimiser.zero_grad(set_to_none=True)
         terms.loss.backward()  # type: ignore[no-untyped-call]
         limit = self.recipe.max_gradient_norm or math.inf
@@ -132,14 +133,16 @@ class Trainer:
         self.step += 1
         return Terms(*(term.detach() for term in terms))
 
-    def _receive(self, batch: SceneViews | TensorViews) -> tuple[Tensor, Tensor]:
+    def _receive(self, batch: SceneViews | TensorViews) -> TensorViews:
         """The batch on the device; poses that are not finite are refused."""
         device = self.model.device
         if isinstance(batch.viewpoints, np.ndarray) and not np.isfinite(batch.viewpoints).all():
             raise UserError(f"batch {self.step} has a pose that is not finite: training stops")
-        return (
+        poses = batch.grid_poses
+        return TensorViews(
             torch.as_tensor(batch.images, device=device),
             torch.as_tensor(batch.viewpoints, device=device),
+            None if poses is None else torch.as_tensor(poses, device=device),
         )
 
     def _watch(self, loss: Tensor, norm: Tensor) -> None:

@@ -201,7 +201,8 @@ def test_halves_of_a_batch_see_together_what_the_whole_does() -> None:
             draws=Draws(seeded(0), 2, part),
             sampling=sampling,
         )
-        for a, b in zip(half, whole, strict=True):
+        assert half.grid_poses is None
+        for a, b in zip(half[:3], whole[:3], strict=True):
             torch.testing.assert_close(a, b[part])
 
 
@@ -226,6 +227,6 @@ def test_bf16_gives_nearly_the_same_terms() -> None:
     full = bound(model, images, poses)
     with torch.autocast("cpu", torch.bfloat16):
         half = bound(model, images, poses)
-    assert {term.dtype for term in half} == {torch.float32}
+    assert {term.dtype for term in half[:3]} == {torch.float32}
     torch.testing.assert_close(half.error, full.error, rtol=0.01, atol=0)
     torch.testing.assert_close(half.kl, full.kl, rtol=0.05, atol=0)

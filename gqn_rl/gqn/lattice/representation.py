@@ -76,8 +76,8 @@ class ViewNetwork(nn.Module):
         return torch.cat([colours, self.fine(stem)], dim=1), self.coarse(x)
 
 
-class LatticeRepresentation(nn.Module):
-    """psi: one view to evidence; and the network that turns summed evidence into slots.
+class LatticeFeatures(nn.Module):
+    """psi: one view to evidence; and the network that turns summed evidence into a volume.
 
     Attributes:
         anchors: the points of the lattice at which views write and slots lie.
@@ -98,7 +98,6 @@ class LatticeRepresentation(nn.Module):
         self.enter = nn.Conv3d(config.evidence_channels + 1, config.fine_channels, 3, padding=1)
         self.carve = nn.Conv3d(5, config.fine_channels, 4, stride=2, padding=1)
         self.mixer = TwoScales(config.fine_channels, config.coarse_channels, blocks=2)
-        self.to_slots = nn.Conv3d(config.fine_channels, config.slot_channels, 1)
         initialise(self)
         with torch.no_grad():  # what a view shows counts before where it was taken from
             self.modulate.weight.mul_(0.1)
@@ -151,13 +150,13 @@ class LatticeRepresentation(nn.Module):
         relative_depth = (depth - SPHERE_RADIUS)[..., None] / self.config.extent
         return torch.cat([relative_depth, towards, points / self.config.extent], dim=-1).mT
 
-    def forward(self, evidence: LatticeEvidence) -> Tensor:
-        """The scene representation as slots, (N, S, C)."""
+    def features(self, evidence: LatticeEvidence) -> Tensor:
+        """What all views together say around each point, (N, C, X, Y, Z)."""
         mean = evidence.numerator / (evidence.denominator + 1e-3)
         total = (1.0 + evidence.denominator).log()
         entered = self.enter(self.anchors.to_volume(lowered(torch.cat([mean, total], dim=1)).mT))
-        mixed = self.mixer((entered + self._carved(evidence.colours)).relu())
-        return self.anchors.to_slots(self.to_slots(mixed)).float()
+        mixed: Tensor = self.mixer((entered + self._carved(evidence.colours)).relu())
+        return mixed
 
     def _carved(self, colours: Tensor) -> Tensor:
         """What the mean colours say, at the lattice's own resolution; (N, C, X, Y, Z)."""
@@ -165,6 +164,19 @@ class LatticeRepresentation(nn.Module):
         mean = colours[:, :-1] / count.clamp(min=1.0)
         known = lowered(torch.cat([mean, (1.0 + count).log()], dim=1)).mT
         return self.carving.convolve(self.carving.to_blocks(known), self.carve)
+
+
+class LatticeRepresentation(LatticeFeatures):
+    """A few numbers at every anchor, made from the features around it."""
+
+    def __init__(self, config: LatticeConfig) -> None:
+        super().__init__(config)
+        self.to_slots = nn.Conv3d(config.fine_channels, config.slot_channels, 1)
+        initialise(self.to_slots)
+
+    def forward(self, evidence: LatticeEvidence) -> Tensor:
+        """The scene representation as slots, (N, S, C)."""
+        return self.anchors.to_slots(self.to_slots(self.features(evidence))).float()
 
 
 def _along_points(layer: nn.Linear, features: Tensor) -> Tensor:

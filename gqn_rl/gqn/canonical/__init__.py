@@ -1,0 +1,1 @@
+"""The canonical family: unit cells in the frame of the object, seen by exact rays."""

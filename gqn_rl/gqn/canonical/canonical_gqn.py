@@ -1,0 +1,95 @@
+"""The canonical GQN: what is seen is put into the frame of the object, cell by cell."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.distributions import Independent
+
+from gqn_rl.devices import full_precision
+from gqn_rl.gqn.canonical.config import CanonicalConfig
+from gqn_rl.gqn.canonical.frame import Frame
+from gqn_rl.gqn.canonical.generator import CellGenerator, CellScene
+from gqn_rl.gqn.canonical.representation import CanonicalRepresentation, read_at
+from gqn_rl.gqn.lattice.representation import LatticeEvidence
+from gqn_rl.gqn.scene_latent import SceneLatentGQN
+from gqn_rl.rays import camera_axes, pixel_directions
+
+FRAME_SIZE = 4
+
+
+class CanonicalGQN(SceneLatentGQN[LatticeEvidence]):
+    """A GQN for objects made of unit cells that lie on one grid, turned about the vertical.
+
+    The flat representation r is the frame, `Frame.pack`, and then the slots' numbers, slot after
+    slot.
+    """
+
+    family = "canonical"
+    config: CanonicalConfig
+    directions: Tensor
+
+    def __init__(self, config: CanonicalConfig) -> None:
+        network = CanonicalRepresentation(config)
+        super().__init__(config, FRAME_SIZE + len(network.cells) * config.slot_channels)
+        self.network = network
+        self.generator = CellGenerator(config, network.cells)
+        self.register_buffer("directions", pixel_directions(config.image_size), persistent=False)
+
+    def nothing_seen(self, n: int) -> LatticeEvidence:
+        return self.network.nothing_seen(n)
+
+    def look(self, images: Tensor, viewpoints: Tensor) -> LatticeEvidence:
+        return self.network.look(images, viewpoints)
+
+    def representation(self, evidence: LatticeEvidence) -> Tensor:
+        r: Tensor = self.network(evidence)
+        return r
+
+    def grid_pose(self, r: Tensor) -> Tensor:
+        return r[:, :FRAME_SIZE]
+
+    def prior(self, r: Tensor) -> Independent:
+        out: Independent = self.generator.prior_head(self._volume(r))
+        return out
+
+    def posterior(self, r: Tensor, r_with_queries: Tensor) -> Independent:
+        """q(z | r, x); what is in the frame found with the queries is moved to the other one."""
+        there = self._volume(r_with_queries).float()
+        with full_precision(r.device):
+            centres = Frame.unpack(r).to_world(self.network.centres)
+            places = Frame.unpack(r_with_queries).to_frame(centres)
+            moved = read_at(there, places / (self.config.frame_cells / 2)).view(there.shape)
+        both = torch.cat([self._volume(r), moved], dim=1)
+        out: Independent = self.generator.posterior_head(both)
+        return out
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        blocks = self.config.frame_cells // 2
+        return (self.config.latent_channels, blocks, blocks, blocks)
+
+    def decode(self, r: Tensor, latent: Tensor) -> CellScene:
+        return self.generator.scene(Frame.unpack(r), self._slots(r), latent)
+
+    def draw(
+        self,
+        scene: CellScene,
+        viewpoints: Tensor,
+        pixels: Tensor,
+        jitter: Tensor | None = None,
+    ) -> Tensor:
+        with full_precision(viewpoints.device):  # bf16 cannot tell where a ray meets a face
+            axes = camera_axes(viewpoints)  # (N, R, 3, 3)
+            directions = torch.einsum("nra,nrai->nri", self.directions[pixels], axes)
+            return self.generator.render(
+                scene, viewpoints[..., :3], F.normalize(directions, dim=-1)
+            )
+
+    def _volume(self, r: Tensor) -> Tensor:
+        return self.generator.volume(self._slots(r))
+
+    def _slots(self, r: Tensor) -> Tensor:
+        slots: Tensor = r[:, FRAME_SIZE:].unflatten(1, (-1, self.config.slot_channels))  # type: ignore[no-untyped-call]
+        return slots
