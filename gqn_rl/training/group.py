@@ -64,14 +64,18 @@ class Group:
         dist.all_reduce(count, op=dist.ReduceOp.MAX)
         return bool(count)
 
-    def wrap(self, module: nn.Module) -> nn.Module:
-        """The module, with the mean of the processes' gradients after every backward pass."""
+    def wrap(self, module: nn.Module, partial: bool = False) -> nn.Module:
+        """The module, with the mean of the processes' gradients after every backward pass.
+
+        Args:
+            partial: there are processes in which some parameters get no gradient.
+        """
         if self.size == 1:
             return module
         # Buffers are constants here: no need to send them around. PyTorch 2.13 renames the flag.
         known = inspect.signature(DistributedDataParallel).parameters
         flag = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"
-        options: dict[str, Any] = {flag: False}
+        options: dict[str, Any] = {flag: False, "find_unused_parameters": partial}
         return DistributedDataParallel(module, **options)
 
     def from_first(self, make: Callable[[], Made]) -> Made:

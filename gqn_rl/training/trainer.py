@@ -20,6 +20,7 @@ from gqn_rl.errors import UserError
 from gqn_rl.gqn.draws import Draws
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.gqn.objective import Terms, combine, grid_pose_error, optimal_sigma
+from gqn_rl.gqn.scene_latent import rows_of_the_posterior
 from gqn_rl.training.batches import TensorViews
 from gqn_rl.training.group import ALONE, Group
 from gqn_rl.training.recipe import Recipe
@@ -102,8 +103,14 @@ class Trainer:
         self._rows = group.rows(recipe.batch_size)
         if compiled:
             model.compile_parts()
-        self._bound = group.wrap(Bound(model, recipe, group))
+        self._bound = group.wrap(Bound(model, recipe, group), self._some_need_no_posterior())
         self._bad_step = torch.full((), -1, device=model.device)
+
+    def _some_need_no_posterior(self) -> bool:
+        """Whether there is a process all of whose scenes draw their latent from the prior."""
+        size, total = self.group.size, self.recipe.batch_size
+        shares = (Draws(self._generator, total, Group(k, size).rows(total)) for k in range(size))
+        return any(len(rows_of_the_posterior(d, self.recipe.prior_share)) == 0 for d in shares)
 
     def train_step(self, batch: SceneViews | TensorViews) -> Terms:
         """One optimiser step on batch number `self.step`, of which `batch` holds the own rows.
