@@ -34,7 +34,7 @@ from gqn_rl.data.synthetic import SceneDistribution, SceneViews, render_views
 from gqn_rl.devices import PRECISIONS, choose_device
 from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.files import write_json
-from gqn_rl.gqn.checkpoint import load_checkpoint, pretrained_path
+from gqn_rl.gqn.checkpoint import DEFAULT_WEIGHTS, load_checkpoint, pretrained_path
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.metrics import baseline_errors
 from gqn_rl.prediction import predict_by_views
@@ -58,7 +58,7 @@ FEWEST_TEST_SCENES = 4
 class Settings:
     """Flags of `python -m experiments.evaluate_gqn`."""
 
-    model: str = "small"
+    model: str = DEFAULT_WEIGHTS
     """Weights: the name of shipped ones, a .safetensors file, or a folder with one."""
     scenes: int = 100
     """Scenes per orientation on which prediction is measured."""

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from gqn_rl.devices import autocast, choose_device
 from gqn_rl.errors import UserError
+from gqn_rl.gqn.checkpoint import DEFAULT_WEIGHTS, pretrained_path, read_sidecar
 from gqn_rl.gqn.checkpoint import load_checkpoint as load_model
-from gqn_rl.gqn.checkpoint import pretrained_path
 from gqn_rl.gqn.evidence import Evidence
-from gqn_rl.gqn.families import build, preset
+from gqn_rl.gqn.families import build, config_from_dict
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.view import Views, to_float, to_uint8
 from gqn_rl.viewpoint import Viewpoints
@@ -154,11 +154,14 @@ def load_checkpoint(path: Path, device: str = "auto") -> GQNEncoder:
 
 def load_pretrained(device: str = "auto", seed: int = 0) -> GQNEncoder:
     """The encoder with the shipped weights; `seed` has no effect."""
-    return load_checkpoint(Path("small"), device)
+    return load_checkpoint(Path(DEFAULT_WEIGHTS), device)
 
 
 def random_weights(device: str = "auto", seed: int = 0) -> GQNEncoder:
     """The shipped architecture with random weights: the control for what training adds."""
-    model = build(preset("small"), seed).to(choose_device(device)).eval().requires_grad_(False)
+    path = pretrained_path(DEFAULT_WEIGHTS)
+    shipped = read_sidecar(path)
+    config = config_from_dict(shipped["family"], shipped["config"], str(path))
+    model = build(config, seed).to(choose_device(device)).eval().requires_grad_(False)
     state = b"".join(t.cpu().numpy().tobytes() for t in model.state_dict().values())
     return GQNEncoder(model, None, hashlib.sha256(state).hexdigest())

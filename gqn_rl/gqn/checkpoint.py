@@ -26,6 +26,8 @@ from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.viewpoint import CAMERA_CONVENTION
 
 FORMAT = "gqn_rl.gqn/1"
+DEFAULT_WEIGHTS = "small"
+"""The shipped weights that are used where no others are named."""
 CAMERAS = (CAMERA_CONVENTION, DEEPMIND_CAMERA)
 """Weights trained on DeepMind's poses load, but no renderer of ours has their renderer's identity,
 so that nothing uses them on other poses."""

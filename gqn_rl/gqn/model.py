@@ -188,12 +188,16 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[EvidenceType]):
 
     @staticmethod
     def from_pretrained(
-        name_or_path: str | Path = "small", device: str | torch.device = "cpu"
+        name_or_path: str | Path | None = None, device: str | torch.device = "cpu"
     ) -> GenerativeQueryNetwork:
-        """Shipped weights by name, or a checkpoint by path; in evaluation mode."""
-        from gqn_rl.gqn.checkpoint import load_checkpoint, pretrained_path
+        """Shipped weights by name, or a checkpoint by path; in evaluation mode.
 
-        return load_checkpoint(pretrained_path(name_or_path), device=device)[0]
+        Args:
+            name_or_path: None for `gqn_rl.gqn.checkpoint.DEFAULT_WEIGHTS`.
+        """
+        from gqn_rl.gqn.checkpoint import DEFAULT_WEIGHTS, load_checkpoint, pretrained_path
+
+        return load_checkpoint(pretrained_path(name_or_path or DEFAULT_WEIGHTS), device=device)[0]
 
 
 def check_views(images: Tensor, viewpoints: Tensor, image_size: int) -> None:

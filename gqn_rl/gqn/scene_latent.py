@@ -97,20 +97,42 @@ class SceneLatentGQN(GenerativeQueryNetwork[EvidenceType]):
         rays = sample_query_rays(images, is_query, sampling.num_rays, draws)
         each = self.look(to_float(images.flatten(0, 1)), viewpoints.flatten(0, 1))
         r = self.representation(each.sum_views(~is_query))
+        latent, kl, r_all = self._training_latent(r, each, draws, sampling.prior_share)
+        scene = self.decode(r, latent)
+        error = self._error(scene, viewpoints, rays, draws)
+        poses = [pose for pose in (self.grid_pose(r), self.grid_pose(r_all)) if pose is not None]
+        grid_poses = torch.stack(poses, dim=1) if poses else None
+        return SceneTerms(error, kl, is_query.sum(1).to(error.dtype), grid_poses)
+
+    def _training_latent(
+        self, r: Tensor, each: EvidenceType, draws: Draws, prior_share: float
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Latents of some scenes from the posterior, of the others from the prior.
+
+        Args:
+            each: evidence of every single view.
+
+        Returns:
+            latents; KL(posterior || prior), (B,), 0 for the others; the representation of all
+            views, of the others that of the context.
+        """
         prior = self.prior(r)
         latent = reparametrise(prior, draws.normal(*prior.event_shape))
         noise = draws.normal(*prior.event_shape)
         kl = torch.zeros_like(latent.flatten(1)[:, 0])
-        informed = rows_of_the_posterior(draws, sampling.prior_share)
-        if len(informed):  # what the posterior sees is half of the work of a step
-            everything = each.sum_views(torch.ones_like(is_query)).select(informed)
-            posterior = self.posterior(r[informed], self.representation(everything))
-            latent = latent.index_copy(0, informed, reparametrise(posterior, noise[informed]))
-            price = kl_divergence(posterior, _rows(prior, informed))
-            kl = kl.index_copy(0, informed, price)
-        scene = self.decode(r, latent)
-        error = self._error(scene, viewpoints, rays, draws)
-        return SceneTerms(error, kl, is_query.sum(1).to(error.dtype), self.grid_pose(r))
+        informed = rows_of_the_posterior(draws, prior_share)
+        if not len(informed):
+            return latent, kl, r
+        # Only for them: what the posterior sees is half of the work of a step.
+        views = torch.ones(len(r), len(each.parts[0]) // len(r), dtype=torch.bool, device=r.device)
+        r_all = self.representation(each.sum_views(views).select(informed))
+        posterior = self.posterior(r[informed], r_all)
+        price = kl_divergence(posterior, _rows(prior, informed))
+        return (
+            latent.index_copy(0, informed, reparametrise(posterior, noise[informed])),
+            kl.index_copy(0, informed, price),
+            r.index_copy(0, informed, r_all),
+        )
 
     def _error(self, scene: Any, viewpoints: Tensor, rays: QueryRays, draws: Draws) -> Tensor:
         """Estimated mean squared error over all pixels of the query views, (B,)."""

@@ -26,7 +26,7 @@ class CanonicalConfig(LatticeConfig):
     slot_channels: int = 8
     latent_channels: int = 8
     frame_cells: int = 8
-    finder_channels: int = 32
+    finder_channels: int = 64
     cell_channels: int = 64
     cell_coarse_channels: int = 96
 
