@@ -111,7 +111,7 @@ def _curve(axes: Axes, curve: dict[str, list[float]], measure: str, agent: str) 
 
 
 def _estimate(axes: Axes, height: float, found: dict[str, Any], colour: str) -> None:
-    """A dot with its interval; a bound is a stroke, and what has no upper end has an arrow."""
+    """A dot with its interval; a lower bound is a stroke, and no upper end is an arrow."""
     value, (low, high) = found["at_least"], found["interval"]
     if value <= 0:
         return  # nothing is known

@@ -73,19 +73,24 @@ def number(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def estimate(found: dict[str, Any], unit: str = "") -> str:
-    """Such as "4.2 (3.1 to 5.0)", "more than 4.2" or "4.2 (3.1 to unknown)"."""
+def estimate(found: dict[str, Any]) -> str:
+    """Such as "4.2 (3.1 to 5.0)", or what is known instead: "> 4.2 (from 3.1)".
+
+    Args:
+        found: a number of `experiments.study.summary.summarise`.
+    """
     low, high = found["interval"]
-    if found["value"] is None:
-        if found["at_least"] <= 0:
-            return "unknown"
-        text = f"> {number(found['at_least'])}{unit}"
-        return text if low == found["at_least"] else f"{text} (from {number(low)})"
-    value = f"{number(found['value'])}{unit}"
-    if found["runs"] < 2:
-        return value
-    upper = "unknown" if high is None else number(high)
-    return f"{value} ({number(low)} to {upper})"
+    least, most = found["at_least"], found["at_most"]
+    if found["value"] is not None:
+        interval = f" ({number(low)} to {'unknown' if high is None else number(high)})"
+        return number(found["value"]) + (interval if found["runs"] > 1 else "")
+    if most is None and least <= 0:
+        return "unknown"
+    if most is None:
+        return f"> {number(least)}" + (f" (from {number(low)})" if low < least else "")
+    if least <= 0:
+        return f"< {number(most)}"
+    return f"{number(least)} to {number(most)}, not known better"
 
 
 def _cell(value: object) -> str:

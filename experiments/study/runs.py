@@ -16,7 +16,14 @@ from experiments.allocator import keep_freed_memory
 from experiments.benchmarks.machine import describe_machine
 from experiments.parallel import processes
 from experiments.study.clock import Clock, EndWithParent, StartClock, StopClock, StopWhenReached
-from experiments.study.plan import SUBJECTS, THRESHOLDS, Conditions, Run, first_difference
+from experiments.study.plan import (
+    CAMERAS,
+    SUBJECTS,
+    THRESHOLDS,
+    Conditions,
+    Run,
+    first_difference,
+)
 from experiments.study.subjects import make_trainee
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_json
@@ -25,6 +32,7 @@ FOLDER = "runs"
 EVALUATION_SEED = 5_000_011
 """Added to the seed of the environment: evaluations have episodes of their own."""
 KEYS = ("name", "agent", "camera", "seed", "conditions", "curve", "stopped_early")
+KEYS += ("encoder", "parameters", "machine")
 ROW_KEYS = ("timesteps", "seconds", "cpu_seconds", "accuracy", "looks")
 
 Result = dict[str, Any]
@@ -168,10 +176,12 @@ def read_result(path: Path) -> Result:
         content = json.loads(path.read_text())
         absent = [key for key in KEYS if key not in content]
         absent += [key for row in content["curve"] for key in ROW_KEYS if key not in row]
+        known = content["agent"] in SUBJECTS and content["camera"] in CAMERAS
     except (OSError, ValueError, TypeError, KeyError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{str(path)!r} is no result of a study: {reason}") from error
-    if absent or content["agent"] not in SUBJECTS or not content["curve"]:
-        raise UserError(f"{str(path)!r} is no result of a study: it lacks {absent or 'a curve'}")
+    if absent or not known or not content["curve"]:
+        lacking = sorted(set(absent)) or "a known agent and camera and a curve"
+        raise UserError(f"{str(path)!r} is no result of a study: it lacks {lacking}")
     result: Result = content
     return result

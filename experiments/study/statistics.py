@@ -78,9 +78,9 @@ class Estimate:
     reached: int
 
     @property
-    def is_bound(self) -> bool:
-        """Whether the number is only known to be `low` or more."""
-        return not np.isfinite(self.high)
+    def is_known(self) -> bool:
+        """Whether there is a number, and not only bounds of one."""
+        return self.low == self.high
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,9 @@ Strata = list[list[Result]]
 def summarise(results: Sequence[Result]) -> dict[str, Any]:
     """All numbers of the report, as plain JSON.
 
-    Numbers that may be bounds are {"value", "at_least", "interval", "runs", "reached"}: `value`
-    is None where only `at_least` is known, and so is the upper end of an interval without one.
+    Each number is {"value", "at_least", "at_most", "interval", "runs", "reached"}. `value` is None
+    where only bounds are known; `at_most` and the upper end of an interval are None where there is
+    no such bound, at_least and the lower end 0.
     """
     cameras = [name for name in CAMERAS if any(run["camera"] == name for run in results)]
     agents = [name for name in SUBJECTS if any(run["agent"] == name for run in results)]
@@ -68,12 +69,17 @@ def plain(estimate: Estimate) -> dict[str, Any]:
     """An estimate as JSON, which knows no infinity."""
     low, high = estimate.interval
     return {
-        "value": None if estimate.is_bound else estimate.high,
+        "value": estimate.low if estimate.is_known else None,
         "at_least": estimate.low,
-        "interval": [low, high if np.isfinite(high) else None],
+        "at_most": _finite(estimate.high),
+        "interval": [low, _finite(high)],
         "runs": estimate.runs,
         "reached": estimate.reached,
     }
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
 
 
 def _strata(
