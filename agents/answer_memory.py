@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
+
+from gqn_rl.random_state import generator_state, set_generator_state
 
 FLOAT16_MAX = float(np.finfo(np.float16).max)
 
@@ -62,6 +66,25 @@ class AnswerMemory:
             values = torch.as_tensor(store[rows]).to(device)
             batch[key] = values.float() if store.dtype == np.float16 else values
         return batch, torch.as_tensor(self._targets[rows]).to(device)
+
+    def snapshot(self) -> dict[str, NDArray[Any]]:
+        """All it remembers and will draw, as named arrays that share its memory."""
+        kept = {key: store[: self.size] for key, store in self._observations.items()}
+        return {
+            **{f"observations/{key}": store for key, store in kept.items()},
+            "targets": self._targets[: self.size],
+            "next": np.array(self._next),
+            "generator": generator_state(self._rng),
+        }
+
+    def restore(self, snapshot: dict[str, NDArray[Any]]) -> None:
+        """Inverse of `snapshot`, for a memory of the same capacity and space."""
+        self.size = len(snapshot["targets"])
+        for key, store in self._observations.items():
+            store[: self.size] = snapshot[f"observations/{key}"]
+        self._targets[: self.size] = snapshot["targets"]
+        self._next = int(snapshot["next"])
+        set_generator_state(self._rng, snapshot["generator"])
 
 
 def stored_type(dtype: np.dtype | type | None) -> np.dtype:

@@ -67,6 +67,50 @@ class AgentRecord:
     stable_baselines3: str = stable_baselines3.__version__
     format: int = FORMAT
 
+    def require_environment(
+        self,
+        who: str,
+        env_id: str,
+        observation_space: spaces.Space,
+        action_space: spaces.Space,
+        encoder: dict[str, Any] | None = None,
+    ) -> None:
+        """Refuse an environment that this agent was not trained on.
+
+        Args:
+            who: what the message calls the agent.
+            encoder: the environment's, as in the record; None is not compared.
+
+        Raises:
+            UserError: naming the first difference and both values.
+        """
+        pairs: list[tuple[str, Any, Any]] = [("env_id", self.env_id, env_id)]
+        pairs += _differences(self.observation_space, space_to_json(observation_space))
+        pairs += [("action_space", self.action_space, space_to_json(action_space))]
+        if encoder is not None and self.encoder is not None:
+            mine, other = self.encoder.get("sha256"), encoder.get("sha256")
+            if mine is not None and other is not None:
+                pairs += [("encoder weights (sha256)", mine, other)]
+        for name, mine, other in pairs:
+            if mine != other:
+                raise UserError(
+                    f"{who} was trained with {name} {mine!r}, but the environment has {other!r}"
+                )
+
+    def require_library(self, who: str) -> None:
+        """Refuse an agent of another release of Stable-Baselines3, whose networks may differ.
+
+        Releases that differ in the last number only are the same.
+
+        Raises:
+            UserError: naming both.
+        """
+        mine, present = self.stable_baselines3, stable_baselines3.__version__
+        if release(mine) != release(present):
+            raise UserError(
+                f"{who} was made with stable-baselines3 {mine}, but {present} is installed"
+            )
+
 
 @dataclass(frozen=True)
 class Agent:
@@ -92,28 +136,14 @@ class Agent:
         action_space: spaces.Space,
         encoder: dict[str, Any] | None = None,
     ) -> None:
-        """Refuse an environment that this agent was not trained on.
+        """See `AgentRecord.require_environment`."""
+        who = f"agent {str(self.path)!r}"
+        self.record.require_environment(who, env_id, observation_space, action_space, encoder)
 
-        Args:
-            encoder: the environment's, as in the record; None is not compared.
 
-        Raises:
-            UserError: naming the first difference and both values.
-        """
-        trained = self.record
-        pairs: list[tuple[str, Any, Any]] = [("env_id", trained.env_id, env_id)]
-        pairs += _differences(trained.observation_space, space_to_json(observation_space))
-        pairs += [("action_space", trained.action_space, space_to_json(action_space))]
-        if encoder is not None and trained.encoder is not None:
-            mine, other = trained.encoder.get("sha256"), encoder.get("sha256")
-            if mine is not None and other is not None:
-                pairs += [("encoder weights (sha256)", mine, other)]
-        for name, mine, other in pairs:
-            if mine != other:
-                raise UserError(
-                    f"agent {str(self.path)!r} was trained with {name} {mine!r}, "
-                    f"but the environment has {other!r}"
-                )
+def release(version: str) -> list[str]:
+    """The first two numbers of a version, such as ["2", "9"]."""
+    return str(version).split(".")[:2]
 
 
 def make_record(
@@ -184,7 +214,8 @@ def load_bundle(path: Path, device: str = "cpu") -> Agent:
     """Read a bundle: a run folder, or the path of either file.
 
     Raises:
-        UserError: for files that are missing, cut short, corrupt or of another format.
+        UserError: for files that are missing, cut short, corrupt or of another format, or an agent
+            of another release of Stable-Baselines3.
     """
     target = weights_path(path)
     if not target.exists():
@@ -196,6 +227,7 @@ def load_bundle(path: Path, device: str = "cpu") -> Agent:
         json.loads(sidecar.read_text())
         weights, content = read_weights(target)
         record = record_from_json(content)
+        record.require_library(f"agent {str(target)!r}")
         policy = build_policy(record)
         load_distinct_weights(acting_part(policy), weights)
     except UserError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,12 +14,43 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.evaluation import Evaluation, evaluate
-from agents.training_state import save_training_state
 
 Row = dict[str, Any]
 
 
-class EvaluationCallback(BaseCallback):
+class Resumable(BaseCallback):
+    """A callback that goes on where it was when training was saved.
+
+    Attributes:
+        resumed: whether it has taken up a state; training then does not begin.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.resumed = False
+        self._before = 0.0
+
+    def _on_training_start(self) -> None:
+        self._start = time.monotonic() - self._before
+
+    def _on_step(self) -> bool:
+        return True
+
+    @property
+    def seconds(self) -> float:
+        """Since training began, without the time between two sessions."""
+        return time.monotonic() - self._start
+
+    def state(self) -> Row:
+        """Plain data that JSON can hold."""
+        return {"seconds": self.seconds}
+
+    def load_state(self, state: Row) -> None:
+        """Inverse of `state`, before training goes on."""
+        self._before, self.resumed = state["seconds"], True
+
+
+class EvaluationCallback(Resumable):
     """Evaluates between rollouts, records the curve and reports every new best model.
 
     The best model has the highest mean reward, which weighs accuracy against looks as the task
@@ -53,16 +83,14 @@ class EvaluationCallback(BaseCallback):
         self.curve: list[Row] = []
 
     def _on_training_start(self) -> None:
-        self._start = time.monotonic()
-        self._next = self.num_timesteps + self._every
+        super()._on_training_start()
+        if not self.resumed:
+            self._next = self.num_timesteps + self._every
 
     def _on_rollout_start(self) -> None:
         if self.num_timesteps >= self._next:
             self._next = self.num_timesteps + self._every
             self._evaluate()
-
-    def _on_step(self) -> bool:
-        return True
 
     def _on_training_end(self) -> None:
         if not self.curve or self.curve[-1]["timesteps"] != self.model.num_timesteps:
@@ -71,8 +99,7 @@ class EvaluationCallback(BaseCallback):
     def _evaluate(self) -> None:
         evaluation = evaluate(self.model, self._env, self._episodes, seed=self._seed)
         steps = self.model.num_timesteps
-        seconds = time.monotonic() - self._start
-        self.curve.append({"timesteps": steps, "seconds": seconds, **evaluation.summary()})
+        self.curve.append({"timesteps": steps, "seconds": self.seconds, **evaluation.summary()})
         for name in evaluation.measures:
             if self.curve[-1][name] is not None:
                 self.logger.record(f"eval/{name}", self.curve[-1][name])
@@ -81,8 +108,17 @@ class EvaluationCallback(BaseCallback):
             self.best_reward = evaluation.reward
             self._on_best(self.model, evaluation)
 
+    def state(self) -> Row:
+        best = None if np.isinf(self.best_reward) else float(self.best_reward)
+        return {**super().state(), "next": self._next, "best": best, "curve": self.curve}
 
-class CurveCallback(BaseCallback):
+    def load_state(self, state: Row) -> None:
+        super().load_state(state)
+        self._next, self.curve = state["next"], state["curve"]
+        self.best_reward = -np.inf if state["best"] is None else state["best"]
+
+
+class CurveCallback(Resumable):
     """Records between rollouts how the last hundred training episodes went.
 
     Args:
@@ -99,9 +135,6 @@ class CurveCallback(BaseCallback):
         self.curve: list[Row] = []
         self._errors: deque[float] = deque(maxlen=100)
 
-    def _on_training_start(self) -> None:
-        self._start = time.monotonic()
-
     def _on_step(self) -> bool:
         for info, done in zip(self.locals["infos"], self.locals["dones"], strict=True):
             if done and info.get("error", -1.0) >= 0:
@@ -117,12 +150,21 @@ class CurveCallback(BaseCallback):
         self.curve.append(
             {
                 "timesteps": self.num_timesteps,
-                "seconds": time.monotonic() - self._start,
+                "seconds": self.seconds,
                 **{name: float(np.mean(values)) for name, values in score.items()},
                 "reward": float(np.mean([episode["r"] for episode in episodes])),
                 "length": float(np.mean([episode["l"] for episode in episodes])),
             }
         )
+
+    def state(self) -> Row:
+        own = {"next": self._next, "errors": list(self._errors), "curve": self.curve}
+        return {**super().state(), **own}
+
+    def load_state(self, state: Row) -> None:
+        super().load_state(state)
+        self._next, self.curve = state["next"], state["curve"]
+        self._errors.extend(state["errors"])
 
 
 class TimeLimitCallback(BaseCallback):
@@ -148,38 +190,16 @@ class TimeLimitCallback(BaseCallback):
         return not self.reached
 
 
-class CheckpointCallback(BaseCallback):
-    """Saves between rollouts, and at the end, what training needs to go on after a crash.
+class ProgressCallback(BaseCallback):
+    """A progress bar with the running mean reward of episodes.
 
     Args:
-        folder: run folder, see `agents.training_state`.
-        every: environment steps between two saves.
+        stopping: whether training is about to be stopped, which the bar then says.
     """
 
-    def __init__(self, folder: Path, every: int) -> None:
+    def __init__(self, stopping: Callable[[], bool] = lambda: False) -> None:
         super().__init__()
-        self._folder, self._every = folder, every
-
-    def _on_training_start(self) -> None:
-        self._next = self.num_timesteps + self._every
-
-    def _on_rollout_start(self) -> None:
-        if self.num_timesteps >= self._next:
-            self._next = self.num_timesteps + self._every
-            save_training_state(self._folder, self.model)
-
-    def _on_step(self) -> bool:
-        return True
-
-    def _on_training_end(self) -> None:
-        save_training_state(self._folder, self.model)
-
-
-class ProgressCallback(BaseCallback):
-    """A progress bar with the running mean reward of episodes."""
-
-    def __init__(self) -> None:
-        super().__init__()
+        self._stopping = stopping
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -194,7 +214,8 @@ class ProgressCallback(BaseCallback):
         self._task = self._bar.add_task("training", total=total, note="")
 
     def _on_step(self) -> bool:
-        self._bar.update(self._task, completed=self.num_timesteps)
+        what = "stopping after this rollout" if self._stopping() else "training"
+        self._bar.update(self._task, completed=self.num_timesteps, description=what)
         return True
 
     def _on_rollout_end(self) -> None:

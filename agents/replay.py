@@ -17,9 +17,12 @@ from torch import Tensor
 from agents.answer_memory import FLOAT16_MAX, stored_type
 from agents.targets import UNLABELLED, targets_of
 from gqn_rl.errors import UserError
+from gqn_rl.random_state import generator_state, set_generator_state
 
 Encode = Callable[[dict[str, Tensor]], Tensor]
 Indices = NDArray[np.int64]
+ARRAYS = ("actions", "rewards", "dones", "timeouts", "targets")
+"""What is kept of each transition beside its observation, (buffer_size, n_envs, ...)."""
 
 
 class TargetReplayBuffer(DictReplayBuffer):
@@ -99,6 +102,27 @@ class TargetReplayBuffer(DictReplayBuffer):
             return None
         slots, rows = slots[known], rows[known]
         return self._observed(slots, rows), self.to_torch(self.targets[slots, rows])
+
+    def snapshot(self) -> dict[str, NDArray[Any]]:
+        """All it remembers and will draw, as named arrays that share its memory."""
+        # While it fills, the slot at `pos` already holds what follows the newest transition.
+        slots = self.buffer_size if self.full else self.pos + 1
+        return {
+            **{f"observations/{k}": store[:slots] for k, store in self.observations.items()},
+            **{name: getattr(self, name)[:slots] for name in ARRAYS},
+            "position": np.array([self.pos, self.full], dtype=np.int64),
+            "generator": generator_state(self.rng),
+        }
+
+    def restore(self, snapshot: dict[str, NDArray[Any]]) -> None:
+        """Inverse of `snapshot`, for a buffer of the same size and spaces."""
+        slots = len(snapshot["targets"])
+        for key, store in self.observations.items():
+            store[:slots] = snapshot[f"observations/{key}"]
+        for name in ARRAYS:
+            getattr(self, name)[:slots] = snapshot[name]
+        self.pos, self.full = int(snapshot["position"][0]), bool(snapshot["position"][1])
+        set_generator_state(self.rng, snapshot["generator"])
 
     def _drawn(self, batch_size: int) -> Indices:
         """Slots (B,) with a transition whose next observation is still there."""

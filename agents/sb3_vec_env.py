@@ -125,6 +125,28 @@ class GymnasiumVecEnv(VecEnv):
             return tuple(np.array(value) for value in observations)
         return np.array(observations)
 
+    def snapshot(self) -> dict[str, NDArray[Any]]:
+        """The running episodes as named arrays, for native vector environments that say them.
+
+        Raises:
+            UserError: for one that does not.
+        """
+        native: Any = self.venv.unwrapped
+        for method in ("snapshot", "restore"):
+            if not hasattr(native, method):
+                raise UserError(f"{type(native).__name__} has no {method}: it cannot be resumed")
+        arrays: dict[str, NDArray[Any]] = native.snapshot()
+        own = {"returns": self._returns.copy(), "lengths": self._lengths.copy()}
+        return {f"native/{name}": array for name, array in arrays.items()} | own
+
+    def restore(self, snapshot: dict[str, NDArray[Any]]) -> None:
+        """Go on where a snapshot was taken."""
+        native: Any = self.venv.unwrapped
+        native.restore(
+            {k.removeprefix("native/"): v for k, v in snapshot.items() if k.startswith("native/")}
+        )
+        self._returns, self._lengths = snapshot["returns"].copy(), snapshot["lengths"].copy()
+
     def close(self) -> None:
         self.venv.close()
 

@@ -1,93 +1,104 @@
-"""What training needs, beside the agent, to go on: weights, optimisers and counters.
-
-The environments and random generators start anew, so a resumed run is a continuation, not a
-repetition of the run that was never interrupted.
-"""
+"""What training needs to go on after a crash, in one file that is replaced in one piece."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.numpy import save_file
 from stable_baselines3.common.base_class import BaseAlgorithm
 
-from agents.weights import distinct_weights, load_distinct_weights
+from agents.bundle import AgentRecord, record_from_json
+from agents.model_state import ModelState, model_state, set_model_state
+from agents.sb3_vec_env import GymnasiumVecEnv
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_atomically
 
 NAME = "training_state.safetensors"
 HEADER = "training"
-COUNTERS = ("num_timesteps", "_n_updates", "_episode_num")
+FORMAT = 2
 
 
-def optimizers(model: BaseAlgorithm) -> dict[str, torch.optim.Optimizer]:
-    """Every optimiser of the model, by name."""
-    owners = {"policy": model.policy, "actor": model.policy, "critic": model.policy}
-    places: dict[str, Any] = {
-        "policy": getattr(model.policy, "optimizer", None),
-        **{name: getattr(getattr(model.policy, name, None), "optimizer", None) for name in owners},
-        "entropy": getattr(model, "ent_coef_optimizer", None),
-        "answer": getattr(model, "answer_optimizer", None),
+def save_training_state(
+    folder: Path,
+    model: BaseAlgorithm,
+    bridge: GymnasiumVecEnv,
+    record: AgentRecord,
+    notes: dict[str, Any],
+) -> None:
+    """Replace `folder`/training_state.safetensors; the one before survives any failure.
+
+    Args:
+        bridge: the environments that the model learns in.
+        record: says which agent this is.
+        notes: what else is to be kept, as plain data.
+    """
+    state = model_state(model, bridge)
+    content = {
+        "format": FORMAT,
+        "agent": asdict(record),
+        "numbers": state.numbers,
+        "notes": notes,
     }
-    return {name: optimizer for name, optimizer in places.items() if optimizer is not None}
+    header = {HEADER: json.dumps(content, allow_nan=False)}
+    arrays = {name: np.array(array, order="C", copy=None) for name, array in state.arrays.items()}
+    write_atomically(folder / NAME, lambda path: save_file(arrays, path, metadata=header))
 
 
-def save_training_state(folder: Path, model: BaseAlgorithm) -> None:
-    """Write `folder`/training_state.safetensors in one piece."""
-    tensors = {f"weights/{name}": value for name, value in distinct_weights(model.policy).items()}
-    groups: dict[str, Any] = {}
-    for name, optimizer in optimizers(model).items():
-        state = optimizer.state_dict()
-        groups[name] = state["param_groups"]
-        for index, values in state["state"].items():
-            for key, value in values.items():
-                tensors[f"{name}/{index}/{key}"] = torch.as_tensor(value)
-    content = {"counters": {key: getattr(model, key) for key in COUNTERS}, "groups": groups}
-    header = {HEADER: json.dumps(content)}
-    cpu = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    write_atomically(folder / NAME, lambda path: save_file(cpu, path, metadata=header))
-
-
-def load_training_state(folder: Path, model: BaseAlgorithm) -> None:
-    """Put a saved state into a model of the same shape.
+def read_record(folder: Path) -> AgentRecord:
+    """The agent whose training state is in `folder`.
 
     Raises:
-        UserError: for a file that is missing, corrupt or from a model of another shape.
+        UserError: see `load_training_state`.
+    """
+    return _checked_record(folder / NAME, _read(folder / NAME, arrays=False)[0])
+
+
+def load_training_state(
+    folder: Path, model: BaseAlgorithm, bridge: GymnasiumVecEnv
+) -> dict[str, Any]:
+    """Put a saved state into a model made alike and its environments; returns the notes.
+
+    Raises:
+        UserError: for a file that is missing, cut short, corrupt or of another model.
     """
     path = folder / NAME
+    content, arrays = _read(path, arrays=True)
+    try:
+        set_model_state(model, bridge, ModelState(arrays, content["numbers"]))
+        notes: dict[str, Any] = content["notes"]
+    except (KeyError, ValueError, RuntimeError, TypeError) as error:
+        raise _unusable(path, error) from error
+    return notes
+
+
+def _read(path: Path, arrays: bool) -> tuple[dict[str, Any], dict[str, Any]]:
     if not path.exists():
         raise UserError(f"cannot resume: {str(path)!r} does not exist")
     try:
-        with safe_open(str(path), framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        with safe_open(str(path), framework="np") as file:
             content = json.loads((file.metadata() or {})[HEADER])
-        weights = _part(tensors, "weights")
-        states = {
-            name: {"state": _state(_part(tensors, name)), "param_groups": groups}
-            for name, groups in content["groups"].items()
-        }
-        load_distinct_weights(model.policy, weights)
-        for name, optimizer in optimizers(model).items():
-            optimizer.load_state_dict(states[name])
-        for key, value in content["counters"].items():
-            setattr(model, key, value)
-    except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"cannot resume from {str(path)!r}: {reason}") from error
+            if content["format"] != FORMAT:
+                raise ValueError(f"its format is {content['format']!r}, expected {FORMAT}")
+            names = file.keys() if arrays else ()
+            return content, {name: file.get_tensor(name) for name in names}
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+        raise _unusable(path, error) from error
 
 
-def _part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
-    start = f"{prefix}/"
-    return {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
+def _checked_record(path: Path, content: dict[str, Any]) -> AgentRecord:
+    try:
+        record = record_from_json(content["agent"])
+    except (KeyError, ValueError, TypeError) as error:
+        raise _unusable(path, error) from error
+    record.require_library(f"the training in {str(path.parent)!r}")
+    return record
 
 
-def _state(tensors: dict[str, torch.Tensor]) -> dict[int, dict[str, torch.Tensor]]:
-    state: dict[int, dict[str, torch.Tensor]] = {}
-    for name, value in tensors.items():
-        index, key = name.split("/")
-        state.setdefault(int(index), {})[key] = value
-    return state
+def _unusable(path: Path, error: Exception) -> UserError:
+    reason = " ".join(str(error).split())[:300]
+    return UserError(f"cannot resume from {str(path)!r}: {reason}")

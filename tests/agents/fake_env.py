@@ -16,6 +16,8 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from numpy.typing import NDArray
 
+from gqn_rl.random_state import generator_state, set_generator_state
+
 LEFT, RIGHT = 0, 1
 NUM_MOVES, NUM_ANSWERS = 2, 4
 LEFT_END, CENTRE, RIGHT_END = range(3)
@@ -111,11 +113,30 @@ class FakeRecognitionEnv(gymnasium.Env[dict[str, NDArray[np.float32]], Any]):
         }
 
 
+class FakeVectorEnv(SyncVectorEnv):
+    """Rows of the fake task that can be saved and taken up again like the project's own."""
+
+    def snapshot(self) -> dict[str, NDArray[Any]]:
+        rows: list[Any] = [row.unwrapped for row in self.envs]
+        return {
+            "facts": np.array([[row.target, row.place, row.looks] for row in rows]),
+            "seen": np.stack([row.seen for row in rows]),
+            "generators": np.stack([generator_state(row.np_random) for row in rows]),
+        }
+
+    def restore(self, snapshot: dict[str, NDArray[Any]]) -> None:
+        for index, row in enumerate(self.envs):
+            fake: Any = row.unwrapped
+            fake.target, fake.place, fake.looks = snapshot["facts"][index].tolist()
+            fake.seen = snapshot["seen"][index]
+            set_generator_state(fake.np_random, snapshot["generators"][index])
+
+
 def fake_vector_env(
     num_envs: int = 8, autoreset_mode: AutoresetMode = AutoresetMode.SAME_STEP, **options: Any
-) -> SyncVectorEnv:
+) -> FakeVectorEnv:
     """`num_envs` rows of the fake task as one Gymnasium vector environment."""
-    return SyncVectorEnv(
+    return FakeVectorEnv(
         [lambda: FakeRecognitionEnv(**options) for _ in range(num_envs)],
         autoreset_mode=autoreset_mode,
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import stable_baselines3
 import torch
 from gymnasium import spaces
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -23,9 +25,8 @@ from agents.bundle import (
 )
 from agents.factory import ALGORITHMS, load_hyperparameters
 from agents.spaces_json import space_from_json, space_to_json
-from agents.training_state import load_training_state, save_training_state
 from gqn_rl.errors import UserError
-from tests.agents.conftest import SMALL, SMALL_SAC, small_hyperparameters, small_model
+from tests.agents.conftest import SMALL, SMALL_SAC
 from tests.agents.fake_env import NUM_ANSWERS
 
 
@@ -190,30 +191,16 @@ def test_unknown_spaces_are_refused() -> None:
         space_from_json({"type": "Text"})
 
 
-def test_training_state_survives(tmp_path: Path) -> None:
-    model = small_model(num_envs=4)
-    model.learn(512)
-    save_training_state(tmp_path, model)
-    other = small_model(num_envs=4, seed=9)
-    load_training_state(tmp_path, other)
-    assert other.num_timesteps == model.num_timesteps
-    for one, two in (
-        (model.policy.optimizer, other.policy.optimizer),
-        (model.answer_optimizer, other.answer_optimizer),
-    ):
-        first, second = one.state_dict()["state"], two.state_dict()["state"]
-        assert first.keys() == second.keys()
-        assert first
-        for index, values in first.items():
-            assert torch.equal(values["exp_avg_sq"], second[index]["exp_avg_sq"])
-    other.learn(512, reset_num_timesteps=False)
-    assert other.num_timesteps == 2 * model.num_timesteps
+def test_an_agent_of_another_release_is_refused_naming_both(saved: Path) -> None:
+    agent = load_bundle(saved)
+    present = stable_baselines3.__version__
 
+    def resave(version: str) -> None:
+        save_bundle(saved, agent.policy, replace(agent.record, stable_baselines3=version))
 
-def test_training_state_of_another_shape_or_no_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="does not exist"):
-        load_training_state(tmp_path, small_model(num_envs=2))
-    save_training_state(tmp_path, small_model(num_envs=2))
-    wider = small_hyperparameters()["policy_kwargs"] | {"net_arch": {"pi": [8], "vf": [8]}}
-    with pytest.raises(UserError, match="cannot resume"):
-        load_training_state(tmp_path, small_model(num_envs=2, policy_kwargs=wider))
+    resave(f"{'.'.join(present.split('.')[:2])}.999")
+    load_bundle(saved)  # a bug fix changes no network
+    for version in ("1.8.0", "99.0.0"):
+        resave(version)
+        with pytest.raises(UserError, match=f"stable-baselines3 {version}, but {present}"):
+            load_bundle(saved)

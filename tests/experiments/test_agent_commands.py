@@ -167,15 +167,6 @@ def test_sac_trains_and_is_evaluated_on_every_continuous_id(
     assert measure in capsys.readouterr().out
 
 
-def test_resume_continues_the_count(
-    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    flags = [*SMALL, "--total-timesteps", 10_240, "--resume", run_folder]
-    assert run(train_agent, monkeypatch, *flags, "--output", tmp_path / "more") == 0
-    metrics = json.loads((tmp_path / "more" / "metrics.json").read_text())
-    assert metrics["timesteps"] == 10_240
-
-
 BAD_TRAINING = {
     "env id": (["--env-id", "Nowhere-v0"], "Nowhere-v0"),
     "algo": (["--algo", "sarsa"], "sarsa"),
@@ -221,17 +212,6 @@ def test_an_output_folder_that_exists_is_left_alone(
     assert run(train_agent, monkeypatch, *SMALL, "--output", run_folder) == EXIT_BAD_INPUT
     assert "exists" in capsys.readouterr().err
     assert {file.name: file.stat().st_mtime_ns for file in run_folder.iterdir()} == before
-
-
-def test_resuming_another_task_or_a_finished_run_is_refused(
-    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
-) -> None:
-    flags = ["--resume", run_folder, "--output", tmp_path / "x"]
-    more = [*SMALL, "--gallery-size", "5", "--total-timesteps", "9000"]
-    assert run(train_agent, monkeypatch, *more, *flags) == EXIT_BAD_INPUT
-    assert "action_space" in capsys.readouterr().err
-    assert run(train_agent, monkeypatch, *SMALL, "--total-timesteps", 8192, *flags) == 2
-    assert "raise it" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
