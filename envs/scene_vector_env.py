@@ -296,5 +296,6 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):
             **self._rows.details,
         }
         if self._render_workers:
-            facts["worker_restarts"] = np.full(self.num_envs, self._rows.renderer.restarts)
+            restarts = self._rows.renderer.restarts  # type: ignore[attr-defined]
+            facts["worker_restarts"] = np.full(self.num_envs, restarts)
         return facts

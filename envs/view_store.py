@@ -86,7 +86,7 @@ class ViewStore:
     def _draw(self, trials: Trials, viewpoints: Viewpoints, extra: bool) -> Iterator[slice]:
         wanted = [self._wanted(rows, extra) for rows in self._groups]
         pairs = [pair for want in wanted for pair in self._pairs(want, trials, viewpoints)]
-        scenes, poses = zip(*pairs, strict=True)
+        scenes, poses = map(list, zip(*pairs, strict=True))
         sizes = [len(want.current) + len(want.extra) * self._extra.shape[1] for want in wanted]
         portions = render_portions(
             self.renderer, SceneBatch.concatenate(scenes), Viewpoints.concatenate(poses), sizes
