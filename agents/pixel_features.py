@@ -89,7 +89,8 @@ class LookFeatures(BaseFeaturesExtractor):
         # Channels last is how the images lie, and what bf16 convolutions are fastest on.
         pixels = to_float(torch.from_numpy(images).to(poses.device))
         features = self.image_network(pixels)[torch.from_numpy(which).to(poses.device)]
-        return self.pose_network(torch.cat([features, poses.to(features.dtype)], dim=1))
+        joined: Tensor = self.pose_network(torch.cat([features, poses.to(features.dtype)], dim=1))
+        return joined
 
 
 class Stack(nn.Module):
@@ -148,4 +149,5 @@ def look_network(image_size: int, features: int) -> nn.Sequential:
     network = nn.Sequential(
         convolutions, nn.Linear(length, features), nn.LayerNorm(features), nn.SiLU()
     )
-    return network.to(memory_format=torch.channels_last)
+    channels_last: nn.Sequential = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return channels_last

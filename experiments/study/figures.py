@@ -26,7 +26,7 @@ COLOURS = {
     "random-tower": "#8a8a8a",
     "state": "#2a9d8f",
 }
-LINE = {"color": "#444444", "linewidth": 0.8, "linestyle": ":"}
+LINE: dict[str, Any] = {"color": "#444444", "linewidth": 0.8, "linestyle": ":"}
 ARROW = 1.35
 """How far an arrow reaches, as a factor."""
 SALT = "compare_observations"
@@ -90,7 +90,11 @@ def ratios(summary: dict[str, Any]) -> str:
         _estimate(axes, place, found[str(threshold)]["timesteps"], COLOURS["representation"])
     for name, value in summary["targets"].items():
         axes.axvline(value, **LINE)
-        where = {"xycoords": ("data", "axes fraction"), "ha": "center", "fontsize": 8}
+        where: dict[str, Any] = {
+            "xycoords": ("data", "axes fraction"),
+            "ha": "center",
+            "fontsize": 8,
+        }
         axes.annotate(f"{name} {value:g}", (value, 1.01), **where)
     axes.axvline(1.0, color="#444444", linewidth=0.8)
     axes.set(xscale="log", xlabel="steps of the best pixel agent / steps on the representation")

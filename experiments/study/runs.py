@@ -31,8 +31,10 @@ from gqn_rl.files import write_json
 FOLDER = "runs"
 EVALUATION_SEED = 5_000_011
 """Added to the seed of the environment: evaluations have episodes of their own."""
-KEYS = ("name", "agent", "camera", "seed", "conditions", "curve", "stopped_early")
-KEYS += ("encoder", "parameters", "machine")
+KEYS = (
+    *("name", "agent", "camera", "seed", "conditions", "curve", "stopped_early"),
+    *("encoder", "parameters", "machine"),
+)
 ROW_KEYS = ("timesteps", "seconds", "cpu_seconds", "accuracy", "looks")
 
 Result = dict[str, Any]

@@ -82,7 +82,8 @@ def make_trainee(run: Run) -> Trainee:
         device=DEVICE,
     )
     if store is not None:
-        model.policy.features_extractor.attach(store)
+        features: Any = model.policy.features_extractor
+        features.attach(store)
     return Trainee(model, bridges[1], environment.encoder, (environment, held_out))
 
 
