@@ -70,22 +70,47 @@ RUN_KEYS = ("n_timesteps", "num_envs", "policy", "policy_kwargs")
 
 
 def load_hyperparameters(
-    algo: str, env_id: str, overrides: dict[str, Any] | None = None
+    algo: str, env_id: str, overrides: dict[str, Any] | None = None, path: Path | None = None
 ) -> dict[str, Any]:
     """The settings of `algo` for `env_id`: defaults, the id's own section, then `overrides`.
 
     Nested settings (policy_kwargs) are merged key by key.
 
+    Args:
+        path: a file of the same form as the package's, to be laid over it.
+
     Raises:
-        UserError: for an unknown algorithm, or an override whose name no setting has.
+        UserError: for an unknown algorithm, a file that cannot be read, or an override whose name
+            no setting has.
     """
     algorithm_named(algo)
     sections = yaml.safe_load((FOLDER / f"{algo}.yml").read_text())
     settings: dict[str, Any] = merged(sections["default"], sections.get(env_id) or {})
-    for name in overrides or {}:
-        if name not in settings:
-            raise unknown_name("hyperparameter", name, settings)
-    return merged(settings, overrides or {})
+    given = {} if path is None else read_sections(path)
+    for changes in (given.get("default"), given.get(env_id), overrides):
+        for name in changes or {}:
+            if name not in settings:
+                raise unknown_name("hyperparameter", name, settings)
+        settings = merged(settings, changes or {})
+    return settings
+
+
+def read_sections(path: Path) -> dict[str, dict[str, Any]]:
+    """A hyperparameter file: section to settings.
+
+    Raises:
+        UserError: for a file that is missing or of another form.
+    """
+    try:
+        content = yaml.safe_load(path.read_text())
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"hyperparameters {str(path)!r} cannot be read: {reason}") from error
+    if not isinstance(content, dict) or not all(
+        isinstance(section, dict) for section in content.values()
+    ):
+        raise UserError(f"{str(path)!r} holds no sections of hyperparameters")
+    return content
 
 
 def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ ENVIRONMENT_FLAGS = (
 """Flags that are arguments of the environment."""
 READ_ANEW = ("time_limit", "checkpoint_every", "device", "resume")
 """Flags that count when a run is resumed: none of them changes what is computed."""
-EXTENDED = ("total_timesteps",)
+EXTENDED = ("total_timesteps", "optimize")
 """Flags that count when a run is resumed and they are given: they make it longer."""
 
 
@@ -81,8 +81,13 @@ class TrainAgentSettings:
     resume: Path | None = None
     """Run folder to go on with, to the bit, with its own settings; only time limit, device,
     checkpoint-every and a given number of total timesteps are read anew."""
+    hyperparameters: Path | None = None
+    """File laid over agents/hyperparameters, such as the one that --optimize writes."""
     hyper: tuple[str, ...] = ()
     """Changes to hyperparameters, such as aux_coef=0 or policy_kwargs.sharpness=2."""
+    optimize: int | None = None
+    """Instead of one training, so many short ones with other hyperparameters, chosen by Optuna
+    from agents/search_spaces. total-timesteps and time-limit then count for each."""
     device: str = "cpu"
     """Device of encoder and agent: cpu, cuda or auto."""
 
@@ -95,7 +100,7 @@ def environment_arguments(settings: TrainAgentSettings) -> dict[str, Any]:
 def check_numbers(settings: TrainAgentSettings) -> None:
     """Refuse counts that are not positive, before anything is built."""
     names = ("total_timesteps", "num_envs", "eval_episodes", "eval_every", "eval_every_episodes")
-    for name in (*names, "time_limit", "checkpoint_every"):
+    for name in (*names, "time_limit", "checkpoint_every", "optimize"):
         value = getattr(settings, name)
         if value is not None and value <= 0:
             raise UserError(f"{name} is {value}, expected more than 0")
@@ -140,6 +145,10 @@ def resumed_settings(given: TrainAgentSettings) -> TrainAgentSettings:
         raise UserError(
             f"output is {str(given.output)!r}, but --resume goes on in {str(given.resume)!r}"
         )
+    if given.optimize is not None and stored.optimize is None:
+        raise UserError(
+            f"the run in {str(given.resume)!r} is a training, but --optimize is {given.optimize}"
+        )
     for item in fields(TrainAgentSettings):
         mine, theirs = getattr(given, item.name), getattr(stored, item.name)
         if item.name in (*READ_ANEW, *EXTENDED, "output") or mine in (item.default, theirs):
@@ -160,7 +169,7 @@ def stored_settings(folder: Path) -> TrainAgentSettings:
         raise UserError(f"cannot resume: {str(path)!r} does not exist")
     try:
         content = dict(json.loads(path.read_text()))
-        for name in ("output", "resume"):
+        for name in ("output", "resume", "hyperparameters"):
             content[name] = None if content[name] is None else Path(content[name])
         return TrainAgentSettings(**content | {"hyper": tuple(content["hyper"])})
     except (OSError, ValueError, TypeError, KeyError) as error:

@@ -78,6 +78,7 @@ def hyperparameters_of(settings: TrainAgentSettings) -> dict[str, Any]:
             settings.algo,
             settings.env_id.removeprefix("envs:"),
             parse_changes(settings.hyper),
+            settings.hyperparameters,
         )
     path = settings.resume / HYPERPARAMETERS
     try:

@@ -4,6 +4,8 @@ The run folder holds the best agent (agent.safetensors, agent.json), settings.js
 curves.csv, learning_curve.png, episode.png, TensorBoard logs and what --resume needs. The best
 agent so far is there from the first evaluation on. Ctrl-C saves after the rollout in progress;
 --resume goes on from there, or from the last save before a crash, as if nothing had happened.
+
+With --optimize N, the run folder holds N short trainings' results and the best hyperparameters.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from agents.training_state import NAME as STATE
+from experiments.agent_optimization import JOURNAL, optimize
 from experiments.agent_report import describe, report
 from experiments.agent_settings import TrainAgentSettings, check_numbers, resumed_settings
 from experiments.agent_training import HYPERPARAMETERS, Session, Trainee, make_trainee
@@ -31,9 +34,19 @@ def main(settings: TrainAgentSettings) -> None:
     if settings.resume is not None:
         settings = resumed_settings(settings)
     trainee = make_trainee(settings)
+    folder = settings.resume
     try:
-        folder = settings.resume or begun(settings, trainee)
-        train_and_measure(settings, trainee, folder, start)
+        folder = folder or begun(settings, trainee)
+        if settings.optimize is None:
+            train_and_measure(settings, trainee, folder, start)
+        else:
+            save_settings(folder, replace(settings, resume=None))
+            optimize(settings, trainee, folder)
+    except KeyboardInterrupt:
+        if folder is not None and any((folder / name).exists() for name in (STATE, JOURNAL)):
+            command = f"python -m experiments.train_agent --resume {shlex.quote(str(folder))}"
+            print(f"\nto go on: {command}", file=sys.stderr)
+        raise
     finally:
         trainee.close()
 
@@ -42,19 +55,13 @@ def train_and_measure(
     settings: TrainAgentSettings, trainee: Trainee, folder: Path, start: float
 ) -> None:
     """The run from its beginning, or from where it was saved, to its end."""
-    try:
-        with noted_interruption() as interrupted:
-            session = Session(settings, trainee, folder, interrupted)
-            if settings.resume is not None:
-                require_something_to_do(session, trainee, folder)
-                save_settings(folder, replace(settings, resume=None))
-            training = session.train()
-        metrics = report(folder, trainee.held_out, training, settings.eval_episodes)
-    except KeyboardInterrupt:
-        if (folder / STATE).exists():
-            command = f"python -m experiments.train_agent --resume {shlex.quote(str(folder))}"
-            print(f"\nto go on: {command}", file=sys.stderr)
-        raise
+    with noted_interruption() as interrupted:
+        session = Session(settings, trainee, folder, interrupted)
+        if settings.resume is not None:
+            require_something_to_do(session, trainee, folder)
+            save_settings(folder, replace(settings, resume=None))
+        training = session.train()
+    metrics = report(folder, trainee.held_out, training, settings.eval_episodes)
     metrics["wall_seconds"] = round(time.monotonic() - start, 1)
     write_json(folder / "metrics.json", metrics)
     print(f"{describe(metrics)}\n{folder}")

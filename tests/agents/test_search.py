@@ -1,0 +1,78 @@
+"""Search spaces name hyperparameters that exist, and whatever is drawn from them builds a model."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+import yaml
+from gymnasium import spaces
+
+from agents.factory import ALGORITHMS, load_hyperparameters, make_model, merged
+from agents.sb3_vec_env import GymnasiumVecEnv
+from agents.search import FOLDER, search_space, suggested
+from tests.agents.fake_env import NUM_ANSWERS, fake_vector_env
+
+
+class Drawn:
+    """A trial at random."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+        self.logarithmic: set[str] = set()
+
+    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
+        return self._random.randint(low, high)
+
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
+        self.logarithmic |= {name} if log else set()
+        return self._random.uniform(low, high)
+
+    def suggest_categorical(self, name: str, choices: list[Any]) -> Any:
+        assert all(isinstance(choice, str) for choice in choices)
+        return self._random.choice(choices)
+
+
+def sections(algo: str) -> list[str]:
+    return list(yaml.safe_load((FOLDER / f"{algo}.yml").read_text()))
+
+
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_whatever_is_drawn_builds_a_model(algo: str) -> None:
+    kind = ALGORITHMS[algo].action_space
+    for section in sections(algo):
+        settings = load_hyperparameters(algo, section)
+        for seed in range(3):
+            changes = suggested(Drawn(seed), search_space(algo, section))
+            for name, value in changes.items():
+                assert isinstance(settings[name], dict) == isinstance(value, dict)
+            env = GymnasiumVecEnv(fake_vector_env(2, continuous=kind is spaces.Box))
+            model: Any = make_model(
+                algo, env, merged(settings, changes), num_answers=NUM_ANSWERS, device="cpu"
+            )
+            assert model.gamma == changes["gamma"]
+
+
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_an_ids_section_takes_names_away(algo: str) -> None:
+    named, *_ = [section for section in sections(algo) if section != "default"]
+    assert "aux_coef" in search_space(algo, "default")
+    assert "aux_coef" not in search_space(algo, named)
+    assert "gamma" in search_space(algo, named)
+
+
+def test_values_are_written_as_the_file_says() -> None:
+    trial = Drawn(0)
+    space = {
+        "rate": {"low": 1e-4, "high": 1e-2, "log": True, "as": "lin_{}"},
+        "count": {"low": 2, "high": 8},
+        "kwargs.net.hidden": {"choices": [[64, 32], [8]]},
+        "coef": {"choices": ["auto_0.1"]},
+    }
+    changes = suggested(trial, space)
+    assert changes["rate"].startswith("lin_0.00")
+    assert trial.logarithmic == {"rate"}
+    assert isinstance(changes["count"], int)
+    assert changes["kwargs"]["net"]["hidden"] in ([64, 32], [8])
+    assert changes["coef"] == "auto_0.1"

@@ -1,0 +1,126 @@
+"""`train_agent --optimize`: trials that survive a crash, and a file that training takes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from agents.factory import load_hyperparameters
+from experiments import train_agent
+from experiments.agent_optimization import BEST, JOURNAL, imported_optuna, mend, opened_study
+from experiments.agent_settings import TrainAgentSettings
+from experiments.command import EXIT_BAD_INPUT, run_command
+from gqn_rl.errors import UserError
+
+ENV_ID = "GQNShepard-v0"
+# The truth as observation needs no encoder and no rendering, so a trial takes seconds.
+SMALL = ["--observation", "state", "--num-envs", "4", "--gallery-size", "3"]
+SMALL += ["--total-timesteps", "256", "--eval-every", "128", "--eval-every-episodes", "8"]
+SMALL += ["--hyper", "n_steps=16", "aux_updates=1", "aux_buffer_size=500"]
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *flags: object) -> int:
+    """The exit code of the command."""
+    monkeypatch.setattr("sys.argv", ["train_agent", *map(str, flags)])
+    try:
+        run_command(train_agent.main, TrainAgentSettings, train_agent.__doc__)
+    except SystemExit as exit_:
+        return int(exit_.code or 0)
+    return 0
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a search of two trials."""
+    folder = tmp_path_factory.mktemp("runs") / "search"
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        assert run(monkeypatch, "--optimize", 2, "--output", folder, *SMALL) == 0
+    return folder
+
+
+def test_the_best_trial_becomes_a_hyperparameter_file(searched: Path) -> None:
+    trials = json.loads((searched / "trials.json").read_text())
+    assert [trial["number"] for trial in trials] == [0, 1]
+    assert {trial["state"] for trial in trials} == {"complete"}
+    best = max(trials, key=lambda trial: trial["reward"])
+    assert yaml.safe_load((searched / BEST).read_text()) == {ENV_ID: best["changes"]}
+    taken = load_hyperparameters("ppo", ENV_ID, path=searched / BEST)
+    assert taken["learning_rate"] == best["changes"]["learning_rate"]
+    assert taken["policy"] == load_hyperparameters("ppo", ENV_ID)["policy"]
+
+
+def test_training_takes_the_file(
+    searched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = [*SMALL[:-4], "--hyperparameters", searched / BEST, "--eval-episodes", 8]
+    assert run(monkeypatch, *flags, "--output", tmp_path / "run") == 0
+    used = json.loads((tmp_path / "run" / "hyperparameters.json").read_text())
+    best = yaml.safe_load((searched / BEST).read_text())[ENV_ID]
+    assert used["gamma"] == best["gamma"]
+
+
+def test_a_search_goes_on_with_the_trials_it_has(
+    searched: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "--resume", searched) == EXIT_BAD_INPUT
+    assert "already done 2 trials; --optimize is 2" in capsys.readouterr().err
+    before = json.loads((searched / "trials.json").read_text())
+    study = opened_study(searched / JOURNAL, seed=0)
+    killed = study.ask()  # as a crash leaves it
+    value = killed.suggest_categorical("gamma", ["0.95", "0.98", "0.99", "1.0"])
+    assert run(monkeypatch, "--resume", searched, "--optimize", 3) == 0
+    after = json.loads((searched / "trials.json").read_text())
+    assert after[:2] == before
+    assert [trial["state"] for trial in after[2:]] == ["fail", "complete"]
+    assert after[3]["changes"]["gamma"] == json.loads(value)  # that trial, done again
+
+
+def test_trials_left_running_are_done_again(tmp_path: Path) -> None:
+    study = opened_study(tmp_path / JOURNAL, seed=0)
+    given = study.ask().suggest_float("x", 0.0, 1.0)
+    again = opened_study(tmp_path / JOURNAL, seed=0)
+    mend(again)
+    assert again.ask().suggest_float("x", 0.0, 1.0) == given
+    assert again.trials[0].state == imported_optuna().trial.TrialState.FAIL
+
+
+def test_a_training_is_no_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = [*SMALL, "--eval-episodes", 8, "--output", tmp_path / "run"]
+    assert run(monkeypatch, *flags) == 0
+    assert run(monkeypatch, "--resume", tmp_path / "run", "--optimize", 4) == EXIT_BAD_INPUT
+    assert "is a training, but --optimize is 4" in capsys.readouterr().err
+
+
+def test_without_optuna_the_flag_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(UserError, match=r"pip install 'gqn-rl\[optimize\]'"):
+        imported_optuna()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "cannot be read"),
+        ("a: [", "cannot be read"),
+        ("[1, 2]", "holds no sections"),
+        ("GQNShepard-v0: 3", "holds no sections"),
+        ("GQNShepard-v0: {gama: 1}", "unknown hyperparameter 'gama'"),
+    ],
+)
+def test_a_wrong_hyperparameter_file_is_one_line(
+    content: str | None, message: str, tmp_path: Path, monkeypatch: Any, capsys: Any
+) -> None:
+    path = tmp_path / "file.yml"
+    if content is not None:
+        path.write_text(content)
+    assert run(monkeypatch, *SMALL, "--hyperparameters", path) == EXIT_BAD_INPUT
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
