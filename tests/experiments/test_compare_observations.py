@@ -12,7 +12,7 @@ from experiments import compare_observations
 from experiments.command import EXIT_BAD_INPUT, EXIT_INTERRUPTED, run_command
 from experiments.compare_observations import CompareObservationsSettings, command
 from experiments.study import runs
-from experiments.study.plan import SUBJECTS
+from experiments.study.plan import FULL, SUBJECTS, SUBSET
 from tests.experiments.study.made_up import result, write
 from tests.experiments.study.small import small_hyperparameters
 
@@ -204,6 +204,19 @@ def test_the_command_names_what_is_not_a_default_and_matters() -> None:
         full=True, agents=("state", "representation"), jobs=7, output=Path("/somewhere"), seeds=2
     )
     assert command(settings) == f"{start} --full --agents state representation --seeds 2"
+
+
+def test_help_says_how_much_the_default_and_the_full_study_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "--help") == 0
+    printed = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for scale, words in ((SUBSET, "by default {}"), (FULL, "with --full {}")):
+        for number in (scale.seeds, scale.timesteps, scale.eval_episodes):
+            assert words.format(f"{number:,}") in printed
+    assert SUBSET.eval_every == FULL.eval_every
+    assert f"by default {SUBSET.eval_every:,}" in printed
+    assert all(name in printed for name in SUBJECTS)
 
 
 def test_the_default_compares_everything() -> None:
