@@ -11,7 +11,9 @@ import pytest
 from PIL import Image
 
 from experiments import evaluate_agent, train_agent
+from experiments.agent_environment import encoder_identity
 from experiments.command import EXIT_BAD_INPUT, run_command
+from gqn_rl.encoders import make_encoder
 
 SETTINGS = {
     train_agent: train_agent.TrainAgentSettings,
@@ -240,6 +242,29 @@ def test_bad_evaluation_input_is_one_line_and_code_2(
     assert message.count("\n") == 1
     assert named in message
     assert not output.exists()
+
+
+def test_an_agent_of_another_id_is_refused_naming_both(
+    run_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--agent", run_folder, "--env-id", "GQNShepardMentalRotation-v0"]
+    assert run(evaluate_agent, monkeypatch, *flags) == EXIT_BAD_INPUT
+    message = capsys.readouterr().err
+    assert "'GQNShepard-v0'" in message
+    assert "'GQNShepardMentalRotation-v0'" in message
+
+
+def test_an_agent_of_other_encoder_weights_is_refused_naming_both(
+    prediction_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--agent", prediction_folder, "--env-id", "GQNShepardViewPrediction-v0"]
+    assert run(evaluate_agent, monkeypatch, *flags, "--encoder", "gqn") == EXIT_BAD_INPUT
+    message = capsys.readouterr().err
+    trained = json.loads((prediction_folder / "agent.json").read_text())["encoder"]["sha256"]
+    present = encoder_identity(make_encoder("gqn", device="cpu"), "gqn")
+    assert present is not None
+    assert f"encoder weights (sha256) '{trained}'" in message
+    assert f"has '{present['sha256']}'" in message
 
 
 def test_truncated_agent_is_refused(
