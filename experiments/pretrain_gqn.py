@@ -87,6 +87,9 @@ class Settings(DataFlags):
     """geometric, linear or optimal."""
     prior_share: float | None = None
     """Share of scenes whose latent is drawn from the prior."""
+    grid_weight: float | None = None
+    """Weight of the true grid pose of rendered scenes, for families that infer one; 0: no use of
+    it."""
     ema_decay: float | None = None
     """Of the moving average of the weights; 0: the weights themselves are evaluated and kept."""
     free_fraction: float | None = None
