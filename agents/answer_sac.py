@@ -53,11 +53,6 @@ class AnswerSAC(SAC):
         _init_setup_model: bool = True,
         **kwargs: Any,
     ) -> None:
-        has_belief = isinstance(policy, type) and issubclass(policy, AnswerSACPolicy)
-        if aux_coef < 0 or (aux_coef > 0) != has_belief:
-            wanted = "more than 0" if has_belief else "0"
-            name = policy if isinstance(policy, str) else policy.__name__
-            raise UserError(f"aux_coef is {aux_coef}, expected {wanted} for the policy {name}")
         self.num_answers, self.aux_coef = num_answers, aux_coef
         self.aux_updates, self.aux_batch_size = aux_updates, aux_batch_size
         self.aux_weight_decay, self.max_grad_norm = aux_weight_decay, max_grad_norm
@@ -71,6 +66,7 @@ class AnswerSAC(SAC):
         return self.aux_coef > 0
 
     def _setup_model(self) -> None:
+        check_coefficient(self.aux_coef, self.policy_class)
         if self.replay_buffer_class is TargetReplayBuffer:
             self.replay_buffer_kwargs = {**self.replay_buffer_kwargs, "seed": self.seed}
         if not self.is_supervised:
@@ -128,6 +124,16 @@ class AnswerSAC(SAC):
     def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
         names, tensors = super()._get_torch_save_params()
         return [*names, "answer_optimizer"] if self.is_supervised else names, tensors
+
+
+def check_coefficient(aux_coef: float, policy: type[Any]) -> None:
+    """A belief is trained by supervision or not at all."""
+    has_belief = issubclass(policy, AnswerSACPolicy)
+    if aux_coef < 0 or (aux_coef > 0) != has_belief:
+        wanted = "more than 0" if has_belief else "0"
+        raise UserError(
+            f"aux_coef is {aux_coef}, expected {wanted} for the policy {policy.__name__}"
+        )
 
 
 def check_spaces(observation_space: spaces.Space, action_space: spaces.Space, k: int) -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import load_file
 
-from experiments import evaluate_agent, train_agent
+from experiments import convert_agent, evaluate_agent, train_agent
 from experiments.agent_environment import encoder_identity
 from experiments.command import EXIT_BAD_INPUT, run_command
 from gqn_rl.encoders import make_encoder
@@ -18,6 +20,7 @@ from gqn_rl.encoders import make_encoder
 SETTINGS = {
     train_agent: train_agent.TrainAgentSettings,
     evaluate_agent: evaluate_agent.EvaluateAgentSettings,
+    convert_agent: convert_agent.ConvertAgentSettings,
 }
 # The truth as observation needs no encoder and no rendering, so a run takes seconds.
 SMALL = ["--observation", "state", "--num-envs", "16", "--eval-episodes", "64"]
@@ -276,4 +279,22 @@ def test_truncated_agent_is_refused(
     weights = tmp_path / "agent.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
     assert run(evaluate_agent, monkeypatch, "--agent", tmp_path) == EXIT_BAD_INPUT
+    assert "cannot be read" in capsys.readouterr().err
+
+
+def test_an_agent_goes_to_a_zip_and_back(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    zipped, back = tmp_path / "agent.zip", tmp_path / "back.safetensors"
+    assert run(convert_agent, monkeypatch, "--source", run_folder, "--output", zipped) == 0
+    flags = ["--source", zipped, "--output", back, "--observation", "state", "--gallery-size", "4"]
+    assert run(convert_agent, monkeypatch, *flags) == 0
+    one, other = load_file(run_folder / "agent.safetensors"), load_file(back)
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    capsys.readouterr()
+    assert run(convert_agent, monkeypatch, *flags) == EXIT_BAD_INPUT
+    assert "exists" in capsys.readouterr().err
+    flags[flags.index(back)] = tmp_path / "other"
+    assert run(convert_agent, monkeypatch, *flags[:-2], "--gallery-size", "5") == EXIT_BAD_INPUT
     assert "cannot be read" in capsys.readouterr().err
