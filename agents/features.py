@@ -32,6 +32,13 @@ class SceneFeatures(BaseFeaturesExtractor):
         image_features: width of what the CNN leaves of an image.
         products: whether to add the products of every two numbers of the small vectors, scaled by
             their bounds. How two poses lie to each other is a sum of such products.
+        compare: whether wide vectors of the same length, such as the representations of two
+            objects, go through the same network; the products and the sizes of the differences of
+            what comes out are added, from which alone same and different can be told.
+
+    References:
+        Conneau et al., Supervised Learning of Universal Sentence Representations, EMNLP 2017
+        (products and differences as what a comparison is made from).
     """
 
     def __init__(
@@ -42,10 +49,13 @@ class SceneFeatures(BaseFeaturesExtractor):
         input_dropout: float = 0.0,
         image_features: int = 256,
         products: bool = False,
+        compare: bool = False,
     ) -> None:
         super().__init__(observation_space, features_dim=1)
         networks: dict[str, nn.Module] = {}
+        lengths: dict[str, int] = {}
         self._small: list[str] = []
+        self._twins: dict[str, str] = {}
         self._products: PairProducts | None = None
         size = 0
         for key, space in observation_space.spaces.items():
@@ -54,8 +64,14 @@ class SceneFeatures(BaseFeaturesExtractor):
                 networks[key] = image_network(space, image_features)
                 size += image_features
             elif length > SMALL:
-                networks[key] = vector_network(length, hidden, dropout, input_dropout)
-                size += hidden[-1]
+                twin = next((k for k, n in lengths.items() if compare and n == length), None)
+                if twin is None:
+                    networks[key] = vector_network(length, hidden, dropout, input_dropout)
+                    lengths[key] = length
+                    size += hidden[-1]
+                else:
+                    self._twins[key] = twin
+                    size += 3 * hidden[-1]
             else:
                 self._small.append(key)
                 size += length
@@ -73,8 +89,13 @@ class SceneFeatures(BaseFeaturesExtractor):
         """
         device = next(iter(observations.values())).device
         with autocast(device, "auto"):
-            learned = [network(observations[key]) for key, network in self.networks.items()]
-        learned = [features.float() for features in learned]
+            read = {key: network(observations[key]) for key, network in self.networks.items()}
+            for key, twin in self._twins.items():
+                read[key] = self.networks[twin](observations[key])
+        learned = [features.float() for features in read.values()]
+        for key, twin in self._twins.items():
+            one, other = read[twin].float(), read[key].float()
+            learned += [one * other, (one - other).abs()]
         plain = [observations[key].flatten(1) for key in self._small]
         if self._products is not None:
             learned.append(self._products(torch.cat(plain, dim=1)))

@@ -103,3 +103,46 @@ def test_features_take_each_kind_of_observation() -> None:
     assert torch.equal(output[:, -7:], batch["viewpoint"])
     output.sum().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in features.parameters())
+
+
+def test_two_of_a_kind_are_compared_by_one_network() -> None:
+    wide = spaces.Box(-10, 10, (30,), np.float32)
+    space = spaces.Dict(
+        {"cue": wide, "representation": wide, "looks_left": spaces.Box(0, 1, (1,), np.float32)}
+    )
+    features = SceneFeatures(space, hidden=(20, 8), compare=True)
+    assert sum(p.numel() for p in features.parameters()) == sum(
+        p.numel() for p in SceneFeatures(spaces.Dict({"cue": wide}), hidden=(20, 8)).parameters()
+    )
+    batch = {
+        "cue": torch.randn(4, 30),
+        "representation": torch.randn(4, 30),
+        "looks_left": torch.rand(4, 1),
+    }
+    output = features(batch)
+    assert output.shape == (4, 4 * 8 + 1) == (4, features.features_dim)
+    swapped = features(batch | {"cue": batch["representation"], "representation": batch["cue"]})
+    assert torch.equal(output[:, :8], swapped[:, 8:16])
+    assert torch.equal(output[:, 16:], swapped[:, 16:])  # how they compare has no order
+    alike = features(batch | {"cue": batch["representation"]})
+    assert torch.equal(alike[:, 24:32], torch.zeros(4, 8))
+    assert output[:, 24:32].sum() > 0
+
+
+def test_products_say_how_two_poses_lie_to_each_other() -> None:
+    """The cosine between two positions is linear in the products; in the poses it is not."""
+    bounds = np.full(3, 9.0, np.float32)
+    pose = spaces.Box(-bounds, bounds)
+    free = spaces.Box(-np.inf, np.inf, (1,), np.float32)
+    features = SceneFeatures(spaces.Dict({"a": pose, "b": pose, "c": free}), products=True)
+    a, b = (9 * torch.nn.functional.normalize(torch.randn(64, 3), dim=1) for _ in range(2))
+    output = features({"a": a, "b": b, "c": torch.randn(64, 1)})
+    assert output.shape == (64, 28 + 7) == (64, features.features_dim)
+    assert torch.equal(output[:, -7:-1], torch.cat([a, b], dim=1))
+    assert torch.allclose(output[:, 0], (a[:, 0] / 9) ** 2)
+    cosine = (a * b).sum(1) / 81
+    for given, error in ((output[:, :28], 1e-4), (output[:, -7:], None)):
+        fit = torch.linalg.lstsq(given, cosine[:, None]).solution
+        residual = (given @ fit - cosine[:, None]).abs().max().item()
+        assert residual < error if error else residual > 0.1
+    assert not list(features.parameters())
