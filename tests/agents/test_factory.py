@@ -130,7 +130,7 @@ def test_two_of_a_kind_are_compared_by_one_network() -> None:
 
 
 def test_products_say_how_two_poses_lie_to_each_other() -> None:
-    """The cosine between two positions is linear in the products; in the poses it is not."""
+    """The cosine between two positions is a sum of products."""
     bounds = np.full(3, 9.0, np.float32)
     pose = spaces.Box(-bounds, bounds)
     free = spaces.Box(-np.inf, np.inf, (1,), np.float32)
@@ -140,9 +140,7 @@ def test_products_say_how_two_poses_lie_to_each_other() -> None:
     assert output.shape == (64, 28 + 7) == (64, features.features_dim)
     assert torch.equal(output[:, -7:-1], torch.cat([a, b], dim=1))
     assert torch.allclose(output[:, 0], (a[:, 0] / 9) ** 2)
-    cosine = (a * b).sum(1) / 81
-    for given, error in ((output[:, :28], 1e-4), (output[:, -7:], None)):
-        fit = torch.linalg.lstsq(given, cosine[:, None]).solution
-        residual = (given @ fit - cosine[:, None]).abs().max().item()
-        assert residual < error if error else residual > 0.1
+    first, second = np.triu_indices(7)
+    dot = [int(np.flatnonzero((first == i) & (second == 3 + i))[0]) for i in range(3)]
+    assert torch.allclose(output[:, dot].sum(1), (a * b).sum(1) / 81, atol=1e-6)
     assert not list(features.parameters())
