@@ -10,12 +10,23 @@ from typing import Any
 import pytest
 import yaml
 
+from agents.callbacks import EvaluationCallback
 from agents.factory import load_hyperparameters
+from agents.sb3_vec_env import GymnasiumVecEnv
 from experiments import train_agent
-from experiments.agent_optimization import BEST, JOURNAL, imported_optuna, mend, opened_study
+from experiments.agent_optimization import (
+    BEST,
+    JOURNAL,
+    ReportCallback,
+    imported_optuna,
+    mend,
+    opened_study,
+)
 from experiments.agent_settings import TrainAgentSettings
 from experiments.command import EXIT_BAD_INPUT, run_command
 from gqn_rl.errors import UserError
+from tests.agents.conftest import small_model
+from tests.agents.fake_env import fake_vector_env
 
 ENV_ID = "GQNShepard-v0"
 # The truth as observation needs no encoder and no rendering, so a trial takes seconds.
@@ -87,6 +98,29 @@ def test_trials_left_running_are_done_again(tmp_path: Path) -> None:
     mend(again)
     assert again.ask().suggest_float("x", 0.0, 1.0) == given
     assert again.trials[0].state == imported_optuna().trial.TrialState.FAIL
+
+
+def test_hopeless_trials_are_given_up() -> None:
+    class Told:
+        """An Optuna trial that has seen better ones."""
+
+        def __init__(self) -> None:
+            self.values: list[tuple[float, int]] = []
+
+        def report(self, value: float, step: int) -> None:
+            self.values.append((value, step))
+
+        def should_prune(self) -> bool:
+            return len(self.values) == 2
+
+    trial: Any = Told()
+    env = GymnasiumVecEnv(fake_vector_env(2))
+    evaluations = EvaluationCallback(env, 64, 4, 0, lambda model, evaluation: None)
+    model = small_model(4, n_steps=16, batch_size=32)
+    with pytest.raises(imported_optuna().TrialPruned):
+        model.learn(10_000, callback=[evaluations, ReportCallback(trial, evaluations)])
+    assert trial.values == [(row["reward"], row["timesteps"]) for row in evaluations.curve]
+    assert model.num_timesteps == 128
 
 
 def test_a_training_is_no_search(

@@ -29,7 +29,12 @@ def test_a_shipped_agent_knows_its_task(env_id: str) -> None:
         native.single_action_space,
         environment.encoder,
     )
-    result = evaluate(agent, environment.bridge, 96, seed=31)
+    result = evaluate(agent, environment.bridge, 96, seed=31).summary()
     environment.close()
-    # Three quarters is far above chance and well below the 0.9 that is expected of it.
-    assert result.summary()["accuracy"] > 0.75
+    said = agent.record.training["selected_by"]
+    # Wide enough for 96 episodes and for a choice of the best; an agent that has lost its task
+    # is much further off.
+    if environment.is_graded:
+        assert result["reward"] > max(said["reward"] - 0.15, 0.0)
+    else:
+        assert result["accuracy"] > max(said["accuracy"] - 0.15, environment.chance)
