@@ -170,8 +170,8 @@ class AnswerSACPolicy(SACPolicy):
 
     def features(self, observations: PyTorchObs) -> Tensor:
         """What actor and critic read, (B, features_dim), without gradients and dropout."""
-        self.belief_features.eval()
-        return self.actor.extract_features(observations)
+        extractor = self.belief_features.eval()
+        return self.actor.extract_features(observations, extractor)
 
     def answer_log_probabilities(self, observations: PyTorchObs) -> Tensor:
         """The belief (B, K), with gradients into features and belief."""

@@ -158,7 +158,8 @@ def make_model(
             arguments[key] = schedule(arguments[key])
     if "n_steps" in arguments:
         check_batch(env.num_envs, arguments)
-    return algorithm.model(
+    model: Any = algorithm.model
+    return model(
         policy,
         env,
         policy_kwargs=keywords,

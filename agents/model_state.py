@@ -129,7 +129,7 @@ def _observed(model: BaseAlgorithm) -> Arrays:
 
 def _set_observed(model: BaseAlgorithm, arrays: Arrays) -> None:
     observations = _part(arrays, "observation")
-    model._last_obs = observations.get("", observations)  # type: ignore[assignment]
+    model._last_obs = observations.get("", observations)
     model._last_episode_starts = arrays["episode_starts"]
 
 

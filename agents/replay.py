@@ -19,7 +19,7 @@ from agents.targets import UNLABELLED, targets_of
 from gqn_rl.errors import UserError
 from gqn_rl.random_state import generator_state, set_generator_state
 
-Encode = Callable[[dict[str, Tensor]], Tensor]
+Encode = Callable[[dict[str, Tensor]], Any]
 Indices = NDArray[np.int64]
 ARRAYS = ("actions", "rewards", "dones", "timeouts", "targets")
 """What is kept of each transition beside its observation, (buffer_size, n_envs, ...)."""
@@ -141,7 +141,7 @@ class TargetReplayBuffer(DictReplayBuffer):
         cut_off = self.timeouts[batch_inds, rows] > 0
         after = np.where(cut_off, batch_inds, (batch_inds + 1) % self.buffer_size)
         ended = self.dones[batch_inds, rows] * ~cut_off
-        encode: Any = self.encode or (lambda observations: observations)
+        encode = self.encode or _unchanged
         return DictReplayBufferSamples(
             observations=encode(self._observed(batch_inds, rows)),
             actions=self.to_torch(self.actions[batch_inds, rows]),
@@ -157,6 +157,10 @@ class TargetReplayBuffer(DictReplayBuffer):
             values = self.to_torch(store[slots, rows])
             batch[key] = values.float() if store.dtype == np.float16 else values
         return batch
+
+
+def _unchanged(observations: dict[str, Tensor]) -> Any:
+    return observations
 
 
 def _fitting(values: NDArray[Any], store: NDArray[Any]) -> NDArray[Any]:

@@ -152,7 +152,7 @@ def write_results(
 ) -> None:
     """All trials so far as trials.json, and the best as a hyperparameter file."""
     trials = study.get_trials()
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "number": trial.number,
             "state": trial.state.name.lower(),

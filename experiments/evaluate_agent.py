@@ -76,7 +76,8 @@ def main(settings: EvaluateAgentSettings) -> None:
     save_settings(folder, settings)
 
     evaluation = measure(settings, environment, "agent", agent)
-    table, details = {"agent": evaluation.summary()}, {}
+    table = {"agent": evaluation.summary()}
+    details: dict[str, Any] = {}
     if settings.baselines:
         measured, details = measured_baselines(settings, environment, evaluation)
         table |= measured

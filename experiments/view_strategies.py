@@ -132,7 +132,8 @@ def angles_of(encoded: NDArray[np.float32]) -> CameraAngles:
     """Positions on the viewing sphere from encoded poses (N, 7) that look at its centre."""
     poses = Viewpoints.decode(encoded)
     # The yaw, unlike x and y, says where azimuth is at a pole too.
-    return CameraAngles(poses.yaw + np.pi, -poses.pitch)
+    azimuth, elevation = np.asarray(poses.yaw + np.pi), np.asarray(-poses.pitch)
+    return CameraAngles(azimuth.astype(np.float64), elevation.astype(np.float64))
 
 
 def directions_of(angles: CameraAngles) -> Positions:
