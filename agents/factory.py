@@ -143,12 +143,7 @@ def make_model(
     Raises:
         UserError: for an unknown name, or an environment that the algorithm cannot act in.
     """
-    algorithm = algorithm_named(algo)
-    if not isinstance(env.action_space, algorithm.action_space):
-        raise UserError(
-            f"{algo} needs a {algorithm.action_space.__name__} action space, "
-            f"the environment has {env.action_space}"
-        )
+    model: Any = algorithm_for(algo, env.action_space).model
     arguments = {key: value for key, value in hyperparameters.items() if key not in RUN_KEYS}
     policy, keywords = policy_and_arguments(
         algo, hyperparameters["policy"], hyperparameters.get("policy_kwargs", {}), num_answers
@@ -158,7 +153,6 @@ def make_model(
             arguments[key] = schedule(arguments[key])
     if "n_steps" in arguments:
         check_batch(env.num_envs, arguments)
-    model: Any = algorithm.model
     return model(
         policy,
         env,
@@ -176,6 +170,17 @@ def algorithm_named(name: str) -> Algorithm:
     if name not in ALGORITHMS:
         raise unknown_name("algo", name, ALGORITHMS)
     return ALGORITHMS[name]
+
+
+def algorithm_for(name: str, action_space: spaces.Space) -> Algorithm:
+    """The entry of `ALGORITHMS`, if it works on this action space; else `UserError`."""
+    algorithm = algorithm_named(name)
+    if not isinstance(action_space, algorithm.action_space):
+        raise UserError(
+            f"{name} needs a {algorithm.action_space.__name__} action space, "
+            f"the environment has {action_space}"
+        )
+    return algorithm
 
 
 def policy_and_arguments(

@@ -81,10 +81,7 @@ def main(settings: EvaluateAgentSettings) -> None:
     if settings.baselines:
         measured, details = measured_baselines(settings, environment, evaluation)
         table |= measured
-    title = f"{environment.env_id}, {len(evaluation)} episodes"
-    if environment.chance is not None:
-        title += f", chance {environment.chance:.3f}"
-    print_table(table, title, evaluation.measures)
+    print_table(table, title_of(environment, evaluation), evaluation.measures)
     write_json(
         folder / "metrics.json",
         {
@@ -105,6 +102,11 @@ def main(settings: EvaluateAgentSettings) -> None:
     save_episode(folder, environment, agent, settings.seed + TEST_SEED + settings.episodes)
     environment.close()
     print(folder)
+
+
+def title_of(environment: AgentEnvironment, evaluation: Evaluation) -> str:
+    title = f"{environment.env_id}, {len(evaluation)} episodes"
+    return title if environment.chance is None else f"{title}, chance {environment.chance:.3f}"
 
 
 def measure(
