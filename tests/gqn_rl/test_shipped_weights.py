@@ -10,8 +10,8 @@ import torch
 
 from gqn_rl.data.synthetic import SceneDistribution, SceneViews, render_views
 from gqn_rl.encoders import make_encoder
-from gqn_rl.gqn.checkpoint import load_checkpoint, pretrained_path
-from gqn_rl.gqn.lattice.lattice_gqn import LatticeGQN
+from gqn_rl.gqn.checkpoint import DEFAULT_WEIGHTS, load_checkpoint, pretrained_path
+from gqn_rl.gqn.families import build
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.metrics import baseline_errors, predict_queries, prediction_errors, representations
 from gqn_rl.rendering import make_renderer
@@ -37,7 +37,7 @@ def rmse(model: GenerativeQueryNetwork, views: SceneViews) -> float:
 
 
 def test_weights_ship() -> None:
-    assert "small" in NAMES
+    assert DEFAULT_WEIGHTS in NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -49,7 +49,7 @@ def test_shipped_weights_belong_to_the_renderer_that_environments_use(name: str)
 @pytest.mark.parametrize("name", NAMES)
 def test_shipped_weights_predict_unseen_shapes(name: str, held_out: SceneViews) -> None:
     model, sidecar = load_checkpoint(pretrained_path(name))
-    untrained = LatticeGQN(model.config).eval()  # type: ignore[arg-type]
+    untrained = build(model.config, seed=0).eval()
     error = rmse(model, held_out)
     assert error < 0.65 * baseline_errors(held_out, 3)["mean_image"]["rmse"]
     assert error < 0.65 * rmse(untrained, held_out)
@@ -82,6 +82,6 @@ def test_both_renderers_give_the_same_representation(name: str) -> None:
 
 def test_the_default_encoder_holds_the_shipped_weights() -> None:
     encoder = make_encoder("gqn", device="cpu")
-    _, sidecar = load_checkpoint(pretrained_path("small"))
+    _, sidecar = load_checkpoint(pretrained_path(DEFAULT_WEIGHTS))
     assert encoder.weights_hash == sidecar["sha256"]  # type: ignore[attr-defined]
     assert encoder.renderer == sidecar["renderer"]
