@@ -24,12 +24,13 @@ QUESTION = (
 )
 METHOD = (
     "All agents have the same algorithm, the same hyperparameters and the same policy behind what "
-    "takes their observation in. A run is evaluated on episodes of its own, the same ones each "
-    "time, with the likeliest action. The time to a threshold is that of the first evaluation at "
-    "or above it; that an agent may waver below it later is not held against it, and no time is "
-    "finer than the distance between two evaluations. Seconds count training (environment, "
-    "encoder and learning) on one core, without the evaluations; other runs were going on beside. "
-    "The GQN's pre-training, which saw no label of the task, is not counted."
+    "takes their observation in; the learning rate is constant, so that the time to an accuracy "
+    "does not depend on how long a run was to last. A run is evaluated on episodes of its own, the "
+    "same ones each time, with the likeliest action. The time to a threshold is that of the first "
+    "evaluation at or above it; that an agent may waver below it later is not held against it, and "
+    "no time is finer than the distance between two evaluations. Seconds count training "
+    "(environment, encoder and learning) on one core, without the evaluations; other runs may have "
+    "been going on beside. The GQN's pre-training, which saw no label of the task, is not counted."
 )
 STATISTICS = (
     f"Numbers are interquartile means over runs; in parentheses {CONFIDENCE:.0%} intervals of the "

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agents.factory import load_hyperparameters
+from agents.factory import load_hyperparameters, schedule
 from experiments.study.plan import (
     ALGO,
     CAMERAS,
@@ -74,7 +74,14 @@ def test_all_agents_have_the_same_hyperparameters_behind_what_takes_in_the_obser
 
 
 def test_hyperparameters_are_the_defaults_tuned_for_no_environment() -> None:
-    assert study_hyperparameters(False) == load_hyperparameters(ALGO, "no environment at all")
+    found, defaults = study_hyperparameters(False), load_hyperparameters(ALGO, "no environment")
+    assert {key for key in defaults if found[key] != defaults[key]} == {"learning_rate"}
+    assert defaults["learning_rate"] == f"lin_{found['learning_rate']:.0e}".replace("e-0", "e-")
+
+
+def test_the_learning_rate_does_not_depend_on_how_long_a_run_lasts() -> None:
+    assert callable(schedule(load_hyperparameters(ALGO, "no environment")["learning_rate"]))
+    assert isinstance(schedule(study_hyperparameters(False)["learning_rate"]), float)
 
 
 def test_plain_ppo_differs_by_the_supervision_alone() -> None:
