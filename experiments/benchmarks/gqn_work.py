@@ -23,6 +23,7 @@ from gqn_rl.gqn.families import build, preset
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.gqn.published.published_gqn import PublishedGQN
 from gqn_rl.rendering import make_renderer
+from gqn_rl.training.batches import TensorViews
 from gqn_rl.training.group import ALONE
 from gqn_rl.training.recipe import Recipe, recipe
 from gqn_rl.training.trainer import Bound, Trainer
@@ -114,12 +115,12 @@ def plain_training(subject: Subject, spread: str) -> Work:
     plan = subject.training_recipe()
     bound = Bound(model, plan, ALONE)  # type: ignore[arg-type]
     optimiser = torch.optim.Adam(model.parameters(), lr=plan.learning_rate)
-    images, viewpoints = subject.tensors()
+    views = TensorViews(*subject.tensors())
     generator = torch.Generator(subject.device)
 
     def step() -> None:
         generator.manual_seed(subject.seed)
-        terms = bound(images, viewpoints, Draws(generator, subject.batch_size), 0)
+        terms = bound(views, Draws(generator, subject.batch_size), 0)
         optimiser.zero_grad()
         terms.loss.backward()
         optimiser.step()
