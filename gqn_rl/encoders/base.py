@@ -101,17 +101,18 @@ ENCODERS = {
 
 
 def make_encoder(name: str | Path, *, device: str = "auto", seed: int = 0) -> SceneEncoder[Any]:
-    """The encoder called `name`, or a GQN from the checkpoint at the path `name`.
+    """The encoder called `name`, or a GQN with the shipped weights or from the path `name`.
 
     Args:
         device: "auto", "cpu", "cuda" or another PyTorch device.
         seed: for encoders with random weights.
 
     Raises:
-        UserError: for a name that is neither in the table nor an existing path, or a checkpoint
-            that cannot be used.
+        UserError: for a name that is neither in the table nor that of shipped weights nor an
+            existing path, or a checkpoint that cannot be used.
     """
     from gqn_rl.encoders.gqn_encoder import load_checkpoint
+    from gqn_rl.gqn.checkpoint import shipped_names
 
     if str(name) in ENCODERS:
         module_name, function = ENCODERS[str(name)].split(":")
@@ -119,6 +120,7 @@ def make_encoder(name: str | Path, *, device: str = "auto", seed: int = 0) -> Sc
             device=device, seed=seed
         )
         return encoder
-    if Path(name).suffix or Path(name).exists():
+    if str(name) in shipped_names() or Path(name).suffix or Path(name).exists():
         return load_checkpoint(Path(name), device=device)
-    raise unknown_name("encoder", str(name), [*ENCODERS, "path of a checkpoint"])
+    known = [*ENCODERS, *shipped_names(), "path of a checkpoint"]
+    raise unknown_name("encoder", str(name), known)

@@ -37,13 +37,21 @@ def sidecar_path(path: Path) -> Path:
     return path.with_suffix(".json")
 
 
+def shipped_names() -> list[str]:
+    """The weights in the package."""
+    return sorted(p.stem.removeprefix("gqn-") for p in _weights_folder().glob("gqn-*.safetensors"))
+
+
+def _weights_folder() -> Path:
+    return Path(str(resources.files("gqn_rl") / "weights"))
+
+
 def pretrained_path(name_or_path: str | Path) -> Path:
     """Where shipped weights of that name lie, or the path itself.
 
     A folder stands for the file model.safetensors in it.
     """
-    weights = resources.files("gqn_rl") / "weights"
-    shipped = Path(str(weights)) / f"gqn-{name_or_path}.safetensors"
+    shipped = _weights_folder() / f"gqn-{name_or_path}.safetensors"
     if shipped.is_file():
         return shipped
     path = Path(name_or_path)
@@ -51,8 +59,9 @@ def pretrained_path(name_or_path: str | Path) -> Path:
         return path / "model.safetensors"
     if path.suffix == ".safetensors":
         return path
-    names = sorted(p.stem.removeprefix("gqn-") for p in shipped.parent.glob("gqn-*.safetensors"))
-    raise UserError(f"no weights called {str(name_or_path)!r}; expected a path or one of {names}")
+    raise UserError(
+        f"no weights called {str(name_or_path)!r}; expected a path or one of {shipped_names()}"
+    )
 
 
 def save_checkpoint(

@@ -85,3 +85,9 @@ def test_the_default_encoder_holds_the_shipped_weights() -> None:
     _, sidecar = load_checkpoint(pretrained_path(DEFAULT_WEIGHTS))
     assert encoder.weights_hash == sidecar["sha256"]  # type: ignore[attr-defined]
     assert encoder.renderer == sidecar["renderer"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_shipped_weights_are_encoders_by_name(name: str) -> None:
+    _, sidecar = load_checkpoint(pretrained_path(name))
+    assert make_encoder(name, device="cpu").weights_hash == sidecar["sha256"]  # type: ignore[attr-defined]
