@@ -116,11 +116,13 @@ def _curve(axes: Axes, curve: dict[str, list[float]], measure: str, agent: str) 
 
 def _estimate(axes: Axes, height: float, found: dict[str, Any], colour: str) -> None:
     """A dot with its interval; a lower bound is a stroke, and no upper end is an arrow."""
-    value, (low, high) = found["at_least"], found["interval"]
+    value, known = found["at_least"], found["value"] is not None
     if value <= 0:
         return  # nothing is known
-    known = found["value"] is not None
     axes.plot(value, height, "o" if known else "|", color=colour, markersize=5)
+    if found["interval"] is None and known:
+        return
+    low, high = found["interval"] or (value, None)
     end = ARROW * value if high is None else high
     # A lower end of 0, where nothing is known, has no place on a logarithmic axis.
     axes.plot([low if low > 0 else value / ARROW, end], [height] * 2, color=colour)

@@ -79,18 +79,29 @@ def estimate(found: dict[str, Any]) -> str:
     Args:
         found: a number of `experiments.study.summary.summarise`.
     """
-    low, high = found["interval"]
     least, most = found["at_least"], found["at_most"]
     if found["value"] is not None:
-        interval = f" ({number(low)} to {'unknown' if high is None else number(high)})"
-        return number(found["value"]) + (interval if found["runs"] > 1 else "")
+        return number(found["value"]) + _interval(found["interval"])
     if most is None and least <= 0:
         return "unknown"
     if most is None:
-        return f"> {number(least)}" + (f" (from {number(low)})" if low < least else "")
+        return f"> {number(least)}" + _from(found["interval"], least)
     if least <= 0:
         return f"< {number(most)}"
     return f"{number(least)} to {number(most)}, not known better"
+
+
+def _interval(ends: Sequence[float | None] | None) -> str:
+    if ends is None:
+        return ""
+    low, high = ("unknown" if end is None else number(end) for end in ends)
+    return f" ({low} to {high})"
+
+
+def _from(ends: Sequence[float | None] | None, least: float) -> str:
+    """The lower end of the interval of a lower bound."""
+    low = ends[0] if ends else None
+    return "" if low is None or low >= least else f" (from {number(low)})"
 
 
 def _cell(value: object) -> str:

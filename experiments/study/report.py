@@ -40,7 +40,7 @@ STATISTICS = (
     "bound, with no upper one: “> x” is a number that is only known to be more than x, and an "
     "interval “to unknown” has no upper end. The best pixel agent is the better one of those on "
     "pixels, chosen anew in every resample. Few runs make intervals too narrow rather than too "
-    "wide."
+    "wide; a single run has none."
 )
 
 
@@ -83,6 +83,8 @@ def finding(summary: dict[str, Any], camera: str, threshold: float) -> str:
 
 def verdict(found: dict[str, Any], targets: dict[str, float]) -> str:
     """What a ratio says about the targets, its interval included."""
+    if found["interval"] is None:
+        return "one run of an agent tells nothing about others"
     low, high = found["interval"]
     for name in ("goal", "least"):
         if low >= targets[name]:

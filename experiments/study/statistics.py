@@ -67,13 +67,14 @@ class Estimate:
 
     Attributes:
         low, high: bounds of the number itself; equal where it is known.
-        interval: ends of the 95 % interval; an end where nothing is known is 0 or infinite.
+        interval: ends of the 95 % interval; an end where nothing is known is 0 or infinite. None
+            where it would come from a single run, which says nothing of how runs differ.
         runs, reached: how many values it comes from, and how many of those are known.
     """
 
     low: float
     high: float
-    interval: tuple[float, float]
+    interval: tuple[float, float] | None
     runs: int
     reached: int
 
@@ -91,44 +92,39 @@ class Resampled:
         value: shape ().
         draws: shape (RESAMPLES,).
         runs, reached: as in `Estimate`.
+        fewest: runs that there were to draw from, where there were fewest.
     """
 
     value: Bounds
     draws: Bounds
     runs: int
     reached: int
+    fewest: int
 
     def over(self, other: Resampled) -> Resampled:
         """The ratio; the runs of the two are drawn independently."""
-        return Resampled(
-            self.value.over(other.value),
-            self.draws.over(other.draws),
-            self.runs + other.runs,
-            self.reached + other.reached,
-        )
+        return self._with(other, self.value.over(other.value), self.draws.over(other.draws))
 
     def or_less(self, other: Resampled) -> Resampled:
         """The better of two, chosen anew in every draw: choosing is part of what is uncertain."""
-        return Resampled(
-            self.value.or_less(other.value),
-            self.draws.or_less(other.draws),
-            self.runs + other.runs,
-            self.reached + other.reached,
-        )
+        return self._with(other, self.value.or_less(other.value), self.draws.or_less(other.draws))
+
+    def _with(self, other: Resampled, value: Bounds, draws: Bounds) -> Resampled:
+        runs, reached = self.runs + other.runs, self.reached + other.reached
+        return Resampled(value, draws, runs, reached, min(self.fewest, other.fewest))
 
     def estimate(self) -> Estimate:
         """The number with its percentile interval (Efron and Tibshirani 1993, chapter 13)."""
+        low, high = float(self.value.low), float(self.value.high)
+        interval = self._interval() if self.fewest > 1 else None
+        return Estimate(low, high, interval, self.runs, self.reached)
+
+    def _interval(self) -> tuple[float, float]:
         tail = (1 - CONFIDENCE) / 2
         # Not interpolated: between a number and infinity there is nothing.
         low = np.quantile(self.draws.low, tail, method="lower")
         high = np.quantile(self.draws.high, 1 - tail, method="higher")
-        return Estimate(
-            float(self.value.low),
-            float(self.value.high),
-            (float(low), float(high)),
-            self.runs,
-            self.reached,
-        )
+        return float(low), float(high)
 
 
 def interquartile_mean(values: Floats) -> Floats:
@@ -147,8 +143,8 @@ def resample(strata: Sequence[Bounds], rng: np.random.Generator) -> Resampled:
     low, drawn_low = _means([part.low for part in strata], draws)
     high, drawn_high = _means([part.high for part in strata], draws)
     known = sum(int(np.isfinite(part.high).sum()) for part in strata)
-    runs = sum(len(part.low) for part in strata)
-    return Resampled(Bounds(low, high), Bounds(drawn_low, drawn_high), runs, known)
+    runs = [len(part.low) for part in strata]
+    return Resampled(Bounds(low, high), Bounds(drawn_low, drawn_high), sum(runs), known, min(runs))
 
 
 def band(values: Floats, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:

@@ -36,7 +36,7 @@ def summarise(results: Sequence[Result]) -> dict[str, Any]:
 
     Each number is {"value", "at_least", "at_most", "interval", "runs", "reached"}. `value` is None
     where only bounds are known; `at_most` and the upper end of an interval are None where there is
-    no such bound, at_least and the lower end 0.
+    no such bound, at_least and the lower end 0. There is no interval for a single run.
     """
     cameras = [name for name in CAMERAS if any(run["camera"] == name for run in results)]
     agents = [name for name in SUBJECTS if any(run["agent"] == name for run in results)]
@@ -67,12 +67,12 @@ def first_at(run: Result, threshold: float, measure: str) -> float | None:
 
 def plain(estimate: Estimate) -> dict[str, Any]:
     """An estimate as JSON, which knows no infinity."""
-    low, high = estimate.interval
+    interval = estimate.interval
     return {
         "value": estimate.low if estimate.is_known else None,
         "at_least": estimate.low,
         "at_most": _finite(estimate.high),
-        "interval": [low, _finite(high)],
+        "interval": None if interval is None else [interval[0], _finite(interval[1])],
         "runs": estimate.runs,
         "reached": estimate.reached,
     }

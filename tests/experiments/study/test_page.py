@@ -50,7 +50,8 @@ TEXTS = {
         {"value": 4.0, "at_least": 4.0, "at_most": 4.0, "interval": [3.0, None]},
         "4 (3 to unknown)",
     ),
-    "one run": ({"value": 4.0, "at_least": 4.0, "at_most": 4.0, "runs": 1}, "4"),
+    "one run": ({"value": 4.0, "at_least": 4.0, "at_most": 4.0, "interval": None}, "4"),
+    "one run that did not arrive": ({"at_least": 4.0, "interval": None}, "> 4"),
     "a lower bound": ({"at_least": 20480.0, "interval": [20480.0, None]}, "> 20,480"),
     "an uncertain one": ({"at_least": 4.0, "interval": [3.0, None]}, "> 4 (from 3)"),
     "an upper bound": ({"at_most": 0.5, "interval": [0.0, 0.6]}, "< 0.5"),
@@ -73,10 +74,11 @@ def test_a_number_is_written_with_what_is_known_of_it(case: str) -> None:
         ([1.0, 3.9], "target of at least 4 is missed"),
         ([1.0, 4.1], "do not tell"),
         ([3.0, None], "do not tell"),
+        (None, "one run of an agent tells nothing"),
     ],
 )
 def test_a_target_is_reached_when_the_whole_interval_is_beyond_it(
-    interval: list[float | None], said: str
+    interval: list[float | None] | None, said: str
 ) -> None:
     assert said in verdict(estimate(interval=interval), TARGETS)
 
@@ -150,6 +152,15 @@ def test_an_unfinished_study_says_so() -> None:
 
 def test_the_same_results_give_the_same_page(text: str) -> None:
     assert html(summarise(RUNS), RUNS, STUDY) == text
+
+
+def test_a_study_of_one_seed_judges_nothing() -> None:
+    runs = [run for run in RUNS if run["seed"] == 0]
+    words = Outline(html(summarise(runs), runs, STUDY)).words
+    assert "best pixel agent needs 2 times as many steps" in words
+    assert "tells nothing" in words
+    for judgement in ("is reached", "is missed", "do not tell"):
+        assert judgement not in words
 
 
 @pytest.mark.parametrize("agents", [["state"], ["representation"], ["representation", "state"]])

@@ -56,7 +56,17 @@ def test_a_mean_that_a_missing_value_decides_is_a_lower_bound(
     assert found.is_known == (high != INFINITE)
     assert found.runs == len(values)
     assert found.reached == sum(value is not None for value in values)
+    assert found.interval is not None
     assert found.interval[0] <= found.low
+
+
+def test_a_single_run_has_no_interval(rng: np.random.Generator) -> None:
+    """Nor has anything that is made with it: one run says nothing of how runs differ."""
+    one, five = (resample([Bounds.known([4.0] * n)], rng) for n in (1, 5))
+    strata = resample([Bounds.known([4.0]), Bounds.known([4.0] * 5)], rng)
+    for found in (one, one.over(five), five.over(one), five.or_less(one), strata):
+        assert found.estimate().interval is None
+    assert five.estimate().interval == (4.0, 4.0)
 
 
 def test_the_upper_end_is_open_when_draws_without_values_are_likely(
