@@ -8,15 +8,24 @@ INSTALLED := $(VENV)/.installed
 # Other RL libraries, whose pins are not ours; see docs/clients.md.
 CLIENTS := .venv-clients
 CLIENTS_INSTALLED := $(CLIENTS)/.installed
+# Hub, ONNX, loggers and ap_gym; see docs/interchange.md.
+INTERCHANGE := .venv-interchange
+INTERCHANGE_INSTALLED := $(INTERCHANGE)/.installed
+# Builds wheel and sdist; knows nothing of the project.
+RELEASE := .venv-release
+RELEASE_INSTALLED := $(RELEASE)/.installed
 PACKAGES := gqn_rl envs agents experiments
+# The tests that take seconds and need no more than .venv.
+FAST := not slow and not client and not interchange and not dist
 # Passed on to the command, for example: make train ARGS="--seed 1"
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test test-slow test-clients lint format clean
+.PHONY: help install train test test-slow test-clients test-interchange test-dist \
+	coverage dist lint format clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo 'ARGS="..." passes flags to train and the tests; PYTHON=... chooses the interpreter.'
 
 # $(call install-into,FOLDER,CONSTRAINTS,EXTRA)
@@ -35,19 +44,42 @@ $(INSTALLED): pyproject.toml constraints.txt
 $(CLIENTS_INSTALLED): pyproject.toml constraints-clients.txt
 	$(call install-into,$(CLIENTS),constraints-clients.txt,clients)
 
+$(INTERCHANGE_INSTALLED): pyproject.toml constraints-interchange.txt
+	$(call install-into,$(INTERCHANGE),constraints-interchange.txt,interchange)
+
+$(RELEASE_INSTALLED): requirements-release.txt
+	test -x $(RELEASE)/bin/python || $(PYTHON) -m venv $(RELEASE)
+	$(RELEASE)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
 install: $(INSTALLED) ## make .venv with the tested versions
 
 train: $(INSTALLED) ## train an agent with the defaults and evaluate it
 	$(RUN) experiments.train_agent $(ARGS)
 
 test: $(INSTALLED) ## run the tests, save those that take minutes
-	$(RUN) pytest -m "not slow and not client" $(ARGS)
+	$(RUN) pytest -m "$(FAST)" $(ARGS)
 
 test-slow: $(INSTALLED) ## run the tests that take minutes
 	$(RUN) pytest -m slow $(ARGS)
 
 test-clients: $(CLIENTS_INSTALLED) ## make .venv-clients, run the tests of other RL libraries
 	$(CLIENTS)/bin/python -m pytest -m client --require-clients tests/clients $(ARGS)
+
+test-interchange: $(INTERCHANGE_INSTALLED) ## make .venv-interchange, test hub, ONNX, loggers, ap_gym
+	$(INTERCHANGE)/bin/python -m pytest -m interchange --require-interchange tests/interchange $(ARGS)
+
+test-dist: $(INSTALLED) dist ## install the wheel into an empty environment and run it there
+	$(RUN) pytest -m dist tests/dist $(ARGS)
+
+coverage: $(INSTALLED) ## run the tests of `make test`, list the branches that none of them takes
+	$(RUN) pytest -m "$(FAST)" --cov --cov-report term:skip-covered --cov-report html $(ARGS)
+
+dist: $(RELEASE_INSTALLED) ## build wheel and sdist into dist/ and check what they say of themselves
+	rm -rf dist
+	$(RELEASE)/bin/python -m build --outdir dist .
+	$(RELEASE)/bin/python -m twine check --strict dist/*
+	$(RELEASE)/bin/cffconvert --validate
 
 lint: $(INSTALLED) ## check style, layers and types
 	$(RUN) ruff check $(PACKAGES) tests
@@ -59,6 +91,6 @@ format: $(INSTALLED) ## format the code and sort the imports
 	$(RUN) ruff check --fix $(PACKAGES) tests
 	$(RUN) ruff format $(PACKAGES) tests
 
-clean: ## remove .venv, .venv-clients, caches and build leftovers; runs/ stays
-	rm -rf $(VENV) $(CLIENTS) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
+clean: ## remove .venv, .venv-*, caches and build leftovers; runs/ stays
+	rm -rf $(VENV) .venv-* .coverage* htmlcov build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
 	find $(PACKAGES) tests -name __pycache__ -type d -prune -exec rm -rf {} +
