@@ -3,8 +3,6 @@
 Importing the package registers the ids with Gymnasium.
 """
 
-from envs.registration import ENV_IDS, register_all
+from envs.registration import ENV_IDS, known_id, register_task
 
-register_all()
-
-__all__ = ["ENV_IDS"]
+__all__ = ["ENV_IDS", "known_id", "register_task"]

@@ -12,8 +12,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from envs.tables import load
 from envs.tasks.trials import NO_ANSWER
+from gqn_rl.entry_points import find
 from gqn_rl.errors import UserError
 
 STEP = np.deg2rad(30.0)
@@ -155,5 +155,5 @@ def make_control(name: str, num_answers: int) -> CameraControl:
     Raises:
         UserError: for an unknown name.
     """
-    control: CameraControl = load("control", name, CONTROLS)(num_answers)
+    control: CameraControl = find("control", name, CONTROLS)(num_answers)
     return control

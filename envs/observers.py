@@ -14,7 +14,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from envs.memory import REPRESENTATION_LIMIT, EncoderMemory
-from envs.tables import load
+from gqn_rl.entry_points import find
 from gqn_rl.scene import SceneBatch
 from gqn_rl.viewpoint import Viewpoints
 
@@ -181,5 +181,5 @@ def make_observer(name: str) -> Observer:
     Raises:
         UserError: for an unknown name.
     """
-    observer: Observer = load("observation", name, OBSERVERS)()
+    observer: Observer = find("observation", name, OBSERVERS)()
     return observer

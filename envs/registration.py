@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import gymnasium
+
+from gqn_rl.entry_points import find_module, is_entry_point
+from gqn_rl.errors import UserError, unknown_name
 
 TASK_IDS = {
     "GQNShepard": "recognition",
@@ -14,28 +20,80 @@ TASK_IDS = {
 CONTROL_IDS = {"": "discrete", "Continuous": "continuous"}
 """What follows the stem to the name of the control."""
 
-ENVIRONMENTS = {
-    f"{stem}{suffix}-v0": {"task": task, "control": control}
-    for stem, task in TASK_IDS.items()
-    for suffix, control in CONTROL_IDS.items()
-}
+ENVIRONMENTS: dict[str, dict[str, Any]] = {}
 """Id to the arguments that make it what it is; every other argument is the user's."""
 
-ENV_IDS = tuple(ENVIRONMENTS)
+STEM = re.compile(r"\w+")
+ENTRY_POINT = "envs.scene_env:SceneEnv"
 
 
-def register_all() -> None:
-    """Register every id; doing it again changes nothing.
+def register_task(stem: str, task: str) -> tuple[str, ...]:
+    """Make a task available as `<stem>-v0` and, with continuous actions, `<stem>Continuous-v0`.
+
+    Called where the task's module is imported, it makes "module:<stem>-v0" work wherever an id
+    does, worker processes and the commands' `--env-id` included. A second call changes nothing.
 
     Entry points are strings, so that specs survive JSON. There is no TimeLimit: the look budget is
     part of the task, and the environment ends the episode itself.
+
+    Args:
+        stem: of the ids: letters, digits and underscores.
+        task: `module:class`, or a name in `envs.tasks.TASKS`.
+
+    Returns:
+        The ids, Discrete first.
+
+    Raises:
+        UserError: for another kind of stem or task, or an id that already means something else.
     """
-    for env_id, arguments in ENVIRONMENTS.items():
-        if env_id in gymnasium.registry:
-            continue
+    if not STEM.fullmatch(stem):
+        raise UserError(f"stem is {stem!r}, expected letters, digits and underscores")
+    if task not in TASK_IDS.values() and not is_entry_point(task):
+        raise unknown_name("task", task, [*TASK_IDS.values(), "module:class"])
+    ids = {f"{stem}{suffix}-v0": control for suffix, control in CONTROL_IDS.items()}
+    for env_id, control in ids.items():
+        _register(env_id, {"task": task, "control": control})
+    return tuple(ids)
+
+
+def known_id(env_id: str) -> str:
+    """An id of `ENVIRONMENTS` as commands and agents write it down: one name for each.
+
+    Args:
+        env_id: an id, or "module:id"; the module is imported.
+
+    Returns:
+        The id, with its module where that is not this package.
+
+    Raises:
+        UserError: for an id that is not there, or a module that cannot be imported.
+    """
+    module, _, name = env_id.rpartition(":")
+    if module:
+        find_module("env-id", env_id, module)
+    if name not in ENVIRONMENTS:
+        raise unknown_name("env-id", env_id, ENVIRONMENTS)
+    return name if module in ("", "envs") else env_id
+
+
+def fixed_arguments(env_id: str) -> dict[str, Any]:
+    """What makes an id, with or without its module, what it is: task and control."""
+    return ENVIRONMENTS[env_id.rpartition(":")[2]]
+
+
+def _register(env_id: str, arguments: dict[str, Any]) -> None:
+    spec = gymnasium.registry.get(env_id)
+    if spec is None:
         gymnasium.register(
             id=env_id,
-            entry_point="envs.scene_env:SceneEnv",
+            entry_point=ENTRY_POINT,
             vector_entry_point="envs.scene_vector_env:SceneVectorEnv",
             kwargs=arguments,
         )
+    elif spec.entry_point != ENTRY_POINT or spec.kwargs != arguments:
+        raise UserError(f"the id {env_id!r} is taken; choose another stem")
+    ENVIRONMENTS[env_id] = arguments
+
+
+ENV_IDS = tuple(env_id for stem, task in TASK_IDS.items() for env_id in register_task(stem, task))
+"""The ids that this package brings."""

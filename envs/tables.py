@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from inspect import signature
 from typing import Any
 
-from gqn_rl.errors import UserError, unknown_name
+from gqn_rl.entry_points import find
+from gqn_rl.errors import UserError
 
 
 class UnexpectedArgumentError(UserError, TypeError):
@@ -18,26 +18,14 @@ class UnexpectedArgumentError(UserError, TypeError):
     """
 
 
-def load(kind: str, name: str, table: Mapping[str, str]) -> Any:
-    """The object at the table's `module:attribute`, imported only now.
-
-    Raises:
-        UserError: listing the valid names, when `name` is not one of them.
-    """
-    if name not in table:
-        raise unknown_name(kind, name, table)
-    module_name, attribute = table[name].split(":")
-    return getattr(import_module(module_name), attribute)
-
-
 def construct(kind: str, name: str, table: Mapping[str, str], arguments: dict[str, Any]) -> Any:
-    """Make the class called `name` with keyword arguments.
+    """Make the class called `name` with keyword arguments; see `gqn_rl.entry_points.find`.
 
     Raises:
-        UserError: for an unknown name.
+        UserError: for a name that stands for nothing.
         UnexpectedArgumentError: for an argument that the class does not take.
     """
-    factory = load(kind, name, table)
+    factory = find(kind, name, table)
     for argument in arguments:
         if argument not in signature(factory).parameters:
             raise UnexpectedArgumentError(

@@ -11,7 +11,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from envs.camera_control import LARGEST_TURN, STEP, CameraControl, DiscreteControl, make_control
-from envs.registration import ENVIRONMENTS
+from envs.registration import fixed_arguments
 from envs.tasks import NO_ANSWER
 from gqn_rl.errors import unknown_name
 
@@ -80,7 +80,7 @@ class Controls:
 
 def controls_of(env_id: str, num_answers: int) -> Controls:
     """The controls of a registered environment."""
-    control = make_control(ENVIRONMENTS[env_id]["control"], num_answers)
+    control = make_control(fixed_arguments(env_id)["control"], num_answers)
     if isinstance(control, DiscreteControl):
         count = len(DiscreteControl.MOVES)
         return Controls(control, num_answers, np.arange(count), DiscreteControl.MOVES.copy())

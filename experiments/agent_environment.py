@@ -12,12 +12,12 @@ import gymnasium
 import torch
 from gymnasium.vector import AutoresetMode, VectorEnv
 
-import envs
 from agents.sb3_vec_env import GymnasiumVecEnv
+from envs import known_id
 from envs.tasks import Task
 from experiments.agent_controls import Controls, controls_of
 from gqn_rl.encoders import make_encoder
-from gqn_rl.errors import UserError, unknown_name
+from gqn_rl.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -102,9 +102,7 @@ def make_environment(
     Raises:
         UserError: for an unknown id or any argument that the environment refuses.
     """
-    name = env_id.removeprefix("envs:")
-    if name not in envs.ENV_IDS:
-        raise unknown_name("env-id", env_id, envs.ENV_IDS)
+    name = known_id(env_id)
     given = {key: value for key, value in env_kwargs.items() if value is not None}
     arguments = given | unrecorded | {"device": device}
     if encoder is not None:

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import envs
 from agents.bundle import Agent, load_bundle, shipped_agent
 from agents.evaluation import Evaluation, Predictor
+from envs import known_id
 from experiments.agent_comparison import (
     measured_view_strategies,
     oracle,
@@ -28,7 +28,7 @@ from experiments.agent_episode import record_episode
 from experiments.agent_figures import save_animation, save_comparison
 from experiments.agent_report import TEST_SEED, evaluate_with_bar
 from experiments.command import new_run_folder, run_command, save_settings
-from gqn_rl.errors import UserError, unknown_name
+from gqn_rl.errors import UserError
 from gqn_rl.files import write_json
 
 
@@ -142,9 +142,7 @@ def measured_baselines(
 
 def agent_and_environment(settings: EvaluateAgentSettings) -> tuple[Agent, AgentEnvironment]:
     """The agent, and the environment it was trained on, refused where they do not fit."""
-    env_id = settings.env_id.removeprefix("envs:")
-    if env_id not in envs.ENV_IDS:
-        raise unknown_name("env-id", env_id, envs.ENV_IDS)
+    env_id = known_id(settings.env_id)
     agent = load_bundle(settings.agent or shipped_agent(env_id), settings.device)
     if agent.record.env_id != env_id:
         raise UserError(

@@ -1,7 +1,8 @@
 """What a task is, and the table of tasks.
 
 A task scores states, never pixels: it can be sampled and scored without drawing anything. Adding
-one is a new file, a line in `TASKS` and a line in `envs.registration.TASK_IDS`.
+one is a new file, a line in `TASKS` and a line in `envs.registration.TASK_IDS`; outside the
+package, a class and a call of `envs.register_task`.
 """
 
 from __future__ import annotations
@@ -91,6 +92,7 @@ def make_task(name: str, **options: Any) -> Task:
     """The task called `name`.
 
     Args:
+        name: in `TASKS`, or `module:class` for a task of one's own.
         options: what the task's class takes; those that are None are left to it.
 
     Raises:

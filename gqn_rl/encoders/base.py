@@ -1,18 +1,19 @@
 """What an encoder is, and the table of encoders.
 
 An encoder never looks back: its state is an order-invariant aggregate of the views so far, of a
-fixed size, and each new view is encoded once. Adding one is a new file and a line in `ENCODERS`.
+fixed size, and each new view is encoded once. Adding one is a new file and a line in `ENCODERS`;
+outside the package, `module:function` is its name.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gqn_rl.entry_points import find, is_entry_point
 from gqn_rl.errors import unknown_name
 from gqn_rl.view import Views
 from gqn_rl.viewpoint import Viewpoints
@@ -104,6 +105,7 @@ def make_encoder(name: str | Path, *, device: str = "auto", seed: int = 0) -> Sc
     """The encoder called `name`, or a GQN with the shipped weights or from the path `name`.
 
     Args:
+        name: also `module:function` for an encoder of one's own, made like those of `ENCODERS`.
         device: "auto", "cpu", "cuda" or another PyTorch device.
         seed: for encoders with random weights.
 
@@ -114,11 +116,9 @@ def make_encoder(name: str | Path, *, device: str = "auto", seed: int = 0) -> Sc
     from gqn_rl.encoders.gqn_encoder import load_checkpoint
     from gqn_rl.gqn.checkpoint import shipped_names
 
-    if str(name) in ENCODERS:
-        module_name, function = ENCODERS[str(name)].split(":")
-        encoder: SceneEncoder[Any] = getattr(import_module(module_name), function)(
-            device=device, seed=seed
-        )
+    if str(name) in ENCODERS or (is_entry_point(str(name)) and not Path(name).exists()):
+        make = find("encoder", str(name), ENCODERS)
+        encoder: SceneEncoder[Any] = make(device=device, seed=seed)
         return encoder
     if str(name) in shipped_names() or Path(name).suffix or Path(name).exists():
         return load_checkpoint(Path(name), device=device)

@@ -1,19 +1,19 @@
 """What a renderer is, what makes two of them draw the same, and the table of renderers.
 
-Adding one is a new file and a line in `RENDERERS`.
+Adding one is a new file and a line in `RENDERERS`; outside the package, `module:class` is its name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from importlib import import_module
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gqn_rl.entry_points import find, is_entry_point
 from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.scene import SceneBatch
 from gqn_rl.viewpoint import FIELD_OF_VIEW, Viewpoints
@@ -32,7 +32,7 @@ class RendererIdentity:
     same picture, whatever code draws it: the PyBullet and the raycast renderer share one.
 
     Attributes:
-        name: the entry in `RENDERERS`.
+        name: the entry in `RENDERERS`, or `module:class`.
         version: of the code or library that draws.
         look: the appearance both renderers implement: flat shading, black background.
         image_size: height and width in pixels.
@@ -130,6 +130,7 @@ def make_renderer(
     """The renderer called `name`.
 
     Args:
+        name: in `RENDERERS`, or `module:class` for a renderer of one's own.
         workers: processes that draw, see `PooledRenderer`; 0 to draw in this one.
         capacity: with workers, how many images are usually drawn at once, at most.
         options: what else the renderer takes.
@@ -137,7 +138,7 @@ def make_renderer(
     Raises:
         UserError: for an unknown name, a size that is not positive or a missing backend.
     """
-    if name not in RENDERERS:
+    if name not in RENDERERS and not is_entry_point(name):
         raise unknown_name("renderer", name, RENDERERS)
     if image_size < 8:
         raise UserError(f"image_size is {image_size}, expected at least 8")
@@ -147,12 +148,7 @@ def make_renderer(
         from gqn_rl.rendering.pooled_renderer import PooledRenderer
 
         return PooledRenderer(name, image_size, workers, capacity, options)
-    module_name, class_name = RENDERERS[name].split(":")
-    try:
-        module = import_module(module_name)
-    except ModuleNotFoundError as error:
-        raise UserError(f"renderer {name!r} needs the package {error.name!r}") from error
-    renderer: Renderer = getattr(module, class_name)(image_size=image_size, **options)
+    renderer: Renderer = find("renderer", name, RENDERERS)(image_size=image_size, **options)
     return renderer
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from envs.tables import load
 from envs.tasks import NO_ANSWER, TASKS, AnswerTask, QueryErrors, Trials, make_task
 from envs.view_store import ViewStore
+from gqn_rl.entry_points import find
 from gqn_rl.errors import UserError
 
 TRIALS = 20_000
@@ -33,7 +33,7 @@ VARIANTS = [(name, options) for name in TASKS for options in OPTIONS[name]]
 ANSWER_VARIANTS = [
     (name, options)
     for name, options in VARIANTS
-    if issubclass(load("task", name, TASKS), AnswerTask)
+    if issubclass(find("task", name, TASKS), AnswerTask)
 ]
 
 
