@@ -70,7 +70,7 @@ test-interchange: $(INTERCHANGE_INSTALLED) ## make .venv-interchange, test hub, 
 	$(INTERCHANGE)/bin/python -m pytest -m interchange --require-interchange tests/interchange $(ARGS)
 
 test-dist: $(INSTALLED) dist ## install the wheel into an empty environment and run it there
-	$(RUN) pytest -m dist tests/dist $(ARGS)
+	$(RUN) pytest -m dist tests/distribution $(ARGS)
 
 coverage: $(INSTALLED) ## run the tests of `make test`, list the branches that none of them takes
 	$(RUN) pytest -m "$(FAST)" --cov --cov-report term:skip-covered --cov-report html $(ARGS)
