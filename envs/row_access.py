@@ -57,3 +57,13 @@ class RowAccess:
     def images(self) -> NDArray[np.uint8]:
         """The current views, uint8 (N, H, W, 3)."""
         return self._rows.images
+
+    @property
+    def query_images(self) -> NDArray[np.uint8]:
+        """The true query views of view prediction, uint8 (N, H, W, 3)."""
+        return self._rows.extra_images[:, 0]
+
+    @property
+    def looks_taken(self) -> NDArray[np.int64]:
+        """Images taken of each row's scene, int64 (N,)."""
+        return self._rows.looks.copy()
