@@ -1,0 +1,152 @@
+"""Play one episode, by moves given by name or by a trained agent, and save it as an animation.
+
+Each frame is the environment's own `render()` with what was done after it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.bundle import load_bundle, shipped_agent
+from agents.evaluation import Predictor
+from envs import known_id
+from experiments.agent_environment import AgentEnvironment, make_environment
+from experiments.agent_episode import record_episode
+from experiments.agent_figures import save_animation
+from experiments.command import new_run_folder, run_command
+from gqn_rl.errors import UserError
+
+Actions = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class PlayEpisodeSettings:
+    """Flags of `python -m experiments.play_episode`."""
+
+    env_id: str = "GQNShepard-v0"
+    """Environment to play; also module:id for a task of your own."""
+    moves: tuple[str, ...] | None = None
+    """Moves of the camera before the answer: left, right, up, down. None lets an agent play."""
+    answer: int | None = None
+    """The answer after the moves; by default the right one."""
+    agent: Path | None = None
+    """Without moves: run folder or agent file; by default the agent that ships for the
+    environment."""
+    encoder: str | None = None
+    """Encoder: a name or the path of a checkpoint; by default the agent's or the environment's."""
+    renderer: str | None = None
+    """pybullet or raycast; by default the agent's or the environment's."""
+    shapes: str | None = None
+    """train, validation or test; by default the agent's or the environment's."""
+    seed: int = 0
+    """Seed of the episode."""
+    output: Path | None = None
+    """The .gif file; by default episode.gif in a new folder runs/play_episode-<time>."""
+    device: str = "cpu"
+    """Device of encoder and agent: cpu, cuda or auto."""
+
+
+class ScriptedPlayer:
+    """Makes the same moves in every episode, then gives an answer; for one row.
+
+    Args:
+        moves: the actions before the answer.
+        answer: returns the action that answers, (1, ...).
+    """
+
+    def __init__(self, moves: list[Actions], answer: Any) -> None:
+        self._moves, self._answer = moves, answer
+
+    def predict(
+        self,
+        observation: Any,
+        state: Any = None,
+        episode_start: NDArray[np.bool_] | None = None,
+        deterministic: bool = False,
+    ) -> tuple[Actions, Any]:
+        """The next action (1, ...) and how many there have been."""
+        done = 0 if state is None else int(state)
+        action = self._moves[done][None] if done < len(self._moves) else self._answer()
+        return action, done + 1
+
+
+def main(settings: PlayEpisodeSettings) -> None:
+    """Play, save, say how it ended."""
+    check_output(settings.output)
+    player, environment = player_and_environment(settings)
+    try:
+        episode = record_episode(environment, player, settings.seed)
+    finally:
+        environment.close()
+    path = settings.output or new_run_folder(None, "play_episode") / "episode.gif"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_animation(path, episode)
+    print(f"{len(episode.views)} looks, {episode.verdict}\n{path}")
+
+
+def check_output(output: Path | None) -> None:
+    """Refuse a file that is no .gif or is there already."""
+    if output is not None and output.suffix != ".gif":
+        raise UserError(f"output is {str(output)!r}, expected a file that ends in .gif")
+    if output is not None and output.exists():
+        raise UserError(f"output {str(output)!r} exists; choose another or remove it")
+
+
+def player_and_environment(settings: PlayEpisodeSettings) -> tuple[Predictor, AgentEnvironment]:
+    """Who plays, and a row of the environment to play on."""
+    env_id = known_id(settings.env_id)
+    changes = {name: getattr(settings, name) for name in ("encoder", "renderer", "shapes")}
+    if settings.moves is not None:
+        environment = watched(env_id, changes, settings.device)
+        try:
+            return scripted(environment, settings), environment
+        except UserError:
+            environment.close()
+            raise
+    agent = load_bundle(settings.agent or shipped_agent(env_id), settings.device)
+    given = {name: value for name, value in changes.items() if value is not None}
+    environment = watched(env_id, {**agent.record.env_kwargs, **given}, settings.device)
+    native = environment.native
+    agent.require_environment(
+        environment.env_id,
+        native.single_observation_space,
+        native.single_action_space,
+        environment.encoder,
+    )
+    return agent, environment
+
+
+def watched(env_id: str, arguments: dict[str, Any], device: str) -> AgentEnvironment:
+    return make_environment(env_id, 1, arguments, device=device, render_mode="rgb_array")
+
+
+def scripted(environment: AgentEnvironment, settings: PlayEpisodeSettings) -> ScriptedPlayer:
+    """Plays the moves and the answer of the flags.
+
+    Raises:
+        UserError: for an unknown move, more moves than looks, or an answer that there is not.
+    """
+    controls, native = environment.controls, environment.native.unwrapped
+    assert settings.moves is not None
+    moves = [controls.move(name) for name in settings.moves]
+    most = native.max_looks - 1  # type: ignore[attr-defined]
+    if len(moves) > most:
+        raise UserError(f"{len(moves)} moves, expected at most {most}: the first look is free")
+    if settings.answer is not None and not 0 <= settings.answer < environment.num_answers:
+        raise UserError(f"answer is {settings.answer}, expected 0 to {environment.num_answers - 1}")
+
+    def answer() -> Actions:
+        given = settings.answer
+        truth = native.targets  # type: ignore[attr-defined]
+        return controls.answers(truth if given is None else np.array([given]))
+
+    return ScriptedPlayer(moves, answer)
+
+
+if __name__ == "__main__":
+    run_command(main, PlayEpisodeSettings, __doc__)
