@@ -1,0 +1,122 @@
+"""Ray on this machine, or a cluster that is reached in bounded time or not at all."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from gqn_rl.errors import UserError
+
+CONNECT_SECONDS, JOIN_SECONDS = 5.0, 40.0
+"""For a TCP connection to the cluster's head, and for joining it; Ray would try for minutes."""
+OBJECT_STORE_BYTES = 256 * 2**20
+"""Shared memory of a local Ray: some hundred rollouts. Ray's default is a third of all memory."""
+ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # Ray warns at every start that RLlib's env runners might not be started again. They are: the
+    # arguments that it fears for are kept by RLlib as long as the algorithm lives.
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+}
+"""What Ray is told before it is imported, unless the user has said something else."""
+QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+"""What workers print stands in /tmp/ray/session_latest/logs, not amid the progress bar."""
+JOIN = "import ray, sys; ray.init(address=sys.argv[1], log_to_driver=False, logging_level='ERROR')"
+
+
+def imported_ray() -> Any:
+    """The module with RLlib; `UserError` where it is not installed.
+
+    It reports its use to nobody, unless the user's environment says so; see `ENVIRONMENT`.
+    """
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    try:
+        import ray
+        import ray.rllib
+    except ImportError as error:
+        raise UserError('RLlib is not installed; pip install "gqn-rl[ray]"') from error
+    logging.getLogger("ray.rllib").setLevel(logging.ERROR)
+    return ray
+
+
+@contextmanager
+def cluster(address: str | None, cpus: int, gpus: float) -> Iterator[Any]:
+    """Ray, for the block: `address`, or a Ray of this process's own that ends with it.
+
+    A Ray that this process is already connected to is used and left as it is.
+
+    Args:
+        address: HOST:PORT of the cluster's head, "auto" for the cluster that this host is part
+            of; None: a local one.
+        cpus, gpus: what the actors ask for.
+
+    Raises:
+        UserError: without RLlib, for a cluster that cannot be joined, or one that is too small:
+            Ray would wait for ever.
+    """
+    ray = imported_ray()
+    ours = not ray.is_initialized()
+    if ours and address is None:
+        ray.init(
+            address="local",
+            num_cpus=max(cpus, 1),
+            include_dashboard=False,
+            object_store_memory=OBJECT_STORE_BYTES,
+            **QUIET,
+        )
+    elif ours:
+        join(ray, str(address))
+    try:
+        require_room(ray.cluster_resources(), cpus, gpus)
+        yield ray
+    finally:
+        if ours:
+            ray.shutdown()
+
+
+def join(ray: Any, address: str) -> None:
+    """Connect to a running cluster, or raise `UserError` within a minute."""
+    if address != "auto":
+        require_listener(address)
+    # Ray cannot be interrupted while it looks for a cluster, another process can.
+    try:
+        tried = subprocess.run(
+            [sys.executable, "-c", JOIN, address], capture_output=True, timeout=JOIN_SECONDS
+        )
+    except subprocess.TimeoutExpired as error:
+        raise unreachable(address, f"no Ray answered within {JOIN_SECONDS:.0f} s") from error
+    if tried.returncode:
+        lines = tried.stderr.decode(errors="replace").strip().splitlines()
+        raise unreachable(address, lines[-1] if lines else "Ray gave no reason")
+    ray.init(address=address, **QUIET)
+
+
+def require_listener(address: str) -> None:
+    """Refuse what is no HOST:PORT, and a port that nobody listens to."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536 or "/" in host:
+        raise UserError(f"address is {address!r}, expected HOST:PORT of the cluster's head or auto")
+    try:
+        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+    except OSError as error:
+        raise unreachable(address, error.strerror or str(error)) from error
+
+
+def unreachable(address: str, reason: str) -> UserError:
+    return UserError(f"cannot join the Ray cluster at {address!r}: {reason[:300]}")
+
+
+def require_room(resources: dict[str, float], cpus: int, gpus: float) -> None:
+    """Refuse a cluster that can never hold the actors."""
+    for name, needed in (("CPU", cpus), ("GPU", gpus)):
+        there = resources.get(name, 0.0)
+        if there < needed:
+            raise UserError(
+                f"env runners and learners need {needed:g} {name}s, the Ray cluster has {there:g}"
+            )

@@ -1,0 +1,131 @@
+"""Train an agent by Ray RLlib's PPO, on this machine or on a cluster, then measure how good it is.
+
+The run folder holds the best policy (module.safetensors, module.json), settings.json,
+hyperparameters.json, metrics.json, curves.csv, learning_curve.png, episode.png and checkpoints/,
+from which --resume goes on. An env runner that dies is started again and training goes on; Ctrl-C
+saves after the rollout in progress. Needs the extra "ray".
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from agents.factory import load_hyperparameters
+from experiments.agent_environment import AgentEnvironment, make_environment
+from experiments.agent_report import describe
+from experiments.agent_settings import environment_arguments, parse_changes
+from experiments.command import new_run_folder, run_command, save_settings
+from experiments.rllib.algorithm import batch_sizes
+from experiments.rllib.checkpoints import checkpoints, newest_notes
+from experiments.rllib.cluster import cluster, imported_ray
+from experiments.rllib.hyperparameters import Translation, translate
+from experiments.rllib.report import report
+from experiments.rllib.settings import TrainRllibSettings, check, resumed
+from experiments.rllib.training import Session
+from gqn_rl.errors import UserError
+from gqn_rl.files import write_json
+from gqn_rl.training.interruption import noted_interruption
+
+
+def main(settings: TrainRllibSettings) -> None:
+    """Train, measure, write the run folder."""
+    start = time.monotonic()
+    imported_ray()
+    check(settings)
+    if settings.resume is not None:
+        settings = resumed(settings)
+        require_something_to_do(settings, settings.resume)
+    hyperparameters = load_hyperparameters(
+        "ppo",
+        settings.env_id.removeprefix("envs:"),
+        parse_changes(settings.hyper),
+        settings.hyperparameters,
+    )
+    translation = translate(hyperparameters, settings.total_timesteps)
+    held_out = make_environment(
+        settings.env_id, translation.num_envs, environment_arguments(settings)
+    )
+    try:
+        folder, session = train(settings, translation, held_out)
+        metrics = report(folder, settings, held_out, session)
+    finally:
+        held_out.close()
+    metrics["wall_seconds"] = round(time.monotonic() - start, 1)
+    write_json(folder / "metrics.json", metrics)
+    print(f"{describe(metrics)}\n{folder}")
+
+
+def train(
+    settings: TrainRllibSettings, translation: Translation, held_out: AgentEnvironment
+) -> tuple[Path, Session]:
+    """Train on the cluster; the run folder and what came of it."""
+    if translation.note():
+        print(translation.note())
+    with cluster(settings.address, *needs(settings)), noted_interruption() as interrupted:
+        folder = settings.resume or new_run_folder(settings.output, "train_rllib")
+        save_settings(folder, replace(settings, resume=None))
+        write_json(folder / "hyperparameters.json", as_json(settings, translation))
+        try:
+            with Console().status("starting env runners and learners"):
+                session = Session(settings, translation, held_out, folder, interrupted)
+            session.train()
+        except BaseException:
+            say_how_to_go_on(folder)
+            raise
+        if interrupted():
+            say_how_to_go_on(folder)
+            raise KeyboardInterrupt
+    return folder, session
+
+
+def needs(settings: TrainRllibSettings) -> tuple[int, float]:
+    """CPUs and GPUs of all actors: one CPU each, save for a learner that has a GPU."""
+    cpus = settings.num_env_runners
+    cpus += 0 if settings.num_gpus_per_learner else settings.num_learners
+    gpus = settings.num_env_runners * settings.num_gpus_per_env_runner
+    return cpus, gpus + settings.num_learners * settings.num_gpus_per_learner
+
+
+def as_json(settings: TrainRllibSettings, translation: Translation) -> dict[str, Any]:
+    """What RLlib was given, and what it was not."""
+    rollout, minibatch = batch_sizes(settings, translation)
+    training = translation.training | {
+        "train_batch_size_per_learner": rollout,
+        "minibatch_size": minibatch,
+    }
+    plain = {key: "inf" if value == math.inf else value for key, value in training.items()}
+    return {
+        "training": plain,
+        "model": translation.model,
+        "left_out": list(translation.left_out),
+    }
+
+
+def require_something_to_do(settings: TrainRllibSettings, folder: Path) -> None:
+    """Refuse a run that has been trained and measured."""
+    _, notes = newest_notes(folder)
+    steps = settings.total_timesteps
+    if (folder / "metrics.json").exists() and steps and notes["timesteps"] >= steps:
+        raise UserError(
+            f"{str(folder)!r} has already trained {notes['timesteps']} steps; "
+            f"--total-timesteps is {steps}, raise it to go on"
+        )
+
+
+def say_how_to_go_on(folder: Path) -> None:
+    """The command, where there is something to go on from."""
+    if checkpoints(folder):
+        command = f"python -m experiments.train_rllib --resume {shlex.quote(str(folder))}"
+        print(f"\nto go on: {command}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    run_command(main, TrainRllibSettings, __doc__)

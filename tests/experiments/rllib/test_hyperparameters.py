@@ -1,0 +1,105 @@
+"""PPO's hyperparameter file in RLlib's terms: translated or said to be left out, never lost."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import yaml
+
+from agents.factory import FOLDER, load_hyperparameters, merged
+from envs import ENV_IDS
+from experiments.rllib.hyperparameters import flat, translate
+from gqn_rl.errors import UserError
+
+
+def given(**changes: Any) -> dict[str, Any]:
+    return merged(load_hyperparameters("ppo", "GQNShepard-v0"), changes)
+
+
+def test_numbers_keep_their_values_under_rllibs_names() -> None:
+    settings = given(gamma=0.9, gae_lambda=0.8, n_epochs=3, ent_coef=0.02, vf_coef=0.7)
+    training = translate(settings | {"clip_range": 0.3, "max_grad_norm": 2.0}).training
+    expected = {"gamma": 0.9, "lambda_": 0.8, "num_epochs": 3, "entropy_coeff": 0.02}
+    expected |= {"vf_loss_coeff": 0.7, "clip_param": 0.3, "grad_clip": 2.0}
+    assert expected.items() <= training.items()
+    # What Stable-Baselines3's PPO does not have either.
+    assert training["use_kl_loss"] is False
+    assert training["vf_clip_param"] == math.inf
+
+
+def test_a_falling_learning_rate_ends_with_the_training() -> None:
+    settings = given(learning_rate="lin_2e-3", n_timesteps=500)
+    assert translate(settings).training["lr"] == [[0, 2e-3], [500, 0.0]]
+    assert translate(settings, steps=70).training["lr"] == [[0, 2e-3], [70, 0.0]]
+    assert translate(given(learning_rate=3e-4)).training["lr"] == 3e-4
+
+
+def test_the_network_has_the_widths_of_the_file() -> None:
+    kwargs = {"net_arch": {"pi": [8], "vf": [8]}, "activation_fn": "relu"}
+    kwargs["features_extractor_kwargs"] = {"hidden": [32, 16]}
+    model = translate(given(policy_kwargs=kwargs)).model
+    assert model["fcnet_hiddens"] == [32, 16]
+    assert model["head_fcnet_hiddens"] == [8]
+    assert model["head_fcnet_activation"] == "relu"
+
+
+def test_what_has_no_counterpart_is_named() -> None:
+    settings = given(policy_kwargs={"net_arch": {"vf": [16]}}, target_kl=0.1)
+    translation = translate(settings)
+    for name in ("aux_coef", "target_kl", "policy", "policy_kwargs.net_arch.vf"):
+        assert name in translation.left_out
+        assert name in translation.note()
+    assert "\n" not in translation.note()
+
+
+def test_without_an_auxiliary_loss_its_settings_are_not_missed() -> None:
+    settings = given(aux_coef=0, policy="MultiInputPolicy")
+    settings = merged(settings, {"policy_kwargs": {"features_extractor_kwargs": {"dropout": 0.0}}})
+    assert translate(settings).left_out == ()
+    assert translate(settings).note() == ""
+
+
+@pytest.mark.parametrize("env_id", ENV_IDS)
+def test_every_key_of_the_file_is_translated_or_named(env_id: str) -> None:
+    """A key counts as translated when another value of it changes something."""
+    settings = load_hyperparameters("ppo", env_id)
+    before = translate(settings)
+    for name, value in flat(settings):
+        changes: Any = another(value)
+        for part in reversed(name.split(".")):
+            changes = {part: changes}
+        after = translate(merged(settings, changes))
+        assert after != before or name in before.left_out or moot(name, settings), name
+
+
+def another(value: Any) -> Any:
+    """A value of the same kind."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, str):
+        return {"lin_1e-3": "lin_7e-3", "lin_7e-4": "lin_7e-3"}.get(value, f"{value}_other")
+    return [*value, 7] if isinstance(value, list) else value + 1
+
+
+def moot(name: str, settings: dict[str, Any]) -> bool:
+    return name.startswith("aux_") and name != "aux_coef" and not settings["aux_coef"]
+
+
+def test_the_files_own_sections_are_covered() -> None:
+    sections = yaml.safe_load((FOLDER / "ppo.yml").read_text())
+    assert set(sections) - {"default"} <= set(ENV_IDS)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"learning_rate": "cos_1e-3"}, "learning_rate is 'cos_1e-3'"),
+        ({"learning_rate": "lin_-1"}, "learning_rate is 'lin_-1'"),
+        ({"clip_range": "lin_0.2"}, "constant number only"),
+    ],
+)
+def test_values_that_rllib_cannot_take_are_refused(changes: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        translate(given(**changes))
