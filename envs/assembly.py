@@ -29,7 +29,7 @@ def make_rows(
     task: Task,
     *,
     observation: str,
-    encoder: str | Path | SceneEncoder[Any],
+    encoder: str | Path | SceneEncoder[Any] | None,
     renderer: str,
     image_size: int,
     num_cubes: int,
@@ -55,6 +55,7 @@ def make_rows(
     groups, memory = [slice(0, n)], None
     try:
         if observer.needs_encoder or task.has_query:
+            encoder = task.encoder if encoder is None else encoder
             built = usable_encoder(encoder, built_renderer.identity, device)
             if task.has_query and not can_draw(built):
                 raise UserError(

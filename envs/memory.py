@@ -40,6 +40,17 @@ class EncoderMemory:
         """Whether the encoder is a `SceneImaginer`."""
         return can_draw(self.encoder)
 
+    @property
+    def can_compare(self) -> bool:
+        """Whether the encoder is a `ComparingEncoder`."""
+        return hasattr(self.encoder, "compare") and hasattr(self.encoder, "comparison_size")
+
+    def compare(
+        self, representation: NDArray[np.float32], reference: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """See `ComparingEncoder.compare`; within `REPRESENTATION_LIMIT`."""
+        return _clipped(self.encoder.compare(representation, reference))  # type: ignore[attr-defined]
+
     def forget(self, mask: NDArray[np.bool_]) -> None:
         """New scenes begin in the rows of `mask` (n,)."""
         for rows in self._groups:

@@ -11,7 +11,7 @@ from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
 from envs.camera_angles import CameraAngles, KeepOut
-from envs.memory import EncoderMemory
+from envs.memory import REPRESENTATION_LIMIT, EncoderMemory
 from envs.observers import Observer
 from envs.predictions import QueryPredictions
 from envs.seeding import RowGenerators
@@ -45,7 +45,7 @@ class SceneRows:
         angles: where the cameras are.
     """
 
-    ARRAYS = ("looks", "_path", "_content", "_cue")
+    ARRAYS = ("looks", "_path", "_content", "_cue", "_comparison")
 
     def __init__(
         self,
@@ -68,7 +68,9 @@ class SceneRows:
         size = memory.encoder.representation_size if memory else 0
         space = observer.space(num_cubes, renderer.identity.image_size, size)
         self._content = np.zeros((n, *space.shape), space.dtype)
-        self.observation_space = _observation_space(task, observer, space)
+        comparison = comparison_space(task, observer, memory)
+        self.observation_space = _observation_space(task, observer, space, comparison)
+        self._comparison = np.zeros((n, *(comparison.shape if comparison else (0,))), np.float32)
         self._cue: NDArray[Any] = np.zeros((n, 0))
         if "cue" in self.observation_space.spaces:
             cue_space = self.observation_space["cue"]
@@ -183,6 +185,9 @@ class SceneRows:
         content[~seen] = self._content[~seen]
         self._content = content
         self._begin_looking(seen & first)
+        if "comparison" in self.observation_space.spaces:
+            assert self.memory is not None
+            self._comparison[seen] = self.memory.compare(content[seen], self._cue[seen])
         return lost
 
     def _see(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -262,10 +267,24 @@ class SceneRows:
         }
         if "cue" in self.observation_space.spaces:
             observation["cue"] = self._cue
+        if "comparison" in self.observation_space.spaces:
+            observation["comparison"] = self._comparison
         return observation
 
 
-def _observation_space(task: Task, observer: Observer, space: spaces.Box) -> spaces.Dict:
+def comparison_space(
+    task: Task, observer: Observer, memory: EncoderMemory | None
+) -> spaces.Box | None:
+    """The space of what the encoder says about object and reference; None where it says nothing."""
+    if task.cue_views is None or not observer.needs_encoder or not (memory and memory.can_compare):
+        return None
+    size = memory.encoder.comparison_size  # type: ignore[attr-defined]
+    return spaces.Box(-REPRESENTATION_LIMIT, REPRESENTATION_LIMIT, (size,), np.float32)
+
+
+def _observation_space(
+    task: Task, observer: Observer, space: spaces.Box, comparison: spaces.Box | None
+) -> spaces.Dict:
     """The space of one row, keys in alphabetical order."""
     parts: dict[str, spaces.Space[Any]] = {
         observer.key: space,
@@ -276,6 +295,8 @@ def _observation_space(task: Task, observer: Observer, space: spaces.Box) -> spa
         parts["cue"] = observer.cue_space(space, len(task.cue_views))
     elif task.cue is not None:
         parts["cue"] = task.cue
+    if comparison is not None:
+        parts["comparison"] = comparison
     return spaces.Dict(parts)
 
 

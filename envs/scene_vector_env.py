@@ -61,6 +61,8 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         cue: where the task has one. Mental rotation: the reference as representation float32
             (F,), as the pictures of C cue views uint8 (H, W, 3 C) or as state float32 (P * 6,).
             View prediction: the query viewpoint, float32 (7,).
+        comparison: mental rotation with an encoder that compares: float32 (K,), how alike object
+            and reference are, see `gqn_rl.turned_volumes.TurnedVolumes.compare`.
     With flatten=True all of it is one float32 Box, see `envs.spaces.Flattening` for the order.
 
     Info: `is_success`, `target`, `answer` (-1 while there is none) and `looks`, with Gymnasium's
@@ -80,7 +82,8 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         control: a name in `envs.camera_control.CONTROLS`.
         observation: "representation", "pixels" or "state".
         flatten: whether the observation is one Box.
-        encoder: a name in `gqn_rl.encoders.ENCODERS`, the path of a checkpoint, or an encoder.
+        encoder: a name in `gqn_rl.encoders.ENCODERS`, that of shipped weights, the path of a
+            checkpoint, or an encoder; None for the task's own: "gqn", in mental rotation "cells".
             Not used, and not loaded, for observations other than "representation", save in view
             prediction, which needs one that draws.
         renderer: "pybullet" or "raycast".
@@ -114,7 +117,7 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         control: str = "discrete",
         observation: str = "representation",
         flatten: bool = False,
-        encoder: str | Path | SceneEncoder[Any] = "gqn",
+        encoder: str | Path | SceneEncoder[Any] | None = None,
         renderer: str = "pybullet",
         image_size: int = 64,
         num_cubes: int = 7,

@@ -107,9 +107,9 @@ def make_environment(
     arguments = given | unrecorded | {"device": device}
     if encoder is not None:
         arguments["encoder"] = encoder
-    elif given.get("observation", "representation") == "representation":
+    elif "encoder" in given and given.get("observation", "representation") == "representation":
         # Checked here, so that a wrong name fails before a renderer is started.
-        arguments["encoder"] = make_encoder(given.get("encoder", "gqn"), device=device)
+        arguments["encoder"] = make_encoder(given["encoder"], device=device)
     try:
         native = gymnasium.make_vec(
             name, num_envs=num_envs, autoreset_mode=AutoresetMode.SAME_STEP, **arguments
@@ -117,6 +117,9 @@ def make_environment(
     except TypeError as error:
         raise UserError(f"{name} refuses its arguments: {error}") from error
     task = native.unwrapped.task  # type: ignore[attr-defined]
+    used = getattr(native.unwrapped, "encoder", None)
+    if used is not None:  # written down, so that another default later changes nothing
+        given.setdefault("encoder", task.encoder)
     return AgentEnvironment(
         bridge=GymnasiumVecEnv(native),
         native=native,
@@ -124,9 +127,7 @@ def make_environment(
         device=device,
         env_kwargs={key: _plain(value) for key, value in given.items()},
         num_answers=int(task.num_answers),
-        encoder=encoder_identity(
-            getattr(native.unwrapped, "encoder", None), given.get("encoder", "gqn")
-        ),
+        encoder=encoder_identity(used, given.get("encoder", task.encoder)),
     )
 
 

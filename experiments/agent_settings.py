@@ -45,9 +45,9 @@ class TrainAgentSettings:
     """Environments side by side; by default the hyperparameter file's (64)."""
     observation: str = "representation"
     """What the agent sees: representation, pixels or state (the truth)."""
-    encoder: str = "gqn"
+    encoder: str | None = None
     """Encoder for observation=representation and for view prediction: a name, or the path of a
-    checkpoint."""
+    checkpoint; by default the task's own (gqn, in mental rotation cells)."""
     renderer: str = "pybullet"
     """pybullet or raycast."""
     gallery_size: int | None = None

@@ -31,8 +31,8 @@ class ConvertAgentSettings:
     """Its algorithm."""
     observation: str = "representation"
     """What it sees."""
-    encoder: str = "gqn"
-    """Its encoder: a name, or the path of a checkpoint."""
+    encoder: str | None = None
+    """Its encoder: a name, or the path of a checkpoint; by default the task's own."""
     renderer: str = "pybullet"
     """pybullet or raycast."""
     gallery_size: int | None = None

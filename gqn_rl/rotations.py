@@ -24,6 +24,9 @@ def _signed_permutations() -> NDArray[np.int8]:
 GRID_ROTATIONS = _signed_permutations()
 """int8 (24, 3, 3): the proper rotations that map the cubic grid onto itself; identity first."""
 GRID_ROTATIONS.setflags(write=False)
+VERTICAL_TURNS = GRID_ROTATIONS[GRID_ROTATIONS[:, 2, 2] == 1]
+"""int8 (4, 3, 3): those of them that turn about the vertical axis."""
+VERTICAL_TURNS.setflags(write=False)
 
 
 def sample_grid_rotations(rng: np.random.Generator, n: int) -> NDArray[np.float64]:

@@ -32,12 +32,14 @@ class Task(ABC):
             or truth like the scene itself; None where there is no reference. Not beside `cue`.
         has_query: whether the encoder draws the view from `Trials.query` after the first look
             and at the answer; `settle` then receives the errors.
+        encoder: the one used unless another is asked for, see `gqn_rl.encoders.make_encoder`.
         clearance: radians about `Trials.query` in which no camera may stand.
     """
 
     cue: spaces.Box | None = None
     cue_views: Viewpoints | None = None
     has_query: bool = False
+    encoder: str = "gqn"
     clearance: float = 0.0
 
     @property

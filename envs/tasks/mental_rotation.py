@@ -54,6 +54,7 @@ class MentalRotationTask(AnswerTask):
 
     num_answers = 2
     cue_views = CUE_VIEWS
+    encoder = "cells"
 
     def __init__(
         self,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from gqn_rl.entry_points import find, is_entry_point
 from gqn_rl.errors import unknown_name
+from gqn_rl.hub import is_address
 from gqn_rl.view import Views
 from gqn_rl.viewpoint import Viewpoints
 
@@ -94,8 +95,24 @@ class ResumableEncoder(SceneEncoder[State], Protocol[State]):
         ...
 
 
+class ComparingEncoder(SceneEncoder[State], Protocol[State]):
+    """An encoder that can say how alike two objects are."""
+
+    @property
+    def comparison_size(self) -> int:
+        """K, how many numbers a comparison has."""
+        ...
+
+    def compare(
+        self, representation: NDArray[np.float32], reference: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """float32 (n, K), finite, from the representations (n, F) of n objects and n references."""
+        ...
+
+
 ENCODERS = {
     "gqn": "gqn_rl.encoders.gqn_encoder:load_pretrained",
+    "cells": "gqn_rl.encoders.cell_encoder:load_cells",
     "random": "gqn_rl.encoders.gqn_encoder:random_weights",
 }
 """Name to `module:function`; the function takes `device` and `seed` and returns the encoder."""
@@ -105,7 +122,8 @@ def make_encoder(name: str | Path, *, device: str = "auto", seed: int = 0) -> Sc
     """The encoder called `name`, or a GQN with the shipped weights or from the path `name`.
 
     Args:
-        name: also `module:function` for an encoder of one's own, made like those of `ENCODERS`.
+        name: also `module:function` for an encoder of one's own, made like those of `ENCODERS`, or
+            hub:owner/name[@revision] for weights on the Hugging Face hub.
         device: "auto", "cpu", "cuda" or another PyTorch device.
         seed: for encoders with random weights.
 
@@ -120,7 +138,8 @@ def make_encoder(name: str | Path, *, device: str = "auto", seed: int = 0) -> Sc
         make = find("encoder", str(name), ENCODERS)
         encoder: SceneEncoder[Any] = make(device=device, seed=seed)
         return encoder
-    if str(name) in shipped_names() or Path(name).suffix or Path(name).exists():
+    is_path = bool(Path(name).suffix) or Path(name).exists() or is_address(name)
+    if str(name) in shipped_names() or is_path:
         return load_checkpoint(Path(name), device=device)
     known = [*ENCODERS, *shipped_names(), "path of a checkpoint"]
     raise unknown_name("encoder", str(name), known)

@@ -136,3 +136,38 @@ def test_the_same_object_at_no_angle_looks_the_same_and_its_mirror_image_does_no
     equal = np.isclose(observation["state"], observation["cue"], atol=1e-6).all(axis=1)
     np.testing.assert_array_equal(equal[unturned], infos["target"][unturned] == 0)
     assert set(infos["target"][unturned]) == {0, 1}
+
+
+class FakeComparer(FakeDreamer):
+    """Says by how much the object is brighter than the reference."""
+
+    comparison_size = 2
+
+    def compare(self, representation, reference):
+        gap = (representation - reference).mean(axis=1, keepdims=True)
+        return np.concatenate([gap, -gap], axis=1).astype(np.float32)
+
+
+def test_an_encoder_that_compares_adds_what_it_says_of_each_look(make_vec):
+    venv = make_vec("GQNShepardMentalRotation-v0", 5, encoder=FakeComparer())
+    observation, _ = venv.reset(seed=3)
+    for action in (0, 1, 2, 4, 0):
+        gap = observation["representation"].mean(1) - observation["cue"].mean(1)
+        np.testing.assert_allclose(observation["comparison"], np.stack([gap, -gap], 1), atol=1e-6)
+        observation = venv.step(np.full(5, action))[0]
+    assert np.abs(observation["comparison"]).max() > 0
+
+
+def test_encoders_that_do_not_compare_and_other_observations_add_nothing(make_vec):
+    for options in (
+        {"encoder": FakeDreamer()},
+        {"observation": "state"},
+        {"observation": "pixels"},
+    ):
+        venv = make_vec("GQNShepardMentalRotation-v0", 2, **options)
+        assert "comparison" not in venv.single_observation_space.spaces
+
+
+def test_other_tasks_have_nothing_to_compare(make_vec):
+    venv = make_vec("GQNShepard-v0", 2, encoder=FakeComparer())
+    assert "comparison" not in venv.single_observation_space.spaces

@@ -87,6 +87,24 @@ class CanonicalGQN(SceneLatentGQN[LatticeEvidence]):
                 scene, viewpoints[..., :3], F.normalize(directions, dim=-1)
             )
 
+    @property
+    def cells_shape(self) -> tuple[int, int, int, int]:
+        """Shape of `cells` for one scene."""
+        size = self.config.frame_cells
+        return (4, size, size, size)
+
+    def cells(self, r: Tensor) -> Tensor:
+        """What is imagined in the frame of the object, at the prior's mean.
+
+        Returns:
+            float32 (N, 4, S, S, S) in [0, 1]: opacity of each cell for a ray that crosses it along
+            an axis, and the cell's red, green and blue times it.
+        """
+        content = self.imagine(r, r.new_zeros(len(r), *self.latent_shape)).content
+        opacity = -torch.expm1(-content[:, :1])
+        both = torch.cat([opacity, opacity * content[:, 1:]], dim=1)
+        return both.view(len(r), *self.cells_shape)
+
     def _volume(self, r: Tensor) -> Tensor:
         return self.generator.volume(self._slots(r))
 

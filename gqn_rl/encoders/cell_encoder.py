@@ -1,0 +1,92 @@
+"""What a GQN imagines as the representation: the cells of the object in its own frame.
+
+The representation r of the canonical family says where the frame lies and, in numbers of its own,
+what fills it. This encoder hands on the cells themselves, as the generator draws them. Where the
+object stands and by how much it is turned, up to quarter turns, is gone; two objects can be
+compared by turning one of them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gqn_rl.devices import autocast
+from gqn_rl.encoders.gqn_encoder import ENCODED_PER_THREAD, GQNEncoder
+from gqn_rl.errors import UserError
+from gqn_rl.gqn.canonical.canonical_gqn import CanonicalGQN
+from gqn_rl.gqn.checkpoint import load_checkpoint, pretrained_path
+from gqn_rl.gqn.evidence import Evidence
+from gqn_rl.turned_volumes import TurnedVolumes
+
+WEIGHTS = "base"
+"""The shipped weights that imagine cells."""
+
+
+class CellEncoder(GQNEncoder):
+    """A `GQNEncoder` whose representation is `CanonicalGQN.cells`, flat; a `ComparingEncoder`."""
+
+    model: CanonicalGQN
+
+    def __init__(self, model: CanonicalGQN, renderer: dict | None, weights_hash: str) -> None:
+        super().__init__(model, renderer, weights_hash)
+        self._turned = TurnedVolumes(model.config.frame_cells)
+
+    @property
+    def representation_size(self) -> int:
+        return int(np.prod(self.model.cells_shape))
+
+    @property
+    def comparison_size(self) -> int:
+        """See `ComparingEncoder`."""
+        return self._turned.size
+
+    @torch.inference_mode()
+    def representation(self, state: Evidence) -> NDArray[np.float32]:
+        """float32 (n, 4 * S ** 3) in [0, 1], not standardised."""
+        with autocast(self.model.device, self.precision):
+            each = [
+                self.model.cells(self.model.representation(state.select(rows)))
+                for rows in self._portions(len(state.parts[0]), ENCODED_PER_THREAD)
+            ]
+        out: NDArray[np.float32] = torch.cat(each).flatten(1).float().cpu().numpy()
+        return out
+
+    @torch.inference_mode()
+    def compare(
+        self, representation: NDArray[np.float32], reference: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """See `ComparingEncoder`; float32 (n, 6) of `TurnedVolumes.compare`."""
+
+        def volumes(flat: NDArray[np.float32]) -> Tensor:
+            return torch.from_numpy(flat).to(self.model.device).view(-1, *self.model.cells_shape)
+
+        compared = self._turned.compare(volumes(representation), volumes(reference))
+        out: NDArray[np.float32] = compared.cpu().numpy()
+        return out
+
+
+def load_cells(device: str = "auto", seed: int = 0) -> CellEncoder:
+    """The encoder with the shipped weights; `seed` has no effect."""
+    return cell_encoder(pretrained_path(WEIGHTS), device)
+
+
+def cell_encoder(path: Path, device: str = "auto") -> CellEncoder:
+    """The encoder from a checkpoint of the canonical family.
+
+    Raises:
+        UserError: for weights of another family.
+    """
+    from gqn_rl.devices import choose_device
+
+    model, sidecar = load_checkpoint(path, choose_device(device))
+    if not isinstance(model, CanonicalGQN):
+        raise UserError(
+            f"{path} is of the family {model.family!r}, expected {CanonicalGQN.family!r}: "
+            "others have no cells in a frame of the object"
+        )
+    return CellEncoder(model, sidecar["renderer"], sidecar["sha256"])
