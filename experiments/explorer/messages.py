@@ -1,0 +1,22 @@
+"""Lines of text on the page; whatever is shown was escaped here."""
+
+from __future__ import annotations
+
+import html
+
+
+def error_html(error: Exception) -> str:
+    """A message about what was wrong with an input."""
+    return f'<p class="problem" role="alert">{html.escape(str(error))}</p>'
+
+
+def note_html(title: str, text: str) -> str:
+    """A title, which may be empty, and an explanation."""
+    head = f"<h3>{html.escape(title)}</h3>" if title else ""
+    return f'{head}<p class="note">{html.escape(text)}</p>'
+
+
+def verdict_html(text: str, right: bool | None) -> str:
+    """What became of an answer; None where it was neither right nor wrong."""
+    kind = {True: "right", False: "wrong", None: "plain"}[right]
+    return f'<p class="verdict {kind}">{html.escape(text)}</p>'

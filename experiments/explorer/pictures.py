@@ -1,0 +1,116 @@
+"""What the page shows of explorations, episodes and tests: HTML and images by name, no wiring."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from experiments.explorer import exploring
+from experiments.explorer.beliefs import SAMPLES
+from experiments.explorer.exploring import Exploration, Workshop
+from experiments.explorer.figures import (
+    HEAT_LIMIT,
+    belief_bars,
+    belief_curve,
+    camera_map,
+    heat,
+    picture_html,
+    rotation_figure,
+)
+from experiments.explorer.messages import note_html, verdict_html
+from experiments.explorer.objects import NUM_CUBES, describe_object, moves_of, shape_number
+from experiments.explorer.rotation_test import PICTURE_SIZE, AgentAtAngle, Test
+from experiments.explorer.scenes import Image
+from experiments.explorer.watching import Step
+
+PANEL, THUMBNAIL, NEIGHBOUR, CURVE = 190, 80, 84, 220
+EPISODE, BARS, SHAPE, SCORE = 296, 240, 84, 330
+SHOWN_NEIGHBOURS = 6
+
+
+def exploration_parts(now: Exploration) -> dict[str, Any]:
+    """What changes with the object and the views: views, curve, about, number and text."""
+    images = now.belief.images
+    views = [(image, f"view {k}") for k, image in enumerate(images, start=1)]
+    is_numbered = len(now.shown.item) == NUM_CUBES
+    return {
+        "views": picture_html(views, THUMBNAIL) if views else note_html("", "No views yet."),
+        "curve": picture_html([(belief_curve(now.belief.curve), "")], CURVE, "figure"),
+        "about": note_html("", describe_object(now.shown.item)),
+        "number": shape_number(now.shown.item) if is_numbered else None,
+        "text": moves_of(now.shown.item),
+    }
+
+
+def camera_parts(workshop: Workshop, now: Exploration) -> dict[str, Any]:
+    """What changes with the camera too: panels and map."""
+    found = exploring.predict(workshop, now)
+    count = len(now.belief.images)
+    panels = [
+        (found.truth, "from here: the truth"),
+        (found.sample_image, f"the GQN after {count} view{'' if count == 1 else 's'}"),
+        (heat(found.difference), f"error: RMSE {found.error:.1f} (lightest {HEAT_LIMIT:.0f})"),
+        (heat(found.spread), f"spread of {SAMPLES} samples: {found.mean_spread:.1f}"),
+    ]
+    return {
+        "panels": picture_html(panels, PANEL, "panels"),
+        "map": camera_map(now.looks, now.camera),
+    }
+
+
+def nearest_part(workshop: Workshop, now: Exploration) -> str:
+    """The nearest shapes, the nearest first."""
+    found = exploring.neighbours(workshop, now)[:SHOWN_NEIGHBOURS]
+    pictures = [
+        (each.picture, f"shape {each.number}: {each.distance:.2f} {each.role}".strip())
+        for each in found
+    ]
+    return picture_html(pictures, NEIGHBOUR, "nearest")
+
+
+def episode_parts(step: Step, answers: list[str]) -> dict[str, str]:
+    """What changes with a step of an agent: message, picture, lines and belief."""
+    lines = [verdict_html(line, None) for line in step.lines[:-1]]
+    lines += [verdict_html(line, step.right) for line in step.lines[-1:]]
+    over = note_html("", "The episode is over; 'Step' begins the next one.")
+    belief = note_html("", "This agent holds no belief over answers.")
+    if step.belief is not None:
+        belief = picture_html([(belief_bars(step.belief, answers), "")], BARS, "figure")
+    return {
+        "message": over if step.over else "",
+        "picture": picture_html([(step.picture, "")], EPISODE),
+        "lines": "".join(lines) or note_html("", "Nothing done yet."),
+        "belief": belief,
+    }
+
+
+def shapes_part(shapes: list[Image]) -> str:
+    """The shapes that an agent chooses from; nothing where there are none."""
+    if not shapes:
+        return ""
+    numbered = [(image, str(k)) for k, image in enumerate(shapes)]
+    return note_html("The shapes to choose from", "") + picture_html(numbered, SHAPE)
+
+
+def pair_part(test: Test) -> str:
+    """The pair that waits for an answer."""
+    if test.pair is None:
+        return ""
+    images = [(test.pair.left, ""), (test.pair.right, "")]
+    return picture_html(images, PICTURE_SIZE, "pair")
+
+
+def verdict_part(test: Test) -> str:
+    """What became of the last answer."""
+    given = test.answers[-1]
+    right = sum(each.is_right for each in test.answers)
+    return verdict_html(
+        f"{'Right' if given.is_right else 'Wrong'}: {'mirrored' if given.mirrored else 'same'}, "
+        f"{given.angle:.0f} degrees, {given.seconds:.2f} s. "
+        f"{right} of {len(test.answers)} right so far.",
+        given.is_right,
+    )
+
+
+def score_part(test: Test, agent: list[AgentAtAngle] | None) -> str:
+    """Time and accuracy by angle."""
+    return picture_html([(rotation_figure(test.answers, agent), "")], SCORE, "figure")

@@ -1,0 +1,126 @@
+"""The tab "Play": Shepard and Metzler's test, to be taken by oneself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from experiments.explorer import pictures
+from experiments.explorer.messages import error_html, note_html, verdict_html
+from experiments.explorer.rotation_test import (
+    PICTURE_SIZE,
+    SHEPARD_METZLER,
+    SURFACES,
+    Test,
+    agent_by_angle,
+)
+from experiments.explorer.scenes import Studio
+from experiments.explorer.wiring import ONE_AT_A_TIME
+from gqn_rl.errors import UserError
+
+INSTRUCTIONS = (
+    "Is the right object the left one, only turned about the vertical axis, or its mirror image "
+    "turned? Answer as fast as you can while staying right; keys: f same, j mirrored, space next "
+    "pair. Your time is measured in the browser, from the frame in which the pair is painted to "
+    "the click or key. The shapes are ones no network was trained on."
+)
+PEOPLE_NOTE = (
+    f"Grey: eight people, Shepard and Metzler, Science 171:701, 1971, objects rotated in depth, "
+    f'"same" pairs: about {SHEPARD_METZLER.seconds_at_0:.0f} second at 0 degrees, growing with '
+    f"the angle to {SHEPARD_METZLER.seconds_at_180:.1f} seconds on average (read off figure 2B; "
+    f"{SHEPARD_METZLER.fastest_at_180:.0f} to {SHEPARD_METZLER.slowest_at_180:.0f} from person to "
+    f"person) at 180; {100 * SHEPARD_METZLER.error_rate:.1f} % errors. Their objects had ten cubes "
+    "and their people had practised. Bars: 95 % intervals (Wilson)."
+)
+NO_AGENT_NOTE = "No accuracy by angle of a shipped agent is there, so none is drawn."
+WHEN_PAINTED = """() => {
+  const note = () => { window.pairPainted = performance.now(); };
+  requestAnimationFrame(() => requestAnimationFrame(note));
+}"""
+SECONDS_SINCE = """(test, seconds) => {
+  const painted = window.pairPainted;
+  window.pairPainted = null;
+  return [test, painted ? (performance.now() - painted) / 1000 : null];
+}"""
+KEYS = """() => {
+  const buttons = {f: '#same', j: '#mirrored', ' ': '#next'};
+  document.addEventListener('keydown', (event) => {
+    const button = document.querySelector(buttons[event.key] || '#none');
+    const typing = ['INPUT', 'TEXTAREA'].includes(document.activeElement.tagName);
+    if (!button || typing || event.repeat || button.offsetParent === null) return;
+    event.preventDefault();
+    button.click();
+  });
+}"""
+
+
+class PlayTab:
+    """The components of the tab and what they do.
+
+    Args:
+        seed: of the pairs.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._studio, self._agent = Studio(PICTURE_SIZE), agent_by_angle()
+        self._state = gr.State(Test(seed))
+        gr.HTML(note_html("", INSTRUCTIONS))
+        with gr.Row():
+            self._next = gr.Button("Next pair", variant="primary", elem_id="next")
+            self._same = gr.Button("Same", elem_id="same", interactive=False)
+            self._mirrored = gr.Button("Mirrored", elem_id="mirrored", interactive=False)
+            self._surface = gr.Radio(list(SURFACES), value=SURFACES[0], label="Cubes")
+        self._seconds = gr.Number(visible=False)
+        self._message = gr.HTML(elem_id="play-message")
+        self._pair = gr.HTML(elem_id="pair")
+        self._score = gr.HTML(pictures.score_part(Test(seed), self._agent), elem_id="score")
+        gr.HTML(note_html("", PEOPLE_NOTE))
+        if self._agent is None:
+            gr.HTML(note_html("", NO_AGENT_NOTE))
+
+    def connect(self, page: gr.Blocks) -> None:
+        """Say what happens on a click or key."""
+        buttons = [self._next, self._same, self._mirrored]
+        outputs = [self._state, self._message, self._pair, self._score, *buttons]
+        inputs = [self._state, self._surface]
+        asked = self._next.click(self._ask, inputs, outputs, **ONE_AT_A_TIME)
+        asked.then(None, js=WHEN_PAINTED)
+        for button, said in ((self._same, False), (self._mirrored, True)):
+            button.click(
+                self._answering(said), [self._state, self._seconds], outputs,
+                js=SECONDS_SINCE, **ONE_AT_A_TIME,
+            )  # fmt: skip
+        page.load(None, js=KEYS)
+
+    def _ask(self, test: Test, surface: str) -> dict[Any, Any]:
+        asked = test.on_surface(surface).ask(self._studio)
+        return {
+            self._state: asked,
+            self._message: verdict_html(f"Pair {asked.asked}", None),
+            self._pair: pictures.pair_part(asked),
+            **self._enabled(waiting=True),
+        }
+
+    def _answering(self, said_mirrored: bool) -> Any:
+        def answer(test: Test, seconds: Any) -> dict[Any, Any]:
+            try:
+                done = test.answer(said_mirrored, seconds)
+            except UserError as error:
+                return {self._message: error_html(error)}
+            return {
+                self._state: done,
+                self._message: pictures.verdict_part(done),
+                self._score: pictures.score_part(done, self._agent),
+                **self._enabled(waiting=False),
+            }
+
+        return answer
+
+    def _enabled(self, waiting: bool) -> dict[Any, Any]:
+        """Which buttons can be pressed while a pair waits for an answer, or while none does."""
+        return {
+            self._next: gr.Button(interactive=not waiting),
+            self._same: gr.Button(interactive=waiting),
+            self._mirrored: gr.Button(interactive=waiting),
+        }

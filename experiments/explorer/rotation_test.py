@@ -1,0 +1,235 @@
+"""Shepard and Metzler's test: are two pictures of the same object, or is one its mirror image?
+
+The trials are those of the environment `GQNShepardMentalRotation-v0`, seen as people saw them in
+1971: two still pictures side by side, each from the same camera.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.bundle import TRAINED
+from agents.evaluation import wilson_interval
+from envs.tasks.mental_rotation import MentalRotationTask
+from envs.tasks.trials import Trials
+from experiments.explorer.scenes import Image, Studio
+from gqn_rl.errors import UserError, unknown_name
+from gqn_rl.scene import SceneBatch
+from gqn_rl.viewpoint import look_at_origin
+
+ENV_ID = "GQNShepardMentalRotation-v0"
+CAMERA = look_at_origin(np.deg2rad([45.0]), np.deg2rad([20.0]), radius=7.5)
+"""A little from above, so that all three directions of the grid can be told apart, and nearer than
+the cameras of the environments."""
+PICTURE_SIZE = 288
+SURFACES = ("grey", "coloured")
+"""grey: as in 1971 nothing but form; cubes are light and dark in turn, where the drawings had
+lines. coloured: a cube has its colour in both pictures, as for the agent."""
+LIGHT, DARK = 1.0, 0.78
+SMALLEST_PART = 0.2
+"""Of the pixels of an average cube that each cube must show for a pair to be asked."""
+TRIES = 200
+LONGEST = 600.0
+"""Seconds; a longer time is not one of thinking."""
+
+
+class ShepardMetzlerLine(NamedTuple):
+    """What eight people took for pairs rotated in depth, and how often they were wrong.
+
+    Attributes:
+        seconds_at_0, seconds_at_180: mean time to say "same", by the angle between the objects;
+            linear between them. The text gives "about 1 second" for the first, the second is read
+            off figure 2B, to about a tenth of a second.
+        fastest_at_180, slowest_at_180: the range of the eight people's own means there.
+        error_rate: over all pairs.
+    """
+
+    seconds_at_0: float
+    seconds_at_180: float
+    fastest_at_180: float
+    slowest_at_180: float
+    error_rate: float
+
+
+SHEPARD_METZLER = ShepardMetzlerLine(1.0, 4.6, 4.0, 6.0, 0.032)
+"""Shepard and Metzler, Mental Rotation of Three-Dimensional Objects, Science 171:701-703, 1971."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One question.
+
+    Attributes:
+        left, right: pictures uint8 (H, W, 3).
+        angle: degrees from the one to the other.
+        mirrored: the right answer.
+    """
+
+    left: Image
+    right: Image
+    angle: float
+    mirrored: bool
+
+
+class Answer(NamedTuple):
+    """Attributes: degrees; what was so and what was said; seconds from picture to answer."""
+
+    angle: float
+    mirrored: bool
+    said_mirrored: bool
+    seconds: float
+
+    @property
+    def is_right(self) -> bool:
+        return self.mirrored == self.said_mirrored
+
+
+@dataclass(frozen=True)
+class Test:
+    """One person's test so far; a value.
+
+    Attributes:
+        seed: of the questions.
+        surface: one of `SURFACES`.
+        asked: how many questions so far.
+        pair: the question that waits for an answer; None between two of them.
+        answers: in order.
+    """
+
+    __test__ = False  # not for pytest
+
+    seed: int
+    surface: str = SURFACES[0]
+    asked: int = 0
+    pair: Pair | None = None
+    answers: tuple[Answer, ...] = ()
+
+    def ask(self, studio: Studio) -> Test:
+        """With the next question; a question that waits is asked on."""
+        if self.pair is not None:
+            return self
+        rng = np.random.default_rng([self.seed, self.asked])
+        pair = sample_pair(rng, studio, self.surface)
+        return replace(self, asked=self.asked + 1, pair=pair)
+
+    def on_surface(self, surface: str) -> Test:
+        """With other cubes from the next question on."""
+        return replace(self, surface=surface)
+
+    def answer(self, said_mirrored: bool, seconds: Any) -> Test:
+        """With an answer to the question that waits.
+
+        Args:
+            seconds: from the pictures to the answer, as the browser measured it.
+
+        Raises:
+            UserError: when no question waits, or for what is no time.
+        """
+        if self.pair is None:
+            raise UserError("there is no pair to answer, press 'Next pair' first")
+        is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+        if not is_number or not 0 < seconds <= LONGEST:
+            raise UserError(f"{seconds!r} seconds received, expected more than 0 to {LONGEST:.0f}")
+        given = Answer(self.pair.angle, self.pair.mirrored, said_mirrored, float(seconds))
+        return replace(self, pair=None, answers=(*self.answers, given))
+
+
+class AngleScore(NamedTuple):
+    """Attributes: degrees, answers, share that is right with its 95 % interval, mean seconds of
+    the right ones (None where there is none)."""
+
+    angle: float
+    answers: int
+    accuracy: float
+    low: float
+    high: float
+    seconds: float | None
+
+
+def scores_by_angle(answers: Sequence[Answer]) -> list[AngleScore]:
+    """One score for each angle that has been answered, by growing angle."""
+    scores = []
+    for angle in sorted({answer.angle for answer in answers}):
+        mine = [answer for answer in answers if answer.angle == angle]
+        right = [answer for answer in mine if answer.is_right]
+        low, high = wilson_interval(len(right), len(mine))
+        seconds = float(np.mean([answer.seconds for answer in right])) if right else None
+        scores.append(AngleScore(angle, len(mine), len(right) / len(mine), low, high, seconds))
+    return scores
+
+
+def sample_pair(rng: np.random.Generator, studio: Studio, surface: str) -> Pair:
+    """A trial of the environment that two pictures can show: every cube is seen in both.
+
+    Raises:
+        UserError: for an unknown surface.
+    """
+    if surface not in SURFACES:
+        raise unknown_name("surface", surface, SURFACES)
+    task = MentalRotationTask(shapes="test")
+    for _ in range(TRIES):
+        trials = task.sample(rng, 1)
+        scenes = _both(trials, surface)
+        poses = CAMERA[np.zeros(2, dtype=np.int64)]
+        if all_cubes_show(studio.cubes(scenes, poses), scenes.mask.shape[1]):
+            left, right = studio.photograph(scenes, poses)
+            angle = float(trials.details["angle"][0])
+            return Pair(left, right, angle, bool(trials.target[0]))
+    raise RuntimeError(f"none of {TRIES} trials shows all cubes")
+
+
+def all_cubes_show(cubes: NDArray[np.int8], num_cubes: int) -> bool:
+    """Whether no cube hides, by index images int8 (N, H, W), -1 for the background."""
+    counts = np.stack([np.bincount(image[image >= 0], minlength=num_cubes) for image in cubes])
+    enough = SMALLEST_PART * counts.sum(axis=1, keepdims=True) / num_cubes
+    return bool((counts >= enough).all())
+
+
+def _both(trials: Trials, surface: str) -> SceneBatch:
+    assert trials.reference is not None
+    scenes = SceneBatch.concatenate([trials.reference, trials.scenes])
+    if surface == "coloured":
+        return scenes
+    shade = np.where(np.arange(scenes.mask.shape[1]) % 2, DARK, LIGHT).astype(np.float32)
+    colour = np.broadcast_to(shade[None, :, None], scenes.colour.shape).copy()
+    return replace(scenes, colour=colour)
+
+
+class AgentAtAngle(NamedTuple):
+    """Attributes: degrees, episodes, share that is right, mean looks."""
+
+    angle: float
+    episodes: int
+    accuracy: float
+    looks: float
+
+
+def agent_by_angle(folder: Path = TRAINED) -> list[AgentAtAngle] | None:
+    """How the shipped agent does at each angle, from `<env id>.metrics.json` beside it.
+
+    The file's entry "by_angle" is a list of {"angle", "episodes", "accuracy", "looks"}.
+
+    Returns:
+        None where no agent ships for mental rotation, or none with such a file.
+
+    Raises:
+        UserError: for a file without the entry.
+    """
+    path = folder / f"{ENV_ID}.metrics.json"
+    if not path.is_file() or not (folder / f"{ENV_ID}.safetensors").is_file():
+        return None
+    try:
+        rows = json.loads(path.read_text())["by_angle"]
+        return [AgentAtAngle(**{key: row[key] for key in AgentAtAngle._fields}) for row in rows]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path} has no usable 'by_angle' ({error!r}), expected a list of "
+            f"{list(AgentAtAngle._fields)}"
+        ) from error
