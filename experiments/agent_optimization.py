@@ -1,12 +1,14 @@
 """The search for hyperparameters: many short trainings, the next chosen by those before.
 
 The run folder holds Optuna's journal, from which the search goes on after a crash, trials.json and
-hyperparameters.yml, the best so far, which `train_agent --hyperparameters` takes.
+hyperparameters.yml, the best so far, which `train_agent --hyperparameters` takes. With --study the
+folder is shared by any number of processes, on one host or several.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,17 +19,19 @@ from stable_baselines3.common.callbacks import BaseCallback
 from agents.callbacks import EvaluationCallback, ProgressCallback, TimeLimitCallback
 from agents.factory import ALGORITHMS, make_model, merged
 from agents.search import search_space, suggested
+from agents.search_study import LOCK, SharedStudy, imported_optuna, lock
+from agents.search_workers import Worker
 from experiments.agent_report import EVALUATION_SEED
-from experiments.agent_settings import TrainAgentSettings
-from experiments.agent_training import Trainee
+from experiments.agent_settings import TrainAgentSettings, resumed_settings, stored_settings
+from experiments.agent_training import HYPERPARAMETERS, Trainee
+from experiments.command import save_settings
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_json, write_text
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
 
-JOURNAL, BEST = "optuna.journal", "hyperparameters.yml"
-STUDY = "train_agent"
+BEST, SETTINGS = "hyperparameters.yml", "settings.json"
 
 
 class ReportCallback(BaseCallback):
@@ -51,33 +55,94 @@ class ReportCallback(BaseCallback):
         return True
 
 
+def study_settings(settings: TrainAgentSettings) -> TrainAgentSettings:
+    """Those of the study in `settings.study`, as if it were resumed; the given ones for a new one.
+
+    Raises:
+        UserError: where they contradict each other, or nobody says how many trials there shall be.
+    """
+    folder = settings.study
+    assert folder is not None
+    if settings.resume is not None or settings.output is not None:
+        raise UserError(f"--study {str(folder)!r} is a folder to begin or to join; drop the other")
+    imported_optuna()
+    if not (folder / SETTINGS).is_file():
+        if settings.optimize is None:
+            raise UserError("--study needs --optimize: how many trials there shall be in all")
+        return settings
+    stored = stored_settings(folder)
+    if stored.optimize is None:
+        raise UserError(f"the run in {str(folder)!r} is a training, no study to join")
+    if settings.time_limit not in (TrainAgentSettings.time_limit, stored.time_limit):
+        raise UserError(
+            f"time_limit is {settings.time_limit:g}, but the trials of the study in "
+            f"{str(folder)!r} have {stored.time_limit:g}"
+        )
+    joined = resumed_settings(replace(settings, resume=folder))
+    return replace(joined, time_limit=stored.time_limit)
+
+
+def begun_study(settings: TrainAgentSettings, hyperparameters: dict[str, Any]) -> Path:
+    """The folder of a study; the first of its workers writes down what it is about.
+
+    Raises:
+        UserError: for a folder with something else in it, or a study with other settings that
+            another worker has meanwhile begun.
+    """
+    folder = settings.study
+    assert folder is not None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make study {str(folder)!r}: {error.strerror}") from error
+    with lock(folder):
+        if (folder / SETTINGS).is_file():
+            resumed_settings(replace(settings, resume=folder))
+            return folder
+        others = [path.name for path in folder.iterdir() if not path.name.startswith(LOCK)]
+        if others and others != [HYPERPARAMETERS]:  # that of a worker that died here
+            raise UserError(f"{str(folder)!r} exists and holds no study, but {sorted(others)[0]!r}")
+        write_json(folder / HYPERPARAMETERS, hyperparameters)
+        save_settings(folder, settings)
+    return folder
+
+
 def optimize(settings: TrainAgentSettings, trainee: Trainee, folder: Path) -> None:
     """Do what is missing of `settings.optimize` trials; the best is written after each.
 
     Args:
         trainee: lends its environments to the trials.
-        folder: with the journal of the trials that have been done, if any.
+        folder: with the journal of the trials that have been done, if any; other workers may be
+            working on it.
 
     Raises:
-        UserError: without Optuna, or where nothing is missing.
+        UserError: without Optuna, or where nothing is missing of a search that is no study.
     """
-    optuna = imported_optuna()
+    imported_optuna()
     assert settings.optimize is not None
-    study = opened_study(folder / JOURNAL, settings.seed)
-    mend(study)
-    finished = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
-    done = len(study.get_trials(deepcopy=False, states=finished))
-    if done >= settings.optimize:
-        raise UserError(
-            f"{str(folder)!r} has already done {done} trials; "
-            f"--optimize is {settings.optimize}, raise it to go on"
-        )
-    study.optimize(
-        objective_of(settings, trainee),
-        n_trials=settings.optimize - done,
-        callbacks=[lambda study, trial: write_results(folder, settings, trainee, study)],
-    )
+    with Worker(folder, settings.study_timeout) as worker:
+        shared = SharedStudy(folder, worker, settings.seed, settings.optimize)
+        if shared.done >= settings.optimize:
+            message = f"{str(folder)!r} has already done {shared.done} trials; "
+            message += f"--optimize is {settings.optimize}, raise it to go on"
+            if settings.study is None:
+                raise UserError(message)
+            print(message)
+            return
+        objective = objective_of(settings, trainee)
+        while (trial := next_trial(shared)) is not None:
+            shared.run(trial, objective)
+            with lock(folder):
+                write_results(folder, settings, trainee, shared.study, trial.number)
     Console().print(f"best hyperparameters: {folder / BEST}")
+
+
+def next_trial(shared: SharedStudy) -> Trial | None:
+    """A trial for this process; while it waits for other workers it says so."""
+    with Console().status("waiting for the other workers of the study") as status:
+        return shared.next_trial(
+            lambda running: status.update(f"waiting for {running} trials of other workers")
+        )
 
 
 def objective_of(settings: TrainAgentSettings, trainee: Trainee) -> Callable[[Trial], float]:
@@ -114,43 +179,14 @@ def objective_of(settings: TrainAgentSettings, trainee: Trainee) -> Callable[[Tr
     return objective
 
 
-def imported_optuna() -> Any:
-    """The module, quiet; `UserError` where it is not installed."""
-    try:
-        import optuna
-    except ImportError as error:
-        raise UserError("--optimize needs Optuna: pip install 'gqn-rl[optimize]'") from error
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna
-
-
-def opened_study(journal: Path, seed: int) -> Study:
-    """The study in a journal file, a new one if there is none."""
-    optuna = imported_optuna()
-    from optuna.storages.journal import JournalFileBackend
-
-    storage = optuna.storages.JournalStorage(JournalFileBackend(str(journal)))
-    study: Study = optuna.create_study(
-        study_name=STUDY, storage=storage, direction="maximize", load_if_exists=True
-    )
-    # Without the number of trials a resumed search would draw its first trials again.
-    study.sampler = optuna.samplers.TPESampler(seed=seed + len(study.get_trials(deepcopy=False)))
-    study.pruner = optuna.pruners.MedianPruner(n_startup_trials=5)
-    return study
-
-
-def mend(study: Study) -> None:
-    """Do trials that a crash or Ctrl-C ended again."""
-    optuna = imported_optuna()
-    for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
-        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-        study.enqueue_trial(trial.params)
-
-
 def write_results(
-    folder: Path, settings: TrainAgentSettings, trainee: Trainee, study: Study
+    folder: Path, settings: TrainAgentSettings, trainee: Trainee, study: Study, number: int
 ) -> None:
-    """All trials so far as trials.json, and the best as a hyperparameter file."""
+    """All trials so far as trials.json, and the best as a hyperparameter file.
+
+    Args:
+        number: of the trial that was just done.
+    """
     trials = study.get_trials()
     rows: list[dict[str, Any]] = [
         {
@@ -175,4 +211,4 @@ def write_results(
         f"seconds. For train_agent --hyperparameters.\n"
     )
     write_text(folder / BEST, about + yaml.safe_dump({env_id: best["changes"]}, sort_keys=False))
-    print(f"trial {rows[-1]['number']}: {rows[-1]['state']}, best reward {best['reward']:.3f}")
+    print(f"trial {number}: {rows[number]['state']}, best reward {best['reward']:.3f}")

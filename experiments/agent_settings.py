@@ -25,7 +25,7 @@ ENVIRONMENT_FLAGS = (
     "max_looks",
 )
 """Flags that are arguments of the environment."""
-READ_ANEW = ("time_limit", "checkpoint_every", "device", "resume")
+READ_ANEW = ("time_limit", "checkpoint_every", "device", "resume", "study", "study_timeout")
 """Flags that count when a run is resumed: none of them changes what is computed."""
 EXTENDED = ("total_timesteps", "optimize")
 """Flags that count when a run is resumed and they are given: they make it longer."""
@@ -88,6 +88,12 @@ class TrainAgentSettings:
     optimize: int | None = None
     """Instead of one training, so many short ones with other hyperparameters, chosen by Optuna
     from agents/search_spaces. total-timesteps and time-limit then count for each."""
+    study: Path | None = None
+    """With --optimize: a folder that any number of these commands share, on one host or on several
+    with a common file system; each does trials until there are N in all. The first begins it."""
+    study_timeout: float = 120.0
+    """Seconds without a sign of life after which a process of another host counts as dead and its
+    trial is done again; those of this host are known at once."""
     device: str = "cpu"
     """Device of encoder and agent: cpu, cuda or auto."""
 
@@ -100,7 +106,7 @@ def environment_arguments(settings: TrainAgentSettings) -> dict[str, Any]:
 def check_numbers(settings: TrainAgentSettings) -> None:
     """Refuse counts that are not positive, before anything is built."""
     names = ("total_timesteps", "num_envs", "eval_episodes", "eval_every", "eval_every_episodes")
-    for name in (*names, "time_limit", "checkpoint_every", "optimize"):
+    for name in (*names, "time_limit", "checkpoint_every", "optimize", "study_timeout"):
         value = getattr(settings, name)
         if value is not None and value <= 0:
             raise UserError(f"{name} is {value}, expected more than 0")
@@ -169,8 +175,8 @@ def stored_settings(folder: Path) -> TrainAgentSettings:
         raise UserError(f"cannot resume: {str(path)!r} does not exist")
     try:
         content = dict(json.loads(path.read_text()))
-        for name in ("output", "resume", "hyperparameters"):
-            content[name] = None if content[name] is None else Path(content[name])
+        for name in ("output", "resume", "hyperparameters", "study"):
+            content[name] = None if content.get(name) is None else Path(content[name])
         return TrainAgentSettings(**content | {"hyper": tuple(content["hyper"])})
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(f"{str(path)!r} does not hold the settings of a run: {error}") from error

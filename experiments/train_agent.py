@@ -5,7 +5,8 @@ curves.csv, learning_curve.png, episode.png, TensorBoard logs and what --resume 
 agent so far is there from the first evaluation on. Ctrl-C saves after the rollout in progress;
 --resume goes on from there, or from the last save before a crash, as if nothing had happened.
 
-With --optimize N, the run folder holds N short trainings' results and the best hyperparameters.
+With --optimize N, the run folder holds N short trainings' results and the best hyperparameters;
+with --study FOLDER besides, several such commands share the work.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from agents.search_study import JOURNAL
 from agents.training_state import NAME as STATE
-from experiments.agent_optimization import JOURNAL, optimize
+from experiments.agent_optimization import begun_study, optimize, study_settings
 from experiments.agent_report import describe, report
 from experiments.agent_settings import TrainAgentSettings, check_numbers, resumed_settings
 from experiments.agent_training import HYPERPARAMETERS, Session, Trainee, make_trainee
@@ -31,7 +33,9 @@ def main(settings: TrainAgentSettings) -> None:
     """Train, measure, write the run folder."""
     start = time.monotonic()
     check_numbers(settings)
-    if settings.resume is not None:
+    if settings.study is not None:
+        settings = study_settings(settings)
+    elif settings.resume is not None:
         settings = resumed_settings(settings)
     trainee = make_trainee(settings)
     folder = settings.resume
@@ -44,7 +48,8 @@ def main(settings: TrainAgentSettings) -> None:
             optimize(settings, trainee, folder)
     except KeyboardInterrupt:
         if folder is not None and any((folder / name).exists() for name in (STATE, JOURNAL)):
-            command = f"python -m experiments.train_agent --resume {shlex.quote(str(folder))}"
+            flag = "--resume" if settings.study is None else "--study"
+            command = f"python -m experiments.train_agent {flag} {shlex.quote(str(folder))}"
             print(f"\nto go on: {command}", file=sys.stderr)
         raise
     finally:
@@ -69,6 +74,8 @@ def train_and_measure(
 
 def begun(settings: TrainAgentSettings, trainee: Trainee) -> Path:
     """A new run folder with the settings of the run."""
+    if settings.study is not None:
+        return begun_study(settings, trainee.hyperparameters)
     folder = new_run_folder(settings.output, "train_agent")
     save_settings(folder, settings)
     write_json(folder / HYPERPARAMETERS, trainee.hyperparameters)

@@ -13,15 +13,9 @@ import yaml
 from agents.callbacks import EvaluationCallback
 from agents.factory import load_hyperparameters
 from agents.sb3_vec_env import GymnasiumVecEnv
+from agents.search_study import JOURNAL, imported_optuna, opened_study
 from experiments import train_agent
-from experiments.agent_optimization import (
-    BEST,
-    JOURNAL,
-    ReportCallback,
-    imported_optuna,
-    mend,
-    opened_study,
-)
+from experiments.agent_optimization import BEST, ReportCallback
 from experiments.agent_settings import TrainAgentSettings
 from experiments.command import EXIT_BAD_INPUT, run_command
 from gqn_rl.errors import UserError
@@ -81,7 +75,7 @@ def test_a_search_goes_on_with_the_trials_it_has(
     assert run(monkeypatch, "--resume", searched) == EXIT_BAD_INPUT
     assert "already done 2 trials; --optimize is 2" in capsys.readouterr().err
     before = json.loads((searched / "trials.json").read_text())
-    study = opened_study(searched / JOURNAL, seed=0)
+    study = opened_study(searched / JOURNAL)
     killed = study.ask()  # as a crash leaves it
     value = killed.suggest_categorical("gamma", ["0.95", "0.98", "0.99", "1.0"])
     assert run(monkeypatch, "--resume", searched, "--optimize", 3) == 0
@@ -91,13 +85,39 @@ def test_a_search_goes_on_with_the_trials_it_has(
     assert after[3]["changes"]["gamma"] == json.loads(value)  # that trial, done again
 
 
-def test_trials_left_running_are_done_again(tmp_path: Path) -> None:
-    study = opened_study(tmp_path / JOURNAL, seed=0)
-    given = study.ask().suggest_float("x", 0.0, 1.0)
-    again = opened_study(tmp_path / JOURNAL, seed=0)
-    mend(again)
-    assert again.ask().suggest_float("x", 0.0, 1.0) == given
-    assert again.trials[0].state == imported_optuna().trial.TrialState.FAIL
+def test_a_study_is_begun_once_and_joined(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    folder = tmp_path / "study"
+    assert run(monkeypatch, "--study", folder, *SMALL) == EXIT_BAD_INPUT
+    assert "--study needs --optimize" in capsys.readouterr().err
+    assert run(monkeypatch, "--study", folder, "--optimize", 1, "--seed", 5, *SMALL) == 0
+    # Another one need not say again what the study is about.
+    assert run(monkeypatch, "--study", folder, "--optimize", 2) == 0
+    trials = json.loads((folder / "trials.json").read_text())
+    assert [trial["state"] for trial in trials] == ["complete"] * 2
+    assert trials[0]["changes"] != trials[1]["changes"]
+    assert not list((folder / "workers").iterdir())
+    # One that comes too late has nothing to do, which is no mistake.
+    assert run(monkeypatch, "--study", folder) == 0
+    assert "already done 2 trials" in capsys.readouterr().out
+    for flags, message in (
+        (["--gallery-size", 5], "has gallery_size 3, but --gallery-size is 5"),
+        (["--time-limit", 7], "time_limit is 7, but the trials of the study"),
+        (["--output", tmp_path / "other"], "is a folder to begin or to join"),
+    ):
+        assert run(monkeypatch, "--study", folder, *flags) == EXIT_BAD_INPUT
+        assert message in capsys.readouterr().err
+
+
+def test_a_folder_with_something_else_is_no_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    code = run(monkeypatch, "--study", tmp_path, "--optimize", 1, *SMALL)
+    assert code == EXIT_BAD_INPUT
+    assert "holds no study, but 'notes.txt'" in capsys.readouterr().err
+    assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
 def test_hopeless_trials_are_given_up() -> None:
@@ -134,7 +154,7 @@ def test_a_training_is_no_search(
 
 def test_without_optuna_the_flag_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(UserError, match=r"pip install 'gqn-rl\[optimize\]'"):
+    with pytest.raises(UserError, match=r'pip install "gqn-rl\[optimize\]"'):
         imported_optuna()
 
 
