@@ -11,18 +11,24 @@ CLIENTS_INSTALLED := $(CLIENTS)/.installed
 # Hub, ONNX, loggers and ap_gym; see docs/interchange.md.
 INTERCHANGE := .venv-interchange
 INTERCHANGE_INSTALLED := $(INTERCHANGE)/.installed
+# The explorer and the browser that tests it; see docs/explorer.md.
+EXPLORER := .venv-explorer
+EXPLORER_INSTALLED := $(EXPLORER)/.installed
 # Builds wheel and sdist; knows nothing of the project.
 RELEASE := .venv-release
 RELEASE_INSTALLED := $(RELEASE)/.installed
 PACKAGES := gqn_rl envs agents experiments
+# Builds the documentation.
+DOCS := .venv-docs
+DOCS_INSTALLED := $(DOCS)/.installed
 # The tests that take seconds and need no more than .venv.
-FAST := not slow and not client and not interchange and not dist
+FAST := not slow and not client and not interchange and not explorer and not dist
 # Passed on to the command, for example: make train ARGS="--seed 1"
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test test-slow test-clients test-interchange test-dist \
-	coverage dist lint format clean
+.PHONY: help install train test test-slow test-clients test-interchange test-explorer test-dist \
+	coverage dist docs lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +53,12 @@ $(CLIENTS_INSTALLED): pyproject.toml constraints-clients.txt
 $(INTERCHANGE_INSTALLED): pyproject.toml constraints-interchange.txt
 	$(call install-into,$(INTERCHANGE),constraints-interchange.txt,interchange)
 
+$(EXPLORER_INSTALLED): pyproject.toml constraints-explorer.txt
+	$(call install-into,$(EXPLORER),constraints-explorer.txt,browser)
+
+$(DOCS_INSTALLED): pyproject.toml constraints-docs.txt constraints.txt
+	$(call install-into,$(DOCS),constraints-docs.txt,docs)
+
 $(RELEASE_INSTALLED): requirements-release.txt
 	test -x $(RELEASE)/bin/python || $(PYTHON) -m venv $(RELEASE)
 	$(RELEASE)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
@@ -69,6 +81,9 @@ test-clients: $(CLIENTS_INSTALLED) ## make .venv-clients, run the tests of other
 test-interchange: $(INTERCHANGE_INSTALLED) ## make .venv-interchange, test hub, ONNX, loggers, ap_gym
 	$(INTERCHANGE)/bin/python -m pytest -m interchange --require-interchange tests/interchange $(ARGS)
 
+test-explorer: $(EXPLORER_INSTALLED) ## make .venv-explorer, test the explorer in Chromium
+	$(EXPLORER)/bin/python -m pytest -m explorer --require-explorer tests/explorer_browser $(ARGS)
+
 test-dist: $(INSTALLED) dist ## install the wheel into an empty environment and run it there
 	$(RUN) pytest -m dist tests/distribution $(ARGS)
 
@@ -81,16 +96,19 @@ dist: $(RELEASE_INSTALLED) ## build wheel and sdist into dist/ and check what th
 	$(RELEASE)/bin/python -m twine check --strict dist/*
 	$(RELEASE)/bin/cffconvert --validate
 
+docs: $(DOCS_INSTALLED) ## make .venv-docs, build the documentation into site/; a warning is an error
+	$(DOCS)/bin/python -m sphinx -b html -W --keep-going -q -d build/doctrees docs site $(ARGS)
+
 lint: $(INSTALLED) ## check style, layers and types
-	$(RUN) ruff check $(PACKAGES) tests
-	$(RUN) ruff format --check $(PACKAGES) tests
+	$(RUN) ruff check $(PACKAGES) tests docs
+	$(RUN) ruff format --check $(PACKAGES) tests docs
 	$(VENV)/bin/lint-imports
 	$(RUN) mypy
 
 format: $(INSTALLED) ## format the code and sort the imports
-	$(RUN) ruff check --fix $(PACKAGES) tests
-	$(RUN) ruff format $(PACKAGES) tests
+	$(RUN) ruff check --fix $(PACKAGES) tests docs
+	$(RUN) ruff format $(PACKAGES) tests docs
 
 clean: ## remove .venv, .venv-*, caches and build leftovers; runs/ stays
-	rm -rf $(VENV) .venv-* .coverage* htmlcov build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
+	rm -rf $(VENV) .venv-* .coverage* htmlcov site build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
 	find $(PACKAGES) tests -name __pycache__ -type d -prune -exec rm -rf {} +
