@@ -11,7 +11,8 @@ from experiments.rllib.settings import TrainRllibSettings
 
 SAMPLE_SECONDS = 600.0
 """After which env runners that do not answer are left out of a rollout."""
-RESTART_DELAY_SECONDS = 1.0
+RESTART_SECONDS, PROBE_SECONDS = 1.0, 5.0
+"""Before a dead env runner is started again, and how long each iteration waits for it."""
 
 
 def rows_per_runner(settings: TrainRllibSettings, translation: Translation) -> int:
@@ -68,7 +69,8 @@ def make_algorithm(
         .rl_module(model_config=DefaultModelConfig(**translation.model))
         .fault_tolerance(
             restart_failed_env_runners=True,
-            delay_between_env_runner_restarts_s=RESTART_DELAY_SECONDS,
+            delay_between_env_runner_restarts_s=RESTART_SECONDS,
+            env_runner_health_probe_timeout_s=PROBE_SECONDS,
         )
         .callbacks(on_episode_end=log_outcome)
         .debugging(seed=seed, log_level="ERROR")

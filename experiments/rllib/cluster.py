@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -62,22 +64,36 @@ def cluster(address: str | None, cpus: int, gpus: float) -> Iterator[Any]:
     """
     ray = imported_ray()
     ours = not ray.is_initialized()
-    if ours and address is None:
-        ray.init(
-            address="local",
-            num_cpus=max(cpus, 1),
-            include_dashboard=False,
-            object_store_memory=OBJECT_STORE_BYTES,
-            **QUIET,
-        )
-    elif ours:
-        join(ray, str(address))
+    if ours:
+        with kept_meaning(signal.SIGTERM):
+            start(ray, cpus) if address is None else join(ray, address)
     try:
         require_room(ray.cluster_resources(), cpus, gpus)
         yield ray
     finally:
         if ours:
             ray.shutdown()
+
+
+@contextmanager
+def kept_meaning(number: int) -> Iterator[None]:
+    """Take back what the block makes of a signal: Ray would have SIGTERM end the process at once,
+    with nothing saved."""
+    before = signal.getsignal(number)
+    yield
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(number, before)
+
+
+def start(ray: Any, cpus: int) -> None:
+    """A Ray of this process's own, on this machine alone."""
+    ray.init(
+        address="local",
+        num_cpus=max(cpus, 1),
+        include_dashboard=False,
+        object_store_memory=OBJECT_STORE_BYTES,
+        **QUIET,
+    )
 
 
 def join(ray: Any, address: str) -> None:
