@@ -50,19 +50,21 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):
     camera stand is a look like any other: the Discrete camera stays where it is, the continuous
     one goes as far as the border.
 
-    Observation, a Dict:
-        representation: float32 (F,), the encoder's standardised aggregate of the views so far,
-            clipped to 10 standard deviations; for observation="pixels" instead
-            image: uint8 (H, W, 3), the current view, and for observation="state"
-            state: float32 (P * 6,), cube centres and colours, see `envs.observers.StateObserver`.
-        viewpoint: float32 (7,), the current pose as encoded by `Viewpoints.encode`.
-        looks_left: float32 (1,), the fraction of the camera moves not yet used: 1 after the
-            reset, 0 when `max_looks` looks have been taken.
-        cue: where the task has one. Mental rotation: the reference as representation float32
-            (F,), as the pictures of C cue views uint8 (H, W, 3 C) or as state float32 (P * 6,).
-            View prediction: the query viewpoint, float32 (7,).
-        comparison: mental rotation with an encoder that compares: float32 (K,), how alike object
-            and reference are, see `gqn_rl.turned_volumes.TurnedVolumes.compare`.
+    The observation is a Dict:
+
+    - `representation`: float32 (F,), the encoder's standardised aggregate of the views so far,
+      clipped to 10 standard deviations; for observation="pixels" `image` instead, uint8 (H, W, 3),
+      the current view, and for observation="state" `state`, float32 (P * 6,), cube centres and
+      colours, see `envs.observers.StateObserver`.
+    - `viewpoint`: float32 (7,), the current pose as encoded by `Viewpoints.encode`.
+    - `looks_left`: float32 (1,), the fraction of the camera moves not yet used: 1 after the reset,
+      0 when `max_looks` looks have been taken.
+    - `cue`, where the task has one. Mental rotation: the reference as representation float32 (F,),
+      as the pictures of C cue views uint8 (H, W, 3 C) or as state float32 (P * 6,). View
+      prediction: the query viewpoint, float32 (7,).
+    - `comparison`, in mental rotation with an encoder that compares: float32 (K,), how alike object
+      and reference are, see `gqn_rl.turned_volumes.TurnedVolumes.compare`.
+
     With flatten=True all of it is one float32 Box, see `envs.spaces.Flattening` for the order.
 
     Info: `is_success`, `target`, `answer` (-1 while there is none) and `looks`, with Gymnasium's
