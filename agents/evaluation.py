@@ -44,6 +44,7 @@ class EpisodeRecord:
         error: of the prediction that ended a graded episode; None where the task is to be right,
             and where there was no prediction.
         first_error: what the error would have been without a further look; None likewise.
+        angle: degrees between two objects that were compared; None where there were none.
     """
 
     success: bool
@@ -54,6 +55,7 @@ class EpisodeRecord:
     row: int
     error: float | None = None
     first_error: float | None = None
+    angle: float | None = None
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,14 @@ class Evaluation:
             summary[f"{name}_95"] = list(mean_interval(known)) if known else None
         unanswered = sum(episode.error is None for episode in self.episodes)
         return summary | {"unanswered": unanswered / len(self)}
+
+    def by_angle(self) -> dict[str, dict[str, Any]]:
+        """`summary` of the episodes of each angle between the objects, in rising order."""
+        angles = sorted({e.angle for e in self.episodes if e.angle is not None})
+        return {
+            f"{angle:g}": Evaluation([e for e in self.episodes if e.angle == angle]).summary()
+            for angle in angles
+        }
 
     def by_row(self) -> dict[int, list[EpisodeRecord]]:
         """The episodes of each row, in the order in which it played them."""
@@ -247,9 +257,10 @@ def _record(info: dict[str, Any], reward: float, length: int, row: int) -> Episo
         row=row,
         error=_known(info.get("error")),
         first_error=_known(info.get("first_error")),
+        angle=_known(info.get("angle")),
     )
 
 
-def _known(error: float | None) -> float | None:
-    """Environments say -1 where nothing has been predicted."""
-    return None if error is None or error < 0 else float(error)
+def _known(value: float | None) -> float | None:
+    """Environments say -1 of an error where nothing has been predicted."""
+    return None if value is None or value < 0 else float(value)

@@ -23,6 +23,9 @@ AGENT, TRAINING, OTHER, CHANCE = "#1f5f99", "#9ec3e6", "#8a8a8a", "#c44e52"
 FRAME_MILLISECONDS, LAST_FRAME_MILLISECONDS = 900, 2500
 LABELS = {"looks": "looks per episode", "error": "prediction error (RMSE, 0-255)"}
 """What a figure calls a measure; any other by its own name."""
+PEOPLE_SECONDS, PEOPLE_SLOPE = 1.0, 3.5 / 180
+"""Seconds that people took for objects that were not turned, and more per degree of turn, read off
+figure 2B of Shepard and Metzler (1971): about 1 s at 0 and 4.5 s at 180 degrees."""
 CAPTION_HEIGHT = 24
 """Pixels below each frame of the animation."""
 
@@ -93,6 +96,31 @@ def save_comparison(
         axes.bar(names, values, color=colours, yerr=errors, capsize=3)
         _scale(axes, key, chance)
         axes.tick_params(axis="x", rotation=30)
+    _save(figure, path)
+
+
+def save_angles(path: Path, by_angle: dict[str, dict[str, Any]], chance: float | None) -> None:
+    """Accuracy and looks against the angle between two objects, with 95 % intervals.
+
+    Beside the looks, on an axis of its own, the time that people took (Shepard and Metzler, 1971,
+    fig. 2B, pairs turned in depth): a straight line.
+    """
+    angles = np.array([float(angle) for angle in by_angle])
+    figure, panels = plt.subplots(1, 2, figsize=(9, 3.8))
+    for axes, key in zip(panels, ("accuracy", "looks"), strict=True):
+        values = np.array([row[key] for row in by_angle.values()])
+        bounds = np.array([row[f"{key}_95"] for row in by_angle.values()])
+        axes.errorbar(
+            angles, values, np.abs(bounds.T - values), color=AGENT, marker="o", capsize=3,
+            label="agent, 95 % interval",
+        )  # fmt: skip
+        _scale(axes, key, chance)
+        axes.set(xlabel="angle between the objects (degrees)", xticks=angles[::3])
+    people = panels[1].twinx()
+    people.plot(angles, PEOPLE_SECONDS + PEOPLE_SLOPE * angles, color=CHANCE, linestyle="--")
+    people.set_ylabel("seconds, people (Shepard and Metzler, 1971)", color=CHANCE)
+    people.set_ylim(0, None)
+    panels[0].legend(loc="lower left")
     _save(figure, path)
 
 

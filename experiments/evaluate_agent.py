@@ -4,7 +4,8 @@ Where there are right answers: random actions; a fixed look-around followed by a
 trained here, on labelled episodes of that look-around; and an oracle that knows the answer. In view
 prediction: random actions; and random views, farthest-point views and the views nearest to the
 query, each with as many looks in every episode as the agent took in it. The output folder gets
-metrics.json, comparison.png and episode.gif.
+metrics.json, comparison.png and episode.gif; of mental rotation angles.png too, accuracy and looks
+against the angle between the objects.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from experiments.agent_comparison import (
 )
 from experiments.agent_environment import AgentEnvironment, make_environment
 from experiments.agent_episode import record_episode
-from experiments.agent_figures import save_animation, save_comparison
+from experiments.agent_figures import save_angles, save_animation, save_comparison
 from experiments.agent_report import TEST_SEED, evaluate_with_bar
 from experiments.command import new_run_folder, run_command, save_settings
 from gqn_rl.errors import UserError
@@ -82,6 +83,9 @@ def main(settings: EvaluateAgentSettings) -> None:
         measured, details = measured_baselines(settings, environment, evaluation)
         table |= measured
     print_table(table, title_of(environment, evaluation), evaluation.measures)
+    if by_angle := evaluation.by_angle():
+        details["by_angle"] = by_angle
+        save_angles(folder / "angles.png", by_angle, environment.chance)
     write_json(
         folder / "metrics.json",
         {

@@ -2,8 +2,9 @@
 
 Everything is measured on held-out shapes. Predictions are samples from the prior path, beside
 black, mean-image and nearest-view predictions of the same queries. Probes of the representation
-(gqn_rl/probe_tasks.py) stand beside the same probes on random weights and on raw pixels. The output
-folder gets metrics.json, contact_sheet.png and curves.png.
+(gqn_rl/probe_tasks.py) stand beside the same probes on random weights and on raw pixels. Networks
+that imagine cells are also asked whether two objects are mirror images, without training
+(experiments/gqn_turning.py). The output folder gets metrics.json, contact_sheet.png and curves.png.
 
 The default takes minutes. For figures to publish: --scenes 1000 --probe-scenes 20000
 --probe-test-scenes 5000 --probe-views 1 3 5 --probe-orientations grid free.
@@ -30,6 +31,7 @@ from experiments.gqn_probing import (
     variance_of_encoders,
 )
 from experiments.gqn_report import key_figures, print_tables, uncertainty_by_views, write_record
+from experiments.gqn_turning import measure_turning
 from gqn_rl.data.synthetic import SceneDistribution, SceneViews, render_views
 from gqn_rl.devices import PRECISIONS, choose_device
 from gqn_rl.errors import UserError, unknown_name
@@ -86,6 +88,9 @@ class Settings:
     """Orientations of the probes' scenes: grid, free or both."""
     gallery_size: int = 10
     """Shapes of the probes, save that of chirality: it has every chiral shape there is."""
+    turning_pairs: int = 200
+    """Pairs of objects told apart by turning what is imagined of them (experiments/gqn_turning.py),
+    for families that imagine cells; 0 leaves it out."""
     variance_views: tuple[int, ...] = (1, 3, 10)
     """Numbers of views at which the variance of r within and across scenes is measured."""
     renderer: str = "pybullet"
@@ -131,6 +136,7 @@ def main(settings: Settings) -> None:
         "uncertainty": uncertainty_by_views(prediction),
         "representation_variance": _measure_variance(settings, encoders, renderer),
         "probes": _measure_probes(settings, encoders, renderer),
+        "turning": _measure_turning(settings, model, renderer),
         "seconds": round(time.monotonic() - begin, 1),
     }
     renderer.close()
@@ -166,6 +172,8 @@ def _check(settings: Settings) -> None:
                 raise UserError(f"{name} has {count}, expected 1 to {MOST_VIEWS}")
         if not counts:
             raise UserError(f"{name} is empty, expected numbers from 1 to {MOST_VIEWS}")
+    if settings.turning_pairs < 0:
+        raise UserError(f"turning_pairs is {settings.turning_pairs}, expected 0 or more")
     if settings.precision not in PRECISIONS:
         raise unknown_name("precision", settings.precision, PRECISIONS)
     if settings.seed < 0:
@@ -265,6 +273,24 @@ def _measure_variance(
         )
         for name, free in ORIENTATIONS.items()
     }
+
+
+def _measure_turning(
+    settings: Settings, model: GenerativeQueryNetwork, renderer: Renderer
+) -> dict[str, Any]:
+    """Same or mirrored, by orientation, number of views and weights."""
+    if not settings.turning_pairs:
+        return {}
+    return measure_turning(
+        model,
+        renderer,
+        _probe_scenes(settings),
+        orientations=settings.probe_orientations,
+        views=settings.probe_views,
+        pairs=settings.turning_pairs,
+        seed=settings.seed,
+        precision=settings.precision,
+    )
 
 
 def _measure_probes(

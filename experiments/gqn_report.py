@@ -14,6 +14,7 @@ from scipy import stats
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_json
 from gqn_rl.gqn.checkpoint import read_sidecar, sidecar_path
+from gqn_rl.probe_tasks import PROBES
 from gqn_rl.probes import KINDS
 
 BASELINES = ("black", "mean_image", "nearest_view")
@@ -32,6 +33,8 @@ MEASURES = {
     "r2": ("R^2", 3),
 }
 """Measure of a probe to what it is called and its decimals."""
+CARRIED = ("uncertainty", "representation_variance", "probes", "turning")
+"""What `key_figures` takes over whole."""
 FALLING = -0.8
 """Rank correlation with the number of views from which uncertainty is said to fall."""
 
@@ -69,6 +72,8 @@ def print_tables(metrics: dict[str, Any]) -> None:
     if metrics["probes"]:
         for found in metrics["probes"]["results"].values():
             console.print(_probe_table(found, metrics["probes"]["scenes"]))
+    if metrics["turning"]:
+        console.print(_turning_table(metrics["turning"]))
     console.print(_variance_table(metrics["representation_variance"]))
     for orientation, found in metrics["uncertainty"].items():
         console.print(_uncertainty_line(orientation, found))
@@ -135,6 +140,21 @@ def _probe_table(found: dict[str, Any], labels: int) -> Table:
     return table
 
 
+def _turning_table(found: dict[str, Any]) -> Table:
+    table = Table(
+        title="same shape or mirror image, by turning what is imagined: accuracy, nothing trained",
+        caption=f"published: {PROBES['chirality'].reference}",
+        box=SIMPLE_HEAD,
+    )
+    for name in ("scenes", "views", "gqn", "random weights"):
+        table.add_column(name, no_wrap=True)
+    for orientation, by_views in found.items():
+        for count, row in by_views.items():
+            scores = (_with_interval(row[n], "accuracy", 3) for n in ("gqn", "random weights"))
+            table.add_row(orientation, count, *scores)
+    return table
+
+
 def _with_interval(result: dict[str, Any], measure: str, decimals: int) -> str:
     low, high = result[f"{measure}_95"]
     return f"{result[measure]:.{decimals}f} ({low:.{decimals}f} to {high:.{decimals}f})"
@@ -170,7 +190,7 @@ def key_figures(metrics: dict[str, Any]) -> dict[str, Any]:
         **{name: metrics[name] for name in names},
         "renderer": metrics["renderer"]["name"],
         "prediction": prediction,
-        **{name: metrics[name] for name in ("uncertainty", "representation_variance", "probes")},
+        **{name: metrics[name] for name in CARRIED},
     }
 
 

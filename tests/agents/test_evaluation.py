@@ -142,3 +142,16 @@ def test_paired_differences_compare_the_same_episodes() -> None:
 
 def test_evaluation_is_a_sequence_of_its_episodes() -> None:
     assert len(Evaluation([])) == 0
+
+
+def test_episodes_are_summed_up_by_the_angle_between_two_objects():
+    def episode(success, looks, angle):
+        return EpisodeRecord(success, 0.0, looks, 0, 0, row=0, angle=angle)
+
+    found = Evaluation(
+        [episode(True, 2, 100.0), episode(True, 4, 20.0), episode(False, 6, 20.0)]
+    ).by_angle()
+    assert list(found) == ["20", "100"]
+    assert found["20"]["accuracy"] == 0.5
+    assert found["20"]["looks"] == 5
+    assert Evaluation([episode(True, 1, None)]).by_angle() == {}

@@ -18,16 +18,19 @@ from PIL import Image
 from experiments import evaluate_gqn
 from experiments.command import EXIT_BAD_INPUT, run_command
 from experiments.gqn_report import MEASURES, uncertainty_by_views
+from experiments.gqn_turning import answers
 from gqn_rl.data.synthetic import SceneDistribution, SceneViews, render_views
 from gqn_rl.gqn.checkpoint import load_checkpoint, save_checkpoint
 from gqn_rl.gqn.families import build, preset
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.metrics import predict_queries, prediction_errors
 from gqn_rl.prediction import predict_by_views
+from gqn_rl.probe_scenes import ProbeScenes
 from gqn_rl.probe_tasks import PROBES
 from gqn_rl.probes import KINDS
 from gqn_rl.rendering import make_renderer
 from tests.gqn_rl.gqn_models import TINY
+from tests.gqn_rl.true_cells import true_cells
 
 SMALL = ["--scenes", "3", "--views", "1", "2", "--samples", "3", "--sample-views", "2"]
 SMALL += ["--probe-scenes", "40", "--probe-test-scenes", "20", "--probe-views", "2"]
@@ -295,3 +298,28 @@ def test_an_output_folder_that_exists_is_left_alone(
     assert run(monkeypatch, *SMALL, *flags) == EXIT_BAD_INPUT
     assert "exists" in capsys.readouterr().err
     assert {file.name: file.stat().st_mtime_ns for file in (runs / "run-0").iterdir()} == before
+
+
+def test_what_is_imagined_is_turned_for_families_that_imagine_cells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = [*SMALL, "--probe-scenes", "0", "--turning-pairs", "6", "--probe-views", "1", "2"]
+    for family in ("lattice", "canonical"):
+        model = save_tiny(tmp_path / f"{family}.safetensors", tiny_model(0, family))
+        folder = tmp_path / family
+        assert run(monkeypatch, *flags, "--model", model, "--output", folder) == 0
+        turning = json.loads((folder / "metrics.json").read_text())["turning"]
+        if family == "lattice":
+            assert turning == {}
+            continue
+        for count in ("1", "2"):
+            assert set(turning["grid"][count]) == {"gqn", "random weights"}
+            for score in turning["grid"][count].values():
+                assert score["test_trials"] == 6
+                assert score["chance"] == 0.5
+
+
+def test_true_cells_answer_every_trial_of_mirror_pairs(rng: np.random.Generator) -> None:
+    trials = ProbeScenes().mirror_pairs(rng, 80, "test")
+    outputs = answers(true_cells(trials.scenes))
+    np.testing.assert_array_equal(outputs.argmax(1), trials.mirrored)

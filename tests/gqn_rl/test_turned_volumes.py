@@ -5,31 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from envs.tasks import make_task
-from gqn_rl.gqn.canonical.frame import Frame
 from gqn_rl.probe_tasks import num_symmetries
 from gqn_rl.rotations import GRID_ROTATIONS, VERTICAL_TURNS
 from gqn_rl.scene import SceneBatch, sample_scenes
 from gqn_rl.shape_catalogue import shape_catalogue
 from gqn_rl.turned_volumes import GROUPS, MIRROR, TurnedVolumes, sources
+from tests.gqn_rl.true_cells import CELLS, true_cells
 
-CELLS = 8
 SHAPE_FITS, COLOUR_FITS = slice(0, 2), slice(3, 5)
-
-
-def true_cells(scenes: SceneBatch, move: tuple[int, int, int] = (0, 0, 0)) -> Tensor:
-    """The volumes of an encoder that knows the scenes, float32 (N, 4, S, S, S)."""
-    frame = Frame.unpack(torch.from_numpy(scenes.grid_poses()))
-    centres = frame.to_frame(torch.from_numpy(scenes.cube_centres()).float())
-    index = (centres + CELLS / 2).floor().long() + torch.tensor(move)
-    volumes = torch.zeros(len(scenes), 4, CELLS, CELLS, CELLS)
-    for row, cubes in enumerate(index):
-        x, y, z = cubes.unbind(1)
-        volumes[row, 0, x, y, z] = 1.0
-        volumes[row, 1:, x, y, z] = torch.from_numpy(scenes.colour[row]).T
-    return volumes
 
 
 @pytest.fixture(params=["shared", "independent"])
