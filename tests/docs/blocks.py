@@ -1,0 +1,33 @@
+"""The blocks of code in a page, in their order."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+BLOCK = re.compile(r"(<!-- slow -->\n)?^```(python|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Code as a reader sees it.
+
+    Attributes:
+        line: of its first line in the page.
+        slow: whether the page marks it, invisibly, as one that takes its time.
+    """
+
+    language: str
+    code: str
+    line: int
+    slow: bool
+
+
+def blocks_of(page: Path) -> list[Block]:
+    """Every block in Python or for a shell."""
+    text = page.read_text()
+    return [
+        Block(found[2], found[3], text.count("\n", 0, found.start(3)) + 1, found[1] is not None)
+        for found in BLOCK.finditer(text)
+    ]
