@@ -30,6 +30,7 @@ from agents.spaces_json import space_from_json, space_to_json
 from agents.weights import distinct_weights, load_distinct_weights
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_atomically, write_json
+from gqn_rl.hub import is_address, parse_address, pull
 
 FORMAT = 1
 NAME = "agent"
@@ -211,13 +212,13 @@ def save_bundle(path: Path, policy: BasePolicy, record: AgentRecord) -> Path:
 
 
 def load_bundle(path: Path, device: str = "cpu") -> Agent:
-    """Read a bundle: a run folder, or the path of either file.
+    """Read a bundle: a run folder, the path of either file, or hub:owner/name[@revision].
 
     Raises:
-        UserError: for files that are missing, cut short, corrupt or of another format, or an agent
-            of another release of Stable-Baselines3.
+        UserError: for a hub that cannot be reached, files that are missing, cut short, corrupt or
+            of another format, or an agent of another release of Stable-Baselines3.
     """
-    target = weights_path(path)
+    target = pull(parse_address(path), "agent") if is_address(path) else weights_path(path)
     if not target.exists():
         raise UserError(f"agent {str(target)!r} does not exist")
     sidecar = target.with_suffix(".json")

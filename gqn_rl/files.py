@@ -44,9 +44,14 @@ def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode())
 
 
-def write_json(path: Path, content: Any) -> None:
+def json_text(content: Any) -> str:
     """JSON with two spaces of indentation and a final newline; NaN and infinity are refused."""
-    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+    return json.dumps(content, indent=2, allow_nan=False) + "\n"
+
+
+def write_json(path: Path, content: Any) -> None:
+    """`json_text` in a file."""
+    write_text(path, json_text(content))
 
 
 def _write(path: Path, content: bytes) -> None:

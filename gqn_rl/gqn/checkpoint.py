@@ -23,6 +23,7 @@ from gqn_rl.errors import UserError
 from gqn_rl.files import write_bytes, write_json
 from gqn_rl.gqn.families import build, config_from_dict
 from gqn_rl.gqn.model import GenerativeQueryNetwork
+from gqn_rl.hub import is_address, parse_address, pull
 from gqn_rl.viewpoint import CAMERA_CONVENTION
 
 FORMAT = "gqn_rl.gqn/1"
@@ -49,8 +50,11 @@ def _weights_folder() -> Path:
 def pretrained_path(name_or_path: str | Path) -> Path:
     """Where shipped weights of that name lie, or the path itself.
 
-    A folder stands for the file model.safetensors in it.
+    A folder stands for the file model.safetensors in it; hub:owner/name[@revision] for weights on
+    the Hugging Face hub, which are fetched and checked.
     """
+    if is_address(name_or_path):
+        return pull(parse_address(name_or_path), "weights")
     shipped = _weights_folder() / f"gqn-{name_or_path}.safetensors"
     if shipped.is_file():
         return shipped

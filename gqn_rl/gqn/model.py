@@ -190,7 +190,8 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[EvidenceType]):
     def from_pretrained(
         name_or_path: str | Path | None = None, device: str | torch.device = "cpu"
     ) -> GenerativeQueryNetwork:
-        """Shipped weights by name, or a checkpoint by path; in evaluation mode.
+        """Shipped weights by name, a checkpoint by path, or "hub:owner/name[@revision]" on the
+        Hugging Face hub; in evaluation mode.
 
         Args:
             name_or_path: None for `gqn_rl.gqn.checkpoint.DEFAULT_WEIGHTS`.
