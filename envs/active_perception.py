@@ -18,7 +18,8 @@ functions take the environment for one of their own.
 from __future__ import annotations
 
 import sys
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -34,24 +35,6 @@ from envs.scene_env import SceneEnv
 from envs.scene_vector_env import SceneVectorEnv
 from envs.tasks import AnswerTask
 from gqn_rl.errors import UserError
-
-
-class Charged(NamedTuple):
-    """What a step comes to in N rows.
-
-    Attributes:
-        base_reward: float64 (N,), the cost of the looks.
-        target: what was to be predicted, int64 (N,) or float32 (N, H, W, 3).
-        loss: float64 (N,), of the predictions.
-    """
-
-    base_reward: NDArray[np.float64]
-    target: NDArray[Any]
-    loss: NDArray[np.float64]
-
-    @property
-    def reward(self) -> NDArray[np.float64]:
-        return self.base_reward - self.loss
 
 
 class Predictions:
@@ -128,11 +111,11 @@ class Predictions:
         targets: NDArray[Any],
         finishing: NDArray[np.bool_],
         live: NDArray[np.bool_],
-    ) -> Charged:
-        """What a step comes to; rows that are not `live` (N,) only begin an episode."""
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The cost of the looks and the losses (N,); rows not `live` (N,) only begin an episode."""
         base = np.where(live & ~finishing, rewards, 0.0)
         loss = self.loss_fn.numpy(predictions, targets, (len(live),))
-        return Charged(base, targets, np.where(live, loss, 0.0))
+        return base, np.where(live, loss, 0.0)
 
     def _checked(self, predictions: Any) -> NDArray[Any]:
         space = self.action_space["prediction"]
@@ -190,18 +173,25 @@ class ActivePerceptionEnv(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstruct
     def inner_action_space(self) -> spaces.Space[Any]:
         return self._predictions.action_space["action"]
 
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Begin an episode; the info says what is to be predicted, as that of a step does."""
+        observation, info = self.env.reset(seed=seed, options=options)
+        return observation, info | {"prediction": {"target": self._predictions.targets()[0]}}
+
     def step(self, action: dict[str, Any]) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Move the camera and predict."""
         given = np.asarray(action["prediction"])[None]
         targets, finishing = self._predictions.targets(), self._predictions.finishing
         command = self._predictions.commands(np.asarray(action["action"])[None], given)[0]
         observation, reward, terminated, truncated, info = self.env.step(command)
-        charged = self._predictions.charge(
+        base, loss = self._predictions.charge(
             np.array([reward], np.float64), given, targets, finishing, np.ones(1, dtype=bool)
         )
-        info["base_reward"] = float(charged.base_reward[0])
-        info["prediction"] = {"target": targets[0], "loss": charged.loss[0], "metrics": {}}
-        return observation, float(charged.reward[0]), terminated, truncated, info
+        info["base_reward"] = float(base[0])
+        info["prediction"] = {"target": targets[0], "loss": loss[0], "metrics": {}}
+        return observation, float(base[0] - loss[0]), terminated, truncated, info
 
 
 class ActivePerceptionVectorEnv(VectorWrapper):
@@ -248,12 +238,17 @@ class ActivePerceptionVectorEnv(VectorWrapper):
     def inner_action_space(self) -> spaces.Space[Any]:
         return batch_space(self.single_inner_action_space, self.num_envs)
 
-    def reset(self, **arguments: Any) -> tuple[Any, dict[str, Any]]:
+    def reset(
+        self,
+        *,
+        seed: int | Sequence[int | None] | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> tuple[Any, dict[str, Any]]:
         """Begin episodes; see `SceneVectorEnv.reset`."""
-        mask = (arguments.get("options") or {}).get("reset_mask", True)
-        found = self.env.reset(**arguments)
+        mask = (options or {}).get("reset_mask", True)
+        observation, info = self.env.reset(seed=seed, options=options)  # type: ignore[arg-type]
         self._waits = self._waits & ~np.asarray(mask, dtype=bool)
-        return found
+        return observation, info | {"prediction": {"target": self._predictions.targets()}}
 
     def step(
         self, actions: dict[str, Any]
@@ -263,12 +258,12 @@ class ActivePerceptionVectorEnv(VectorWrapper):
         targets, finishing = self._predictions.targets(), self._predictions.finishing
         commands = self._predictions.commands(actions["action"], given)
         observation, rewards, terminated, truncated, info = self.env.step(commands)
-        charged = self._predictions.charge(rewards, given, targets, finishing, live)
-        info["base_reward"] = charged.base_reward
-        info["prediction"] = {"target": targets, "loss": charged.loss, "metrics": {}}
+        base, loss = self._predictions.charge(rewards, given, targets, finishing, live)
+        info["base_reward"] = base
+        info["prediction"] = {"target": targets, "loss": loss, "metrics": {}}
         if self._mode == AutoresetMode.NEXT_STEP:
             self._waits = terminated | truncated
-        return observation, charged.reward, terminated, truncated, info
+        return observation, base - loss, terminated, truncated, info
 
 
 def make(env_id: str = "envs:GQNShepard-v0", **arguments: Any) -> ActivePerceptionEnv:

@@ -105,9 +105,7 @@ def test_rows_repeat_single_environments(task_id: str, mode: AutoresetMode) -> N
         env.reset(seed=5 + index)
     prediction = np.ones((2, *rows.single_prediction_space.shape), np.float32)
     for moves in ([0, 1], [2, 3], [1, 1]):
-        _, rewards, over, _, info = rows.step(
-            {"action": np.array(moves), "prediction": prediction}
-        )
+        _, rewards, over, _, info = rows.step({"action": np.array(moves), "prediction": prediction})
         for index, env in enumerate(singles):
             expected = env.step({"action": moves[index], "prediction": prediction[index]})
             assert rewards[index] == pytest.approx(expected[1])
