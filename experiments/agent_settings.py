@@ -98,8 +98,9 @@ class TrainAgentSettings:
     """Device of encoder and agent: cpu, cuda or auto."""
 
 
-def environment_arguments(settings: TrainAgentSettings) -> dict[str, Any]:
-    """The environment's arguments among the flags; None is left to the environment."""
+def environment_arguments(settings: Any) -> dict[str, Any]:
+    """The environment's arguments among the flags of a command that trains; None is left to the
+    environment."""
     return {name: getattr(settings, name) for name in ENVIRONMENT_FLAGS}
 
 

@@ -42,7 +42,6 @@ def main(settings: TrainRllibSettings) -> None:
     check(settings)
     if settings.resume is not None:
         settings = resumed(settings)
-        require_something_to_do(settings, settings.resume)
     hyperparameters = load_hyperparameters(
         "ppo",
         settings.env_id.removeprefix("envs:"),
@@ -50,6 +49,8 @@ def main(settings: TrainRllibSettings) -> None:
         settings.hyperparameters,
     )
     translation = translate(hyperparameters, settings.total_timesteps)
+    if settings.resume is not None:
+        require_something_to_do(settings.resume, translation.steps)
     held_out = make_environment(
         settings.env_id, translation.num_envs, environment_arguments(settings)
     )
@@ -109,11 +110,10 @@ def as_json(settings: TrainRllibSettings, translation: Translation) -> dict[str,
     }
 
 
-def require_something_to_do(settings: TrainRllibSettings, folder: Path) -> None:
+def require_something_to_do(folder: Path, steps: int) -> None:
     """Refuse a run that has been trained and measured."""
     _, notes = newest_notes(folder)
-    steps = settings.total_timesteps
-    if (folder / "metrics.json").exists() and steps and notes["timesteps"] >= steps:
+    if (folder / "metrics.json").exists() and notes["timesteps"] >= steps:
         raise UserError(
             f"{str(folder)!r} has already trained {notes['timesteps']} steps; "
             f"--total-timesteps is {steps}, raise it to go on"

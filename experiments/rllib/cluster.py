@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,7 +66,7 @@ def cluster(address: str | None, cpus: int, gpus: float) -> Iterator[Any]:
     ray = imported_ray()
     ours = not ray.is_initialized()
     if ours:
-        with kept_meaning(signal.SIGTERM):
+        with kept_meaning(signal.SIGTERM), quiet_unless_it_fails():
             start(ray, cpus) if address is None else join(ray, address)
     try:
         require_room(ray.cluster_resources(), cpus, gpus)
@@ -83,6 +84,24 @@ def kept_meaning(number: int) -> Iterator[None]:
     yield
     if threading.current_thread() is threading.main_thread():
         signal.signal(number, before)
+
+
+@contextmanager
+def quiet_unless_it_fails() -> Iterator[None]:
+    """Hold back what is written to stderr, by C++ code too; it is shown after an error only."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held:
+        usual = os.dup(2)
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(usual, held.read())
+            raise
+        finally:
+            os.dup2(usual, 2)
+            os.close(usual)
 
 
 def start(ray: Any, cpus: int) -> None:
