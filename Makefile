@@ -97,7 +97,8 @@ dist: $(RELEASE_INSTALLED) ## build wheel and sdist into dist/ and check what th
 	$(RELEASE)/bin/cffconvert --validate
 
 docs: $(DOCS_INSTALLED) ## make .venv-docs, build the documentation into site/; a warning is an error
-	$(DOCS)/bin/python -m sphinx -b html -W --keep-going -q -d build/doctrees docs site $(ARGS)
+	rm -rf site
+	$(DOCS)/bin/python -m sphinx -b html -W --keep-going -q -E -d build/doctrees docs site $(ARGS)
 
 lint: $(INSTALLED) ## check style, layers and types
 	$(RUN) ruff check $(PACKAGES) tests docs

@@ -16,6 +16,8 @@ extensions = [
     "sphinx.ext.viewcode",
 ]
 exclude_patterns = ["examples"]
+# Names under "Attributes:" are looked up too, and several classes may have one of the same name.
+suppress_warnings = ["ref.python"]
 
 # Pages link to each other as files, `[agents](agents.md)`, which a plain git host follows too.
 myst_heading_anchors = 3
@@ -41,7 +43,7 @@ ARRAY = re.compile(
 )
 
 
-CODE = re.compile(r"(?<!`)`([^`<>]+)`(?!`)")
+CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 LINKED = re.compile(r"[A-Za-z]\w*(\.\w+)*")
 
 
