@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from envs.tasks.mental_rotation import CUE_VIEWS
 from experiments.explorer.scenes import Image, Shown, Studio
@@ -55,7 +56,7 @@ class Belief:
     viewpoints: their poses, one each.
     evidence: what they say, one row.
     imagined: `SAMPLES` scenes that they allow, for `GenerativeQueryNetwork.draw_images`.
-    curve: one point for each number of views from 0.
+    curve: one point for each number of views from 1.
     """
 
     images: tuple[Image, ...]
@@ -124,9 +125,10 @@ class Believer:
         self._noise = self.model.noise(SAMPLES, torch.Generator().manual_seed(seed))
 
     @torch.inference_mode()
-    def nothing_seen(self, shown: Shown) -> Belief:
-        """Before the first view."""
-        return self._believe((), (), self.model.nothing_seen(1), (), shown)
+    def nothing_seen(self) -> Belief:
+        """Before the first view, which is something that no GQN here was trained for."""
+        evidence = self.model.nothing_seen(1)
+        return Belief((), (), evidence, self._imagined(evidence), ())
 
     @torch.inference_mode()
     def look(self, belief: Belief, shown: Shown, viewpoint: Viewpoints) -> Belief:
@@ -135,17 +137,17 @@ class Believer:
         poses = torch.from_numpy(viewpoint.encode())
         with autocast(self.model.device, "auto"):
             seen = self.model.look(to_float(torch.from_numpy(image)), poses)
-        return self._believe(
-            (*belief.images, image[0]),
-            (*belief.viewpoints, viewpoint),
-            belief.evidence.plus(seen),
-            belief.curve,
-            shown,
+        evidence = belief.evidence.plus(seen)
+        imagined = self._imagined(evidence)
+        images = (*belief.images, image[0])
+        point = self._measured(self._draw_checks(imagined), len(images), shown)
+        return Belief(
+            images, (*belief.viewpoints, viewpoint), evidence, imagined, (*belief.curve, point)
         )
 
     def review(self, belief: Belief, shown: Shown) -> Belief:
         """What this GQN believes after the same views as another."""
-        own = self.nothing_seen(shown)
+        own = self.nothing_seen()
         for viewpoint in belief.viewpoints:
             own = self.look(own, shown, viewpoint)
         return own
@@ -168,24 +170,16 @@ class Believer:
         found: NDArray[np.float32] = r[0].float().numpy()
         return found
 
-    def _believe(
-        self,
-        images: tuple[Image, ...],
-        viewpoints: tuple[Viewpoints, ...],
-        evidence: Evidence,
-        curve: tuple[CurvePoint, ...],
-        shown: Shown,
-    ) -> Belief:
+    def _imagined(self, evidence: Evidence) -> Any:
+        """`SAMPLES` scenes that the evidence allows."""
         with autocast(self.model.device, "auto"):
             r = self.model.representation(evidence)
-            imagined = self.model.imagine(r.expand(SAMPLES, -1), self._noise)
-            drawn = self._draw_checks(imagined)
-        point = self._measured(drawn, len(images), shown)
-        return Belief(images, viewpoints, evidence, imagined, (*curve, point))
+            return self.model.imagine(r.expand(SAMPLES, -1), self._noise)
 
     def _draw_checks(self, imagined: Any) -> NDArray[np.float64]:
         """Some pixels of every sample from every check, float64 (S, checks, pixels, 3), 0-255."""
         size, poses = self.model.image_size, torch.from_numpy(CHECKS.encode())
+        colours: Tensor
         if isinstance(self.model, SceneLatentGQN):
             every = torch.arange(size * size).view(size, size)[::STRIDE, ::STRIDE].flatten()
             pixels = every.repeat(len(poses)).expand(SAMPLES, -1)

@@ -15,10 +15,20 @@ from experiments.explorer.figures import map_to_angles
 from experiments.explorer.messages import error_html, note_html
 from experiments.explorer.nearest import COLOURINGS, GALLERY_SIZE
 from experiments.explorer.objects import MOVES, NUM_CUBES, moves_of, parse_object, read_object
-from experiments.explorer.wiring import AFTERWARDS, ONE_AT_A_TIME
+from experiments.explorer.wiring import AFTERWARDS, EVERY_CLICK, LATEST, ONE_AT_A_TIME
 from gqn_rl.errors import UserError
 from gqn_rl.shape_catalogue import shape_catalogue
 
+SAY_WHERE = """
+element.addEventListener('click', (event) => {
+  const map = element.querySelector('img');
+  if (!map) return;
+  const {left, top, width, height} = map.getBoundingClientRect();
+  const across = (event.clientX - left) / width, down = (event.clientY - top) / height;
+  trigger('click', {across, down});
+});
+"""
+"""Tells where on the map a click was, as fractions of its width and height."""
 SHAPES_NOTE = (
     f"Candidates: the {GALLERY_SIZE} shapes the recognition agents choose from, this object's own "
     "shape and its mirror image. Each is encoded in all 24 grid orientations, from four fixed "
@@ -75,16 +85,15 @@ class ExploreTab:
         self._weights = gr.Radio(self._workshop.names, value=self._workshop.weights, label="GQN")
         with gr.Row():
             self._number = gr.Number(
-                0, label=f"Shape, 0 to {most}", precision=0, min_width=110, elem_id="number"
+                0, label=f"Shape, 0 to {most}", precision=0, min_width=150, elem_id="number"
             )
             self._show = gr.Button("Show", size="md", min_width=70, elem_id="show")
+        with gr.Row():
             self._held_out = gr.Button("Random held-out", size="md", elem_id="held-out")
+            self._recolour = gr.Button("New colours", size="md", elem_id="recolour")
+        self._orientation = gr.Radio(["grid", "free"], value="grid", label="Orientation")
         self._about = gr.HTML(elem_id="about")
-        self._text = gr.Textbox(
-            label="Draw: moves from cube to cube, or a JSON list of positions",
-            max_lines=3,
-            elem_id="moves",
-        )
+        self._text = gr.Textbox(label="Or draw: moves, or a list of cubes", elem_id="moves")
         with gr.Row(elem_classes="tight"):
             names = [*MOVES, "undo"]
             self._moves = {
@@ -94,29 +103,20 @@ class ExploreTab:
         with gr.Row():
             self._draw = gr.Button("Show", size="md", min_width=70, elem_id="draw")
             self._upload = gr.UploadButton("Upload text or JSON", size="md", elem_id="upload")
-        with gr.Row():
-            self._recolour = gr.Button("New colours", size="md", min_width=100, elem_id="recolour")
-            self._orientation = gr.Radio(
-                ["grid", "free"], value="grid", label="Orientation", min_width=150
-            )
 
     def _make_camera_controls(self) -> None:
         gr.HTML(note_html("Camera", CAMERA_NOTE))
         with gr.Row():
-            self._map = gr.Image(
-                label="Camera: click to place it",
-                show_label=False,
-                interactive=False,
-                buttons=[],
-                format="png",
-                elem_id="map",
-                scale=1,
-                min_width=300,
-            )
+            with gr.Column(scale=1, min_width=300):
+                self._map = gr.HTML(elem_id="map", js_on_load=SAY_WHERE)
             with gr.Column(scale=1, min_width=260):
                 azimuth, elevation = exploring.FIRST_CAMERA
-                self._azimuth = gr.Slider(-180, 180, azimuth, step=1, label="Azimuth, degrees")
-                self._elevation = gr.Slider(-90, 90, elevation, step=1, label="Elevation, degrees")
+                self._azimuth = gr.Slider(
+                    -180, 180, azimuth, step=1, label="Azimuth, degrees", elem_id="azimuth"
+                )
+                self._elevation = gr.Slider(
+                    -90, 90, elevation, step=1, label="Elevation, degrees", elem_id="elevation"
+                )
                 with gr.Row():
                     self._look = gr.Button("Look from here", variant="primary", elem_id="look")
                     self._forget = gr.Button("Forget the views", elem_id="forget")
@@ -134,30 +134,32 @@ class ExploreTab:
         for trigger in (self._draw.click, self._text.submit):
             act(trigger, [self._text], self._show_text)
         for name, button in self._moves.items():
-            act(button.click, [self._text], self._extended(name))
+            act(button.click, [], self._extended(name), EVERY_CLICK)
         act(self._upload.upload, [self._upload], self._show_file)
         act(self._recolour.click, [], lambda s: exploring.recolour(shop, s))
         act(self._orientation.input, [self._orientation], lambda s, o: exploring.turn(shop, s, o))
         act(self._weights.input, [self._weights], lambda s, w: exploring.choose_weights(shop, s, w))
-        act(
-            self._look.click, [self._azimuth, self._elevation],
-            lambda s, a, e: exploring.look(shop, exploring.move(s, a, e)),
-        )  # fmt: skip
+        act(self._look.click, [], lambda s: exploring.look(shop, s), EVERY_CLICK)
         act(self._forget.click, [], lambda s: exploring.forget(shop, s))
         for slider in (self._azimuth, self._elevation):
-            slider.input(
-                self._move, [self._state, self._azimuth, self._elevation],
-                [self._state, self._panels, self._map],
-                trigger_mode="always_last", **ONE_AT_A_TIME,
-            )  # fmt: skip
-        self._map.select(
+            # The release too: the last value has to be here before a look that follows.
+            for trigger, options in ((slider.input, LATEST), (slider.release, EVERY_CLICK)):
+                trigger(
+                    self._move, [self._state, self._azimuth, self._elevation],
+                    [self._state, self._panels, self._map], **options,
+                )  # fmt: skip
+        self._map.click(
             self._place, self._state,
             [self._state, self._panels, self._map, self._azimuth, self._elevation],
-            **ONE_AT_A_TIME,
+            **EVERY_CLICK,
         )  # fmt: skip
 
     def _on(
-        self, trigger: Callable[..., Any], inputs: list[Any], act: Callable[..., Exploration]
+        self,
+        trigger: Callable[..., Any],
+        inputs: list[Any],
+        act: Callable[..., Exploration],
+        options: dict[str, Any] = ONE_AT_A_TIME,
     ) -> None:
         """Let a trigger do something to the session's exploration, then show all of it."""
 
@@ -167,7 +169,7 @@ class ExploreTab:
             except UserError as error:
                 return {self._message: error_html(error)}
 
-        done = trigger(respond, [self._state, *inputs], self._outputs, **ONE_AT_A_TIME)
+        done = trigger(respond, [self._state, *inputs], self._outputs, **options)
         done.then(self._find_nearest, self._state, self._nearest, **AFTERWARDS)
 
     def _begin(self) -> dict[Any, Any]:
@@ -178,8 +180,8 @@ class ExploreTab:
         parts = pictures.camera_parts(self._workshop, moved)
         return {self._state: moved, **{self._named[name]: parts[name] for name in parts}}
 
-    def _place(self, now: Exploration, event: gr.SelectData) -> dict[Any, Any]:
-        azimuth, elevation = map_to_angles(*event.index)
+    def _place(self, now: Exploration, event: gr.EventData) -> dict[Any, Any]:
+        azimuth, elevation = map_to_angles(event.across, event.down)
         return self._move(now, azimuth, elevation) | {
             self._azimuth: azimuth, self._elevation: elevation,
         }  # fmt: skip
@@ -190,10 +192,9 @@ class ExploreTab:
     def _show_file(self, now: Exploration, path: str) -> Exploration:
         return self._show_text(now, read_object(Path(path)))
 
-    def _extended(self, name: str) -> Callable[[Exploration, str], Exploration]:
-        def extend(now: Exploration, text: str) -> Exploration:
-            # A JSON list is continued as the moves it stands for.
-            words = moves_of(parse_object(text)).split() if text.strip() else []
+    def _extended(self, name: str) -> Callable[[Exploration], Exploration]:
+        def extend(now: Exploration) -> Exploration:
+            words = moves_of(now.shown.item).split()
             return self._show_text(now, " ".join(words[:-1] if name == "undo" else [*words, name]))
 
         return extend

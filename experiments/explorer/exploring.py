@@ -161,7 +161,7 @@ def neighbours(workshop: Workshop, now: Exploration) -> list[Neighbour]:
 
 
 def _anew(workshop: Workshop, weights: str, shown: Shown, camera: Angles) -> Exploration:
-    belief = workshop.believer(weights).nothing_seen(shown)
+    belief = workshop.believer(weights).nothing_seen()
     return Exploration(weights, shown, belief, camera)
 
 

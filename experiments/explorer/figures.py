@@ -81,21 +81,25 @@ def camera_map(looks: Sequence[tuple[float, float]], camera: tuple[float, float]
     return np.array(panel)
 
 
-def map_to_angles(x: float, y: float) -> tuple[float, float]:
-    """Azimuth in [-180, 180) and elevation in [-90, 90], degrees, of a pixel of the map."""
-    azimuth = (x - MAP_WIDTH / 2 + 180.0) % 360.0 - 180.0
-    return azimuth, float(np.clip(MAP_HEIGHT / 2 - y, -90.0, 90.0))
+def map_to_angles(across: float, down: float) -> tuple[float, float]:
+    """Azimuth in [-180, 180) and elevation in [-90, 90], degrees, of a place on the map.
+
+    Args:
+        across, down: from 0 at the left and upper edge to 1 at the others.
+    """
+    azimuth = (360.0 * across) % 360.0 - 180.0
+    return float(azimuth), float(np.clip(90.0 - 180.0 * down, -90.0, 90.0))
 
 
 def belief_curve(curve: Sequence[CurvePoint]) -> Image:
     """Spread and error against the number of views."""
-    figure, axes = _figure(1, (5.2, 2.7))
+    figure, axes = _figure(1, (3.9, 2.5))
     views = [point.views for point in curve]
     axes[0].plot(views, [point.error for point in curve], "o-", color=ERROR, label="error (RMSE)")
     axes[0].plot(
         views, [point.spread for point in curve], "s-", color=OWN, label="spread of the samples"
     )
-    axes[0].set(xlabel="views", ylabel="0-255", xlim=(-0.3, max(6, views[-1]) + 0.3))
+    axes[0].set(xlabel="views", ylabel="0-255", xlim=(0.7, max(6, views[-1]) + 0.3))
     axes[0].set_ylim(0, None)
     axes[0].xaxis.get_major_locator().set_params(integer=True)
     axes[0].legend(frameon=False, fontsize=8)

@@ -38,8 +38,7 @@ def parse_object(text: str) -> ShepardMetzlerObject:
     if not text:
         raise UserError(f"the text is empty, expected {EXPECTED}")
     cubes = _positions(text) if text[0] in "[{" else _walk(text)
-    if not MIN_CUBES <= len(cubes) <= MAX_CUBES:
-        raise UserError(f"{len(cubes)} cubes received, expected {MIN_CUBES} to {MAX_CUBES}")
+    _check_count(len(cubes))
     _check_chain(cubes)
     first = cubes[0]
     shifted = [[a - b for a, b in zip(cube, first, strict=True)] for cube in cubes]
@@ -113,11 +112,11 @@ def describe_object(item: ShepardMetzlerObject) -> str:
 
 def _walk(text: str) -> list[list[int]]:
     cubes = [[0, 0, 0]]
-    for word in re.split(r"[\s,]+", text.strip(" ,")):
+    words = re.split(r"[\s,]+", text.strip(" ,"))
+    for word in words:
         if word not in MOVES:
             raise UserError(f"{_short(word)} is no move, expected {EXPECTED}")
-        if len(cubes) > MAX_CUBES:
-            break
+    for word in words:
         cubes.append([a + int(b) for a, b in zip(cubes[-1], MOVES[word], strict=True)])
     return cubes
 
@@ -134,6 +133,12 @@ def _positions(text: str) -> list[list[int]]:
         if not is_triple or any(type(value) is not int for value in cube):
             raise UserError(f"cube {_short(cube)} received, expected three whole numbers [x, y, z]")
     return content
+
+
+def _check_count(count: int) -> None:
+    if not MIN_CUBES <= count <= MAX_CUBES:
+        cubes = "cube" if count == 1 else "cubes"
+        raise UserError(f"{count} {cubes} received, expected {MIN_CUBES} to {MAX_CUBES}")
 
 
 def _check_chain(cubes: list[list[int]]) -> None:

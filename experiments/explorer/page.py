@@ -29,7 +29,8 @@ STYLE = """
 .verdict.right { color: #1b7a3d; font-weight: 600; }
 .verdict.wrong { color: #b00020; font-weight: 600; }
 .tight { gap: 4px !important; }
-#map img { cursor: crosshair; }
+.pictures.map img { cursor: crosshair; width: 100%; height: auto !important; }
+.pictures.map figure { width: 100%; }
 footer { display: none !important; }
 """
 

@@ -23,7 +23,7 @@ from experiments.explorer.scenes import Image
 from experiments.explorer.watching import Step
 
 PANEL, THUMBNAIL, NEIGHBOUR, CURVE = 190, 80, 84, 220
-EPISODE, BARS, SHAPE, SCORE = 296, 240, 84, 330
+EPISODE, BARS, SHAPE, SCORE, MAP = 296, 240, 84, 330, 180
 SHOWN_NEIGHBOURS = 6
 
 
@@ -34,7 +34,7 @@ def exploration_parts(now: Exploration) -> dict[str, Any]:
     is_numbered = len(now.shown.item) == NUM_CUBES
     return {
         "views": picture_html(views, THUMBNAIL) if views else note_html("", "No views yet."),
-        "curve": picture_html([(belief_curve(now.belief.curve), "")], CURVE, "figure"),
+        "curve": _curve_html(now) if images else note_html("", "From the first view on."),
         "about": note_html("", describe_object(now.shown.item)),
         "number": shape_number(now.shown.item) if is_numbered else None,
         "text": moves_of(now.shown.item),
@@ -47,18 +47,20 @@ def camera_parts(workshop: Workshop, now: Exploration) -> dict[str, Any]:
     count = len(now.belief.images)
     panels = [
         (found.truth, "from here: the truth"),
-        (found.sample_image, f"the GQN after {count} view{'' if count == 1 else 's'}"),
+        (found.sample_image, f"the GQN {_after(count)}"),
         (heat(found.difference), f"error: RMSE {found.error:.1f} (lightest {HEAT_LIMIT:.0f})"),
         (heat(found.spread), f"spread of {SAMPLES} samples: {found.mean_spread:.1f}"),
     ]
     return {
         "panels": picture_html(panels, PANEL, "panels"),
-        "map": camera_map(now.looks, now.camera),
+        "map": picture_html([(camera_map(now.looks, now.camera), "")], MAP, "map"),
     }
 
 
 def nearest_part(workshop: Workshop, now: Exploration) -> str:
-    """The nearest shapes, the nearest first."""
+    """The nearest shapes, the nearest first; nothing to say before the first view."""
+    if not now.belief.images:
+        return note_html("", "From the first view on.")
     found = exploring.neighbours(workshop, now)[:SHOWN_NEIGHBOURS]
     pictures = [
         (each.picture, f"shape {each.number}: {each.distance:.2f} {each.role}".strip())
@@ -114,3 +116,13 @@ def verdict_part(test: Test) -> str:
 def score_part(test: Test, agent: list[AgentAtAngle] | None) -> str:
     """Time and accuracy by angle."""
     return picture_html([(rotation_figure(test.answers, agent), "")], SCORE, "figure")
+
+
+def _curve_html(now: Exploration) -> str:
+    return picture_html([(belief_curve(now.belief.curve), "")], CURVE, "figure")
+
+
+def _after(count: int) -> str:
+    if count == 0:
+        return "before any view (never trained for)"
+    return f"after {count} view{'' if count == 1 else 's'}"

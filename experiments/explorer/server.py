@@ -74,5 +74,6 @@ def make_app(page: gr.Blocks) -> FastAPI:
 
 
 def serve(app: FastAPI, waiting: socket.socket) -> None:
-    """Answer until interrupted."""
-    uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[waiting])
+    """Answer until interrupted; pages that are still open are not waited for."""
+    config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1)
+    uvicorn.Server(config).run(sockets=[waiting])
