@@ -4,7 +4,8 @@ Everything is measured on held-out shapes. Predictions are samples from the prio
 black, mean-image and nearest-view predictions of the same queries. Probes of the representation
 (gqn_rl/probe_tasks.py) stand beside the same probes on random weights and on raw pixels. Networks
 that imagine cells are also asked whether two objects are mirror images, without training
-(experiments/gqn_turning.py). The output folder gets metrics.json, contact_sheet.png and curves.png.
+(experiments/gqn_turning.py). The output folder gets metrics.json, curves.png, contact_sheet.png and
+failures.png, the queries with the largest errors.
 
 The default takes minutes. For figures to publish: --scenes 1000 --probe-scenes 20000
 --probe-test-scenes 5000 --probe-views 1 3 5 --probe-orientations grid free.
@@ -13,7 +14,7 @@ The default takes minutes. For figures to publish: --scenes 1000 --probe-scenes 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -21,25 +22,28 @@ import numpy as np
 import torch
 
 from experiments.command import new_run_folder, run_command, save_settings
-from experiments.gqn_figures import Panel, save_contact_sheet, save_curves
+from experiments.gqn_figures import save_contact_sheet, save_curves
+from experiments.gqn_prediction import (
+    MOST_VIEWS,
+    ORIENTATIONS,
+    Measured,
+    PredictionPlan,
+    measure_prediction,
+)
 from experiments.gqn_probing import (
-    PREDICTION_STREAM,
     ProbePlan,
     ProbeStudy,
     encoders_to_compare,
-    progress,
     variance_of_encoders,
 )
 from experiments.gqn_report import key_figures, print_tables, uncertainty_by_views, write_record
 from experiments.gqn_turning import measure_turning
-from gqn_rl.data.synthetic import SceneDistribution, SceneViews, render_views
+from gqn_rl.data.synthetic import SceneDistribution
 from gqn_rl.devices import PRECISIONS, choose_device
 from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.files import write_json
 from gqn_rl.gqn.checkpoint import DEFAULT_WEIGHTS, load_checkpoint, pretrained_path
 from gqn_rl.gqn.model import GenerativeQueryNetwork
-from gqn_rl.metrics import baseline_errors
-from gqn_rl.prediction import predict_by_views
 from gqn_rl.probe_features import Features
 from gqn_rl.probe_scenes import ProbeScenes
 from gqn_rl.probe_tasks import PROBES
@@ -47,11 +51,6 @@ from gqn_rl.rendering import Renderer, make_renderer
 from gqn_rl.shape_catalogue import shape_catalogue
 from gqn_rl.shepard_metzler import check_num_cubes
 
-MOST_VIEWS = 10
-"""Scenes always have one view more, the query, so that it does not depend on --views."""
-ORIENTATIONS = {"grid": 0.0, "free": 1.0}
-"""Name to share of scenes in free orientation."""
-SHEET_ROWS = 4
 FEWEST_TEST_SCENES = 4
 """Two pairs."""
 
@@ -122,7 +121,7 @@ def main(settings: Settings) -> None:
     folder = new_run_folder(settings.output, "evaluate_gqn")
     save_settings(folder, settings)
 
-    prediction, panels = _measure_prediction(settings, model, renderer)
+    prediction = _measure_prediction(settings, model, renderer)
     encoders = encoders_to_compare(model, settings.precision, settings.seed)
     metrics = {
         "model": _describe(path, model, sidecar),
@@ -132,8 +131,8 @@ def main(settings: Settings) -> None:
         "scenes": settings.scenes,
         "sample_views": settings.sample_views,
         "seed": settings.seed,
-        "prediction": prediction,
-        "uncertainty": uncertainty_by_views(prediction),
+        "prediction": prediction.numbers,
+        "uncertainty": uncertainty_by_views(prediction.numbers),
         "representation_variance": _measure_variance(settings, encoders, renderer),
         "probes": _measure_probes(settings, encoders, renderer),
         "turning": _measure_turning(settings, model, renderer),
@@ -142,8 +141,9 @@ def main(settings: Settings) -> None:
     renderer.close()
     write_json(folder / "metrics.json", metrics)
     title = f"{settings.shapes} shapes from {settings.sample_views} views; errors 0-255"
-    save_contact_sheet(folder / "contact_sheet.png", panels, title)
-    save_curves(folder / "curves.png", prediction, metrics["representation_variance"])
+    save_contact_sheet(folder / "contact_sheet.png", prediction.panels, title)
+    save_contact_sheet(folder / "failures.png", prediction.worst, f"the worst of all {title}")
+    save_curves(folder / "curves.png", prediction.numbers, metrics["representation_variance"])
     if settings.write_record:
         write_record(path, sidecar["sha256"], key_figures(metrics))
     print_tables(metrics)
@@ -218,45 +218,10 @@ def _describe(path: Path, model: GenerativeQueryNetwork, sidecar: dict[str, Any]
 
 def _measure_prediction(
     settings: Settings, model: GenerativeQueryNetwork, renderer: Renderer
-) -> tuple[dict[str, Any], list[Panel]]:
-    """Errors by orientation and number of views, and the rows of the contact sheet."""
-    numbers: dict[str, Any] = {}
-    panels: list[Panel] = []
-    samples = dict.fromkeys(
-        sorted({*settings.views, settings.sample_views}), settings.curve_samples
-    )
-    samples[settings.sample_views] = settings.samples
-    for index, (name, free) in enumerate(ORIENTATIONS.items()):
-        rng = np.random.default_rng([settings.seed, PREDICTION_STREAM, index])
-        distribution = SceneDistribution(settings.num_cubes, settings.shapes, free)
-        scenes = distribution.sample(rng, settings.scenes)
-        views = render_views(renderer, scenes, MOST_VIEWS + 1, rng)
-        with progress(f"prediction, {name}", settings.scenes) as advance:
-            found = predict_by_views(
-                model,
-                views,
-                samples,
-                seed=settings.seed,
-                precision=settings.precision,
-                keep=SHEET_ROWS,
-                on_scenes=advance,
-            )
-        numbers[name] = {"views": {}, "baselines": {}}
-        for count, predictions in found.items():
-            numbers[name]["views"][str(count)] = predictions.summary()
-            numbers[name]["baselines"][str(count)] = baseline_errors(views, count)
-        kept = found[settings.sample_views].kept
-        panels += _panels(name, views, kept, settings.sample_views)
-    return numbers, panels
-
-
-def _panels(
-    orientation: str, views: SceneViews, kept: np.ndarray, context_views: int
-) -> list[Panel]:
-    return [
-        Panel(orientation, views.images[row, :context_views], views.images[row, -1], kept[:, row])
-        for row in range(kept.shape[1])
-    ]
+) -> Measured:
+    names = {field.name for field in fields(PredictionPlan)}
+    plan = PredictionPlan(**{name: getattr(settings, name) for name in names})
+    return measure_prediction(plan, model, renderer)
 
 
 def _measure_variance(

@@ -29,6 +29,11 @@ class SceneViews:
     def __len__(self) -> int:
         return len(self.images)
 
+    def select(self, rows: NDArray[np.integer] | slice) -> SceneViews:
+        """Some of the scenes."""
+        poses = None if self.grid_poses is None else self.grid_poses[rows]
+        return SceneViews(self.images[rows], self.viewpoints[rows], poses)
+
 
 @dataclass(frozen=True)
 class SceneDistribution:

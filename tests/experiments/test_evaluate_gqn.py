@@ -99,7 +99,7 @@ def test_a_run_leaves_finite_numbers_and_pictures(runs: Path) -> None:
         falling = metrics["uncertainty"][orientation]
         for count, value in falling["sample_variance"].items():
             assert 255 * math.sqrt(value) == pytest.approx(found[count]["sample_std"])
-    for name in ("contact_sheet.png", "curves.png"):
+    for name in ("contact_sheet.png", "curves.png", "failures.png"):
         with Image.open(runs / "run-0" / name) as picture:
             assert min(picture.size) > 300
     assert json.loads((runs / "run-0" / "settings.json").read_text())["scenes"] == 3
