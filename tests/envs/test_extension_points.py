@@ -75,6 +75,15 @@ def arguments(monkeypatch):
     return {"task": "odd one", "control": "box", "observation": "state", "max_looks": 4}
 
 
+def test_they_need_no_place_in_the_tables(arguments):
+    by_name = {"task": f"{__name__}:OddOneTask", "control": f"{__name__}:BoxControl"}
+    env, listed = SceneEnv(**arguments | by_name), SceneEnv(**arguments)
+    assert data_equivalence(env.reset(seed=3), listed.reset(seed=3), exact=True)
+    assert env.action_space == BoxControl.action_space
+    env.close()
+    listed.close()
+
+
 @pytest.mark.filterwarnings("ignore:.*not having a spec")
 def test_they_pass_the_checker(arguments):
     env = SceneEnv(**arguments)
