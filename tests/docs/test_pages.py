@@ -85,6 +85,15 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in headings}
 
 
+def test_every_page_has_its_place_in_the_site():
+    listed = {(DOCS / "index.md").resolve()}
+    for page in PAGES:
+        for tree in re.findall(r"^```{toctree}\n(.*?)^```", page.read_text(), re.DOTALL | re.M):
+            names = [line for line in tree.splitlines() if line and not line.startswith(":")]
+            listed |= {(page.parent / f"{name}.md").resolve() for name in names}
+    assert {path.resolve() for path in PAGES} == listed, "add it to a toctree of docs/index.md"
+
+
 @pytest.mark.parametrize("name", TASKS)
 def test_every_task_has_a_page_with_an_animation_and_its_own_arguments(name):
     page = DOCS / "environments" / f"{name.replace('_', '-')}.md"
