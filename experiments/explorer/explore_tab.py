@@ -181,7 +181,7 @@ class ExploreTab:
         return {self._state: moved, **{self._named[name]: parts[name] for name in parts}}
 
     def _place(self, now: Exploration, event: gr.EventData) -> dict[Any, Any]:
-        azimuth, elevation = map_to_angles(event.across, event.down)
+        azimuth, elevation = map(round, map_to_angles(event.across, event.down))
         return self._move(now, azimuth, elevation) | {
             self._azimuth: azimuth, self._elevation: elevation,
         }  # fmt: skip

@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageDraw
@@ -101,7 +102,7 @@ def belief_curve(curve: Sequence[CurvePoint]) -> Image:
     )
     axes[0].set(xlabel="views", ylabel="0-255", xlim=(0.7, max(6, views[-1]) + 0.3))
     axes[0].set_ylim(0, None)
-    axes[0].xaxis.get_major_locator().set_params(integer=True)
+    axes[0].xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0].legend(frameon=False, fontsize=8)
     return _drawn(figure)
 
@@ -141,8 +142,8 @@ def _draw_times(axes: Axes, answers: Sequence[Answer]) -> None:
     same = scores_by_angle([answer for answer in answers if not answer.mirrored])
     mirrored = scores_by_angle([answer for answer in answers if answer.mirrored])
     for scores, name, fill in ((same, "you, same", OWN), (mirrored, "you, mirrored", "none")):
-        known = [score for score in scores if score.seconds is not None]
-        places, seconds = [s.angle for s in known], [s.seconds for s in known]
+        known = [(each.angle, each.seconds) for each in scores if each.seconds is not None]
+        places, seconds = zip(*known, strict=True) if known else ((), ())
         axes.plot(places, seconds, "o", color=OWN, markerfacecolor=fill, label=name)
     axes.set(ylabel="seconds, right answers")
     axes.set_ylim(0, None)

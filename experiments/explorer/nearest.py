@@ -96,8 +96,8 @@ class ShapeGallery:
     @torch.inference_mode()
     def _encode(self, shape: Shape) -> NDArray[np.float32]:
         """Representations of the 24 orientations, the mean over colours, float32 (24, F)."""
-        total = sum(self._represented(_scenes(shape, k)) for k in range(COLOURINGS))
-        mean: NDArray[np.float32] = np.asarray(total, np.float32) / COLOURINGS
+        each = [self._represented(_scenes(shape, k)) for k in range(COLOURINGS)]
+        mean: NDArray[np.float32] = np.mean(each, axis=0)
         return mean
 
     def _represented(self, scenes: SceneBatch) -> NDArray[np.float32]:

@@ -30,8 +30,8 @@ PEOPLE_NOTE = (
     f'"same" pairs: about {SHEPARD_METZLER.seconds_at_0:.0f} second at 0 degrees, growing with '
     f"the angle to {SHEPARD_METZLER.seconds_at_180:.1f} seconds on average (read off figure 2B; "
     f"{SHEPARD_METZLER.fastest_at_180:.0f} to {SHEPARD_METZLER.slowest_at_180:.0f} from person to "
-    f"person) at 180; {100 * SHEPARD_METZLER.error_rate:.1f} % errors. Their objects had ten cubes "
-    "and their people had practised. Bars: 95 % intervals (Wilson)."
+    f"person) at 180; {100 * SHEPARD_METZLER.error_rate:.1f} % errors. Their objects had ten "
+    "cubes. Bars: 95 % intervals (Wilson)."
 )
 NO_AGENT_NOTE = "No accuracy by angle of a shipped agent is there, so none is drawn."
 WHEN_PAINTED = """() => {
