@@ -25,7 +25,7 @@ from experiments.agent_settings import environment_arguments, parse_changes
 from experiments.command import new_run_folder, run_command, save_settings
 from experiments.rllib.algorithm import batch_sizes
 from experiments.rllib.checkpoints import checkpoints, newest_notes
-from experiments.rllib.cluster import cluster, imported_ray
+from experiments.rllib.cluster import AUTO, cluster, imported_ray, require_listener
 from experiments.rllib.hyperparameters import Translation, translate
 from experiments.rllib.report import report
 from experiments.rllib.settings import TrainRllibSettings, check, resumed
@@ -40,6 +40,8 @@ def main(settings: TrainRllibSettings) -> None:
     start = time.monotonic()
     imported_ray()
     check(settings)
+    if settings.address not in (None, AUTO):
+        require_listener(str(settings.address))  # before anything that takes time
     if settings.resume is not None:
         settings = resumed(settings)
     hyperparameters = load_hyperparameters(

@@ -16,7 +16,9 @@ from typing import Any
 
 from gqn_rl.errors import UserError
 
-CONNECT_SECONDS, JOIN_SECONDS = 5.0, 40.0
+AUTO = "auto"
+"""The address of the cluster that this host is part of."""
+CONNECT_SECONDS, JOIN_SECONDS = 5.0, 60.0
 """For a TCP connection to the cluster's head, and for joining it; Ray would try for minutes."""
 OBJECT_STORE_BYTES = 256 * 2**20
 """Shared memory of a local Ray: some hundred rollouts. Ray's default is a third of all memory."""
@@ -116,8 +118,8 @@ def start(ray: Any, cpus: int) -> None:
 
 
 def join(ray: Any, address: str) -> None:
-    """Connect to a running cluster, or raise `UserError` within a minute."""
-    if address != "auto":
+    """Connect to a running cluster, or raise `UserError` in bounded time."""
+    if address != AUTO:
         require_listener(address)
     # Ray cannot be interrupted while it looks for a cluster, another process can.
     try:
@@ -127,9 +129,15 @@ def join(ray: Any, address: str) -> None:
     except subprocess.TimeoutExpired as error:
         raise unreachable(address, f"no Ray answered within {JOIN_SECONDS:.0f} s") from error
     if tried.returncode:
-        lines = tried.stderr.decode(errors="replace").strip().splitlines()
-        raise unreachable(address, lines[-1] if lines else "Ray gave no reason")
+        raise unreachable(address, reason_in(tried.stderr.decode(errors="replace")))
     ray.init(address=address, **QUIET)
+
+
+def reason_in(output: str) -> str:
+    """Why Ray did not join, from what it wrote: its last line hides that a token was missing."""
+    if "AuthenticationError" in output:
+        return "it asks for a token; set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH as on its head"
+    return next(iter(reversed(output.strip().splitlines())), "Ray gave no reason")
 
 
 def require_listener(address: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 from experiments import train_rllib
 from experiments.command import EXIT_BAD_INPUT, save_settings
 from experiments.rllib.algorithm import batch_sizes, rows_per_runner
-from experiments.rllib.cluster import require_listener, require_room
+from experiments.rllib.cluster import reason_in, require_listener, require_room
 from experiments.rllib.hyperparameters import Translation
 from experiments.rllib.settings import TrainRllibSettings, check, resumed
 from gqn_rl.errors import UserError
@@ -55,6 +55,13 @@ def test_a_port_that_nobody_listens_to_is_named() -> None:
         address = f"127.0.0.1:{free.getsockname()[1]}"
         with pytest.raises(UserError, match=f"cannot join the Ray cluster at '{address}'"):
             require_listener(address)
+
+
+def test_the_reason_is_rays_last_line_or_the_missing_token() -> None:
+    assert reason_in("Traceback ...\nConnectionError: no Ray\n") == "ConnectionError: no Ray"
+    assert reason_in("") == "Ray gave no reason"
+    output = "ray.exceptions.AuthenticationError: InvalidAuthToken\nConnectionError: failed\n"
+    assert "asks for a token; set RAY_AUTH_MODE=token" in reason_in(output)
 
 
 def test_a_cluster_that_is_too_small_is_refused() -> None:
