@@ -41,8 +41,7 @@ python_maximum_signature_line_length = 80
 ARRAY = re.compile(
     r"(?:numpy\.)?ndarray\[(?:tuple\[Any, \.\.\.\]|Any), (?:numpy\.)?dtype\[(.*?)\]\]"
 )
-
-
+MARKED = re.compile(r"~(?:\w+\.)+(\w+)")
 CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 LINKED = re.compile(r"[A-Za-z]\w*(\.\w+)*")
 
@@ -66,7 +65,12 @@ def _code(text: str) -> str:
 def shorten_arrays(
     app: Any, what: str, name: str, subject: Any, options: Any, signature: str, result: str
 ) -> tuple[str, str]:
-    """`NDArray[float64]` as the source has it, and not what it stands for."""
+    """`NDArray[float64]` as the source has it, and not what it stands for.
+
+    Sphinx reads no types in a signature with a default such as <factory>; its marks go, too.
+    """
+    if "<" in (signature or ""):
+        signature = MARKED.sub(r"\1", signature)
     return tuple(text and ARRAY.sub(r"NDArray[\1]", text) for text in (signature, result))  # type: ignore[return-value]
 
 
