@@ -9,6 +9,7 @@ import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from agents.turning import RandomTurns
 from gqn_rl.random_state import generator_state, set_generator_state
 
 FLOAT16_MAX = float(np.finfo(np.float16).max)
@@ -25,15 +26,23 @@ class AnswerMemory:
         capacity: number of observations kept.
         observation_space: of one environment.
         seed: of the draws.
+        turns: applied to what is drawn.
     """
 
-    def __init__(self, capacity: int, observation_space: spaces.Dict, seed: int | None) -> None:
+    def __init__(
+        self,
+        capacity: int,
+        observation_space: spaces.Dict,
+        seed: int | None,
+        turns: RandomTurns | None = None,
+    ) -> None:
         if capacity < 1:
             raise ValueError(f"capacity is {capacity}, expected at least 1")
         self.capacity = capacity
         self.size = 0
         self._next = 0
         self._rng = np.random.default_rng(seed)
+        self._turns = turns
         self._targets = np.zeros(capacity, dtype=np.int64)
         self._observations = {
             key: np.zeros((capacity, *(space.shape or ())), dtype=stored_type(space.dtype))
@@ -65,6 +74,8 @@ class AnswerMemory:
         for key, store in self._observations.items():
             values = torch.as_tensor(store[rows]).to(device)
             batch[key] = values.float() if store.dtype == np.float16 else values
+        if self._turns is not None:
+            batch = self._turns(batch, self._rng)
         return batch, torch.as_tensor(self._targets[rows]).to(device)
 
     def snapshot(self) -> dict[str, NDArray[Any]]:

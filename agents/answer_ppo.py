@@ -7,6 +7,7 @@ reward decides when to answer and where to look, and supervision decides which a
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from torch.nn import functional
 from agents.answer_memory import AnswerMemory
 from agents.answer_policy import AnswerPolicy
 from agents.targets import UNLABELLED, targets_of
+from agents.turning import RandomTurns
 from gqn_rl.errors import UserError
 
 
@@ -68,6 +70,7 @@ class AnswerPPO(PPO):
         aux_updates: supervised minibatches per rollout.
         aux_batch_size: states per minibatch.
         aux_weight_decay: decoupled weight decay of the supervised updates.
+        aux_turned: observations that are turned at random in them, see `RandomTurns`.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class AnswerPPO(PPO):
         aux_updates: int = 16,
         aux_batch_size: int = 256,
         aux_weight_decay: float = 0.0,
+        aux_turned: Mapping[str, Sequence[int]] | None = None,
         _init_setup_model: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -89,6 +93,7 @@ class AnswerPPO(PPO):
         self.num_answers, self.aux_coef = num_answers, aux_coef
         self.aux_buffer_size, self.aux_updates = aux_buffer_size, aux_updates
         self.aux_batch_size, self.aux_weight_decay = aux_batch_size, aux_weight_decay
+        self.aux_turned = dict(aux_turned or {})
         super().__init__(policy, env, _init_setup_model=False, **kwargs)
         if _init_setup_model:
             self._setup_model()
@@ -108,6 +113,7 @@ class AnswerPPO(PPO):
             self.aux_buffer_size,
             self.observation_space,  # type: ignore[arg-type]
             self.seed,
+            RandomTurns(self.aux_turned, self.observation_space),  # type: ignore[arg-type]
         )
         self.answer_optimizer = torch.optim.AdamW(
             self.policy.parameters(), lr=self.lr_schedule(1), weight_decay=self.aux_weight_decay

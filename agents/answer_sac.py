@@ -9,6 +9,7 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from torch.nn import functional
 
 from agents.answer_sac_policy import AnswerSACPolicy, supervised_parameters
 from agents.replay import TargetReplayBuffer
+from agents.turning import RandomTurns
 from gqn_rl.errors import UserError
 
 
@@ -36,6 +38,7 @@ class AnswerSAC(SAC):
         aux_updates: supervised minibatches after each call of `train`.
         aux_batch_size: states per minibatch.
         aux_weight_decay: decoupled weight decay of the supervised updates.
+        aux_turned: observations that are turned at random in them, see `RandomTurns`.
         max_grad_norm: of the supervised updates.
     """
 
@@ -49,6 +52,7 @@ class AnswerSAC(SAC):
         aux_updates: int = 2,
         aux_batch_size: int = 256,
         aux_weight_decay: float = 0.0,
+        aux_turned: Mapping[str, Sequence[int]] | None = None,
         max_grad_norm: float = 0.5,
         _init_setup_model: bool = True,
         **kwargs: Any,
@@ -56,6 +60,7 @@ class AnswerSAC(SAC):
         self.num_answers, self.aux_coef = num_answers, aux_coef
         self.aux_updates, self.aux_batch_size = aux_updates, aux_batch_size
         self.aux_weight_decay, self.max_grad_norm = aux_weight_decay, max_grad_norm
+        self.aux_turned = dict(aux_turned or {})
         kwargs.setdefault("replay_buffer_class", TargetReplayBuffer)
         super().__init__(policy, env, _init_setup_model=False, **kwargs)
         if _init_setup_model:
@@ -81,6 +86,10 @@ class AnswerSAC(SAC):
         assert isinstance(self.replay_buffer, TargetReplayBuffer)
         # Features change only between two calls of `train`: once per batch is enough.
         self.replay_buffer.encode = self.policy.features
+        self.replay_buffer.turns = RandomTurns(
+            self.aux_turned,
+            self.observation_space,  # type: ignore[arg-type]
+        )
         self.answer_optimizer = torch.optim.AdamW(
             supervised_parameters(self.policy),
             lr=self.lr_schedule(1),

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from agents.answer_memory import FLOAT16_MAX, stored_type
 from agents.targets import UNLABELLED, targets_of
+from agents.turning import RandomTurns
 from gqn_rl.errors import UserError
 from gqn_rl.random_state import generator_state, set_generator_state
 
@@ -40,6 +41,7 @@ class TargetReplayBuffer(DictReplayBuffer):
         targets: int64 (buffer_size, n_envs), the answer that was right in each transition's
             episode; `UNLABELLED` where the environment named none.
         encode: what sampled observations go through, if anything.
+        turns: what `sample_labelled` applies to them, if anything.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class TargetReplayBuffer(DictReplayBuffer):
         }
         self.targets = np.full((self.buffer_size, self.n_envs), UNLABELLED, dtype=np.int64)
         self.encode: Encode | None = None
+        self.turns: RandomTurns | None = None
         self.rng = np.random.default_rng(seed)
 
     def add(  # type: ignore[override]
@@ -101,7 +104,10 @@ class TargetReplayBuffer(DictReplayBuffer):
         if not known.any():
             return None
         slots, rows = slots[known], rows[known]
-        return self._observed(slots, rows), self.to_torch(self.targets[slots, rows])
+        observed = self._observed(slots, rows)
+        if self.turns is not None:
+            observed = self.turns(observed, self.rng)
+        return observed, self.to_torch(self.targets[slots, rows])
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """All it remembers and will draw, as named arrays that share its memory."""
