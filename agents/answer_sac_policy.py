@@ -78,15 +78,15 @@ class AnswerActor(Actor):
         """Actions (B, A) in [-1, 1]."""
         features = self.extract_features(obs)
         drawn = super().forward(features, deterministic)
-        return torch.cat([drawn, self._logits(features)], dim=1)
+        return torch.cat([drawn, self.answer_logits(features)], dim=1)
 
     def action_log_prob(self, obs: PyTorchObs) -> tuple[Tensor, Tensor]:
         """Actions (B, A) and the log-density (B,) of the numbers that were drawn."""
         features = self.extract_features(obs)
         drawn, log_prob = super().action_log_prob(features)
-        return torch.cat([drawn, self._logits(features)], dim=1), log_prob
+        return torch.cat([drawn, self.answer_logits(features)], dim=1), log_prob
 
-    def _logits(self, features: Tensor) -> Tensor:
+    def answer_logits(self, features: Tensor) -> Tensor:
         """The belief's log-probabilities (B, K), from [-1, 0] to the range of an action."""
         return 1.0 + 2.0 * features[:, -self.num_answers - CONFIDENCE : -CONFIDENCE]
 

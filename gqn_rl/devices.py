@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 
 import torch
 
 from gqn_rl.errors import UserError, unknown_name
 
 PRECISIONS = ("auto", "bf16", "fp32")
+_EXACT: ContextVar[bool] = ContextVar("exact", default=False)
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
     """bf16 arithmetic where asked for, or where "auto" finds a processor built for it."""
     if precision not in PRECISIONS:
         raise unknown_name("precision", precision, PRECISIONS)
-    if precision == "bf16" or (precision == "auto" and has_fast_bf16(device)):
+    fast = precision == "auto" and not _EXACT.get() and has_fast_bf16(device)
+    if precision == "bf16" or fast:
         return torch.autocast(device.type, torch.bfloat16)
     return nullcontext()
+
+
+@contextmanager
+def float32_by_default() -> Iterator[None]:
+    """Inside, the precision "auto" is fp32 on every processor."""
+    token = _EXACT.set(True)
+    try:
+        yield
+    finally:
+        _EXACT.reset(token)
 
 
 def full_precision(device: torch.device) -> AbstractContextManager[object]:
