@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from gqn_rl.errors import UserError
+from gqn_rl.training.run_logs import check_loggers
 
 ENVIRONMENT_FLAGS = (
     "observation",
@@ -25,7 +26,15 @@ ENVIRONMENT_FLAGS = (
     "max_looks",
 )
 """Flags that are arguments of the environment."""
-READ_ANEW = ("time_limit", "checkpoint_every", "device", "resume", "study", "study_timeout")
+READ_ANEW = (
+    "time_limit",
+    "checkpoint_every",
+    "device",
+    "logger",
+    "resume",
+    "study",
+    "study_timeout",
+)
 """Flags that count when a run is resumed: none of them changes what is computed."""
 EXTENDED = ("total_timesteps", "optimize")
 """Flags that count when a run is resumed and they are given: they make it longer."""
@@ -80,7 +89,7 @@ class TrainAgentSettings:
     """Environment steps between two saves of what --resume needs."""
     resume: Path | None = None
     """Run folder to go on with, to the bit, with its own settings; only time limit, device,
-    checkpoint-every and a given number of total timesteps are read anew."""
+    logger, checkpoint-every and a given number of total timesteps are read anew."""
     hyperparameters: Path | None = None
     """File laid over agents/hyperparameters, such as the one that --optimize writes."""
     hyper: tuple[str, ...] = ()
@@ -96,6 +105,8 @@ class TrainAgentSettings:
     trial is done again; those of this host are known at once."""
     device: str = "cpu"
     """Device of encoder and agent: cpu, cuda or auto."""
+    logger: tuple[str, ...] = ("tensorboard",)
+    """Where the curves go beside the folder's own files: tensorboard, wandb, both or nothing."""
 
 
 def environment_arguments(settings: Any) -> dict[str, Any]:
@@ -105,7 +116,8 @@ def environment_arguments(settings: Any) -> dict[str, Any]:
 
 
 def check_numbers(settings: TrainAgentSettings) -> None:
-    """Refuse counts that are not positive, before anything is built."""
+    """Refuse counts that are not positive and loggers that are not there, before all else."""
+    check_loggers(settings.logger)
     names = ("total_timesteps", "num_envs", "eval_episodes", "eval_every", "eval_every_episodes")
     for name in (*names, "time_limit", "checkpoint_every", "optimize", "study_timeout"):
         value = getattr(settings, name)
@@ -178,6 +190,7 @@ def stored_settings(folder: Path) -> TrainAgentSettings:
         content = dict(json.loads(path.read_text()))
         for name in ("output", "resume", "hyperparameters", "study"):
             content[name] = None if content.get(name) is None else Path(content[name])
-        return TrainAgentSettings(**content | {"hyper": tuple(content["hyper"])})
+        content |= {name: tuple(content[name]) for name in ("hyper", "logger") if name in content}
+        return TrainAgentSettings(**content)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(f"{str(path)!r} does not hold the settings of a run: {error}") from error

@@ -23,11 +23,13 @@ from agents.callbacks import (
 from agents.checkpoints import CheckpointCallback
 from agents.evaluation import Evaluation
 from agents.factory import ALGORITHMS, load_hyperparameters, make_model
+from agents.log_callback import LogCallback
 from agents.training_state import load_training_state, read_record, save_training_state
 from experiments.agent_environment import AgentEnvironment, make_environment
 from experiments.agent_report import EVALUATION_SEED, Training
 from experiments.agent_settings import TrainAgentSettings, environment_arguments, parse_changes
 from gqn_rl.errors import UserError
+from gqn_rl.training.run_logs import run_logs
 
 CURVE_EVERY = 500
 """Environment steps between two points of the training curve, at least."""
@@ -64,6 +66,7 @@ def make_trainee(settings: TrainAgentSettings) -> Trainee:
         environment.bridge,
         hyperparameters,
         num_answers=environment.num_answers,
+        volumes=environment.volumes,
         seed=settings.seed,
         device=settings.device,
     )
@@ -144,15 +147,22 @@ class Session:
         )
 
     def _learn(self) -> None:
+        names = self._settings.logger
+        if "tensorboard" in names:  # Stable-Baselines3's own
+            self._trainee.model.tensorboard_log = str(self._folder / "tensorboard")
+        others = [name for name in names if name != "tensorboard"]
+        with run_logs(others, self._folder) as logs:
+            self._learn_logged(LogCallback(logs))
+
+    def _learn_logged(self, logging: BaseCallback) -> None:
         model, algo = self._trainee.model, self._settings.algo
-        model.tensorboard_log = str(self._folder / "tensorboard")
         checkpoints = CheckpointCallback(
             self._save,
             self._settings.checkpoint_every,
             self._interrupted,
             ending=lambda: self._limit.reached,
         )
-        callbacks: list[BaseCallback] = [self._limit, self._curve, self._progress]
+        callbacks: list[BaseCallback] = [logging, self._limit, self._curve, self._progress]
         try:
             model.learn(
                 self._trainee.steps - self._first_step,

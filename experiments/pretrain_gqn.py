@@ -29,6 +29,7 @@ from gqn_rl.training.group import Group, allowed_restarts, joined_group
 from gqn_rl.training.loop import train
 from gqn_rl.training.recipe import Recipe
 from gqn_rl.training.recipe import recipe as named_recipe
+from gqn_rl.training.run_logs import check_loggers
 from gqn_rl.training.statistics import set_statistics
 from gqn_rl.training.trainer import Trainer
 
@@ -41,6 +42,7 @@ READ_ANEW = (
     "workers",
     "save_every",
     "compile",
+    "logger",
 )
 """Flags that count when a run is resumed: none of them changes what is computed."""
 
@@ -64,7 +66,7 @@ class Settings(DataFlags):
     begun a run there, it goes on from its last saved state, as after a restart by torchrun."""
     resume: Path | None = None
     """Run folder to continue with its own settings; only time limit, device, threads, workers,
-    save-every and compile are read anew."""
+    save-every, compile and logger are read anew."""
     initial_weights: str | None = None
     """Shipped weights, a .safetensors file or a run folder to start from; none: random weights."""
     freeze_representation: bool = False
@@ -108,6 +110,8 @@ class Settings(DataFlags):
     """Steps between saved training states."""
     evaluate_every: int = 500
     """Steps between evaluations of the prior path on held-out scenes."""
+    logger: tuple[str, ...] = ("tensorboard",)
+    """Where the curves go beside the run's own record: tensorboard, wandb, both or nothing."""
     seed: int = 0
     """Of weights, scenes, rays and latents."""
 
@@ -145,6 +149,7 @@ def _pretrain(given: Settings, device: torch.device, group: Group) -> None:
             record=record,
             evaluate=data.evaluate,
             evaluate_every=settings.evaluate_every,
+            loggers=settings.logger,
         )
     except KeyboardInterrupt:
         if group.leads:
@@ -173,6 +178,7 @@ def _check(settings: Settings) -> None:
     if settings.evaluation_path is not None and settings.data_path is None:
         raise UserError("evaluation_path goes with data_path: rendered scenes evaluate themselves")
     preset(settings.preset)
+    check_loggers(settings.logger)
     if (restarts := allowed_restarts()) and settings.output is None and settings.resume is None:
         raise UserError(
             f"torchrun's max-restarts is {restarts}, but output is None, expected a folder: it is "

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,11 +18,9 @@ from gqn_rl.data.synthetic import SceneViews
 from gqn_rl.gqn.objective import Terms
 from gqn_rl.training.batches import TensorViews
 from gqn_rl.training.interruption import noted_interruption
+from gqn_rl.training.run_logs import RunLog, run_logs
 from gqn_rl.training.state import save_state
 from gqn_rl.training.trainer import Trainer
-
-if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
 
 LOG_EVERY = 50
 
@@ -79,7 +77,7 @@ class Session:
     record: dict[str, Any]
     begin: float = field(default_factory=time.monotonic)
     counted: float = 0.0
-    writer: SummaryWriter | None = None
+    logs: list[RunLog] = field(default_factory=list)
     bar: tqdm[None] | None = None
 
     @property
@@ -100,20 +98,18 @@ class Session:
         self.record["curve"].append({"step": step, "mse": means["mse"], "kl": means["kl"]})
         if self.bar is not None:
             self.bar.set_postfix(mse=f"{means['mse']:.5f}", kl=f"{means['kl']:.2f}")
-        if self.writer is not None:
-            for name, value in means.items():
-                self.writer.add_scalar(f"train/{name}", value, step)
-            rate = self.trainer.recipe.learning_rate_at(step)
-            self.writer.add_scalar("train/learning_rate", rate, step)
+        rate = self.trainer.recipe.learning_rate_at(step)
+        named = {f"train/{name}": value for name, value in means.items()}
+        for log in self.logs:
+            log.scalars({**named, "train/learning_rate": rate}, step)
 
     def evaluate(self, evaluate: Evaluate) -> None:
         step = self.trainer.step
         found = evaluate(self.trainer)
         self.record["evaluations"].append({"step": step, **found.numbers})
-        if self.writer is not None:
-            for name, value in found.numbers.items():
-                self.writer.add_scalar(f"evaluation/{name}", value, step)
-            self.writer.add_image("evaluation/views", found.picture, step, dataformats="HWC")
+        for log in self.logs:
+            log.scalars({f"evaluation/{k}": value for k, value in found.numbers.items()}, step)
+            log.image("evaluation/views", found.picture, step)
 
 
 def train(
@@ -127,6 +123,7 @@ def train(
     record: dict[str, Any] | None = None,
     evaluate: Evaluate | None = None,
     evaluate_every: int = 1000,
+    loggers: Sequence[str] = ("tensorboard",),
 ) -> dict[str, Any]:
     """Train until step `stop`, the time limit (seconds), Ctrl-C or SIGTERM; the state is saved.
 
@@ -135,6 +132,7 @@ def train(
     Args:
         record: what earlier parts of the run left; the result continues it.
         evaluate: called every `evaluate_every` steps.
+        loggers: see `gqn_rl.training.run_logs`.
 
     Returns:
         record: seconds of training and the curves of loss terms and evaluations.
@@ -144,7 +142,8 @@ def train(
     """
     averages = Averages()
     record = dict(record or {"seconds": 0.0, "curve": [], "evaluations": []})
-    with _session(folder, trainer, record) as session, noted_interruption() as interrupted:
+    logged = _session(folder, trainer, record, loggers)
+    with logged as session, noted_interruption() as interrupted:
         while trainer.step < stop:
             if trainer.group.any(interrupted()):
                 raise KeyboardInterrupt
@@ -163,7 +162,9 @@ def train(
 
 
 @contextmanager
-def _session(folder: Path, trainer: Trainer, record: dict[str, Any]) -> Iterator[Session]:
+def _session(
+    folder: Path, trainer: Trainer, record: dict[str, Any], loggers: Sequence[str]
+) -> Iterator[Session]:
     """Logs and progress bar; whatever ends the block, the state is saved."""
     session = Session(folder, trainer, record)
     if not trainer.group.leads:
@@ -171,19 +172,10 @@ def _session(folder: Path, trainer: Trainer, record: dict[str, Any]) -> Iterator
         return
     total = trainer.recipe.iterations
     with (
-        _tensorboard(folder / "tensorboard") as session.writer,
+        run_logs(loggers, folder) as session.logs,
         tqdm(total=total, initial=trainer.step, unit="step", dynamic_ncols=True) as session.bar,
     ):
         try:
             yield session
         finally:
             session.save()
-
-
-def _tensorboard(folder: Path) -> AbstractContextManager[SummaryWriter | None]:
-    """Logs for TensorBoard, or none where only PyTorch is installed, as on some GPU machines."""
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        return nullcontext()
-    return SummaryWriter(str(folder))

@@ -1,0 +1,97 @@
+"""A feature whose package is not installed says so in one line."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from experiments import export_onnx, hub, pretrain_gqn, train_agent
+from experiments.agent_settings import TrainAgentSettings
+from experiments.export_onnx import ExportSettings
+from gqn_rl.errors import UserError
+from gqn_rl.extras import require
+from tests.experiments.running import run
+
+
+def without(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """As if these packages were not installed."""
+    for name in names:
+        for loaded in [*sys.modules]:
+            if loaded.split(".")[0] == name:
+                monkeypatch.delitem(sys.modules, loaded)
+        monkeypatch.setattr(sys, "meta_path", [Missing(name), *sys.meta_path])
+
+
+class Missing:
+    """A finder that says of one package that it is not there."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        if name.split(".")[0] == self.name:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+def test_onnx(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    without(monkeypatch, "onnx")
+    output = tmp_path / "model.onnx"
+    assert run(monkeypatch, export_onnx, ExportSettings, output=output) == 2
+    expected = 'error: onnx is not installed; pip install "gqn-rl[onnx]"\n'
+    assert capsys.readouterr().err == expected
+    assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "flags"),
+    [
+        (hub.PushSettings, {"source": "small", "repository": "someone/gqn"}),
+        (hub.PullSettings, {"repository": "someone/gqn"}),
+    ],
+)
+def test_the_hub(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    settings: type,
+    flags: dict[str, str],
+) -> None:
+    without(monkeypatch, "huggingface_hub")
+    action = ModuleType("hub")
+    action.main = hub.push_source if "source" in flags else hub.pull_files  # type: ignore[attr-defined]
+    assert run(monkeypatch, action, settings, **flags) == 2
+    expected = 'error: huggingface_hub is not installed; pip install "gqn-rl[hub]"\n'
+    assert capsys.readouterr().err == expected
+
+
+@pytest.mark.parametrize(
+    ("command", "settings"),
+    [(train_agent, TrainAgentSettings), (pretrain_gqn, pretrain_gqn.Settings)],
+)
+def test_wandb(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    command: ModuleType,
+    settings: type,
+) -> None:
+    without(monkeypatch, "wandb")
+    output = tmp_path / "run"
+    assert run(monkeypatch, command, settings, logger="wandb", output=output) == 2
+    expected = 'error: wandb is not installed; pip install "gqn-rl[wandb]"\n'
+    assert capsys.readouterr().err == expected
+    assert run(monkeypatch, command, settings, logger="paper", output=output) == 2
+    assert "unknown logger 'paper'; expected one of" in capsys.readouterr().err
+    assert not output.exists()
+
+
+def test_a_package_that_is_broken_is_not_called_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    without(monkeypatch, "termios")
+    with pytest.raises(ModuleNotFoundError, match="termios"):
+        require("tty", "onnx")
+    with pytest.raises(UserError, match=r'termios is not installed; pip install "gqn-rl\[x\]"'):
+        require("termios", "x")
