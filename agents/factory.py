@@ -6,7 +6,7 @@ Adding an algorithm is an entry in `ALGORITHMS` and a file agents/hyperparameter
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -130,6 +130,7 @@ def make_model(
     hyperparameters: dict[str, Any],
     *,
     num_answers: int,
+    volumes: Mapping[str, Sequence[int]] | None = None,
     seed: int | None = None,
     device: str = "auto",
     tensorboard_log: Path | None = None,
@@ -139,6 +140,8 @@ def make_model(
     Args:
         hyperparameters: as `load_hyperparameters` returns them.
         num_answers: K, the number of answers at the end of the action space.
+        volumes: observations that hold cells in the frame of the object, to be turned where
+            `aux_turned` is "auto"; see `agents.turning.RandomTurns`.
 
     Raises:
         UserError: for an unknown name, or an environment that the algorithm cannot act in.
@@ -153,6 +156,8 @@ def make_model(
             arguments[key] = schedule(arguments[key])
     if "n_steps" in arguments:
         check_batch(env.num_envs, arguments)
+    if arguments.get("aux_turned") == "auto":
+        arguments["aux_turned"] = volumes or {}
     return model(
         policy,
         env,

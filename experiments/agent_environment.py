@@ -52,6 +52,16 @@ class AgentEnvironment:
         return controls_of(self.env_id, self.num_answers)
 
     @property
+    def volumes(self) -> dict[str, tuple[int, ...]]:
+        """Observations that hold cells in the frame of the object, by key, with the shape of the
+        cells; none where the answer depends on how the object stands."""
+        shape = getattr(getattr(self.native.unwrapped, "encoder", None), "cells_shape", None)
+        seen: Any = self.native.single_observation_space
+        if shape is None or not self.task.is_turnable or "representation" not in seen.spaces:
+            return {}
+        return {"representation": tuple(shape)}
+
+    @property
     def num_moves(self) -> int:
         """How many camera moves a strategy chooses from; of Discrete actions the first ones."""
         return len(self.controls.actions)

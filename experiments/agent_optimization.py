@@ -157,6 +157,7 @@ def objective_of(settings: TrainAgentSettings, trainee: Trainee) -> Callable[[Tr
             trainee.environment.bridge,
             hyperparameters,
             num_answers=trainee.environment.num_answers,
+            volumes=trainee.environment.volumes,
             seed=settings.seed + trial.number,
             device=settings.device,
         )

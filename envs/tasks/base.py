@@ -33,6 +33,7 @@ class Task(ABC):
         has_query: whether the encoder draws the view from `Trials.query` after the first look
             and at the answer; `settle` then receives the errors.
         encoder: the one used unless another is asked for, see `gqn_rl.encoders.make_encoder`.
+        is_turnable: whether the right answer is the same however the object stands.
         clearance: radians about `Trials.query` in which no camera may stand.
     """
 
@@ -40,6 +41,7 @@ class Task(ABC):
     cue_views: Viewpoints | None = None
     has_query: bool = False
     encoder: str = "gqn"
+    is_turnable: bool = False
     clearance: float = 0.0
 
     @property

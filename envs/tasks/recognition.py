@@ -34,6 +34,8 @@ class RecognitionTask(AnswerTask):
         UserError: for a value outside these, or more shapes than there are.
     """
 
+    is_turnable = True
+
     def __init__(
         self,
         num_cubes: int = 7,

@@ -15,6 +15,7 @@ from experiments.study.cameras import ScheduledCamera
 from experiments.study.plan import ALGO, ENV_ID, SUBJECTS, Run, hyperparameters_of
 from gqn_rl.data.synthetic import SceneDistribution
 from gqn_rl.encoders import SceneEncoder, make_encoder
+from gqn_rl.encoders.cell_encoder import CellEncoder
 from gqn_rl.encoders.gqn_encoder import GQNEncoder
 from gqn_rl.errors import UserError
 from gqn_rl.gqn.families import build
@@ -78,6 +79,7 @@ def make_trainee(run: Run) -> Trainee:
         bridges[0],
         hyperparameters_of(run, 0 if store is None else store.image_shape[0]),
         num_answers=environment.num_answers,
+        volumes=environment.volumes,
         seed=run.first_row_seed,
         device=DEVICE,
     )
@@ -112,7 +114,7 @@ def untrained_twin(encoder: SceneEncoder[Any] | None, run: Run) -> GQNEncoder:
         set_statistics(twin, rendered_examples(renderer, scenes, seed=run.seed))
     finally:
         renderer.close()
-    return GQNEncoder(twin)
+    return CellEncoder(twin) if isinstance(encoder, CellEncoder) else GQNEncoder(twin)
 
 
 def look_store(environment: AgentEnvironment, hyperparameters: dict[str, Any]) -> LookStore:

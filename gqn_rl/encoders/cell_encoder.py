@@ -9,13 +9,14 @@ compared by turning one of them.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gqn_rl.devices import autocast
+from gqn_rl.devices import autocast, choose_device
 from gqn_rl.encoders.gqn_encoder import ENCODED_PER_THREAD, GQNEncoder
 from gqn_rl.errors import UserError
 from gqn_rl.gqn.canonical.canonical_gqn import CanonicalGQN
@@ -32,13 +33,23 @@ class CellEncoder(GQNEncoder):
 
     model: CanonicalGQN
 
-    def __init__(self, model: CanonicalGQN, renderer: dict | None, weights_hash: str) -> None:
+    def __init__(
+        self,
+        model: CanonicalGQN,
+        renderer: dict[str, Any] | None = None,
+        weights_hash: str = "",
+    ) -> None:
         super().__init__(model, renderer, weights_hash)
         self._turned = TurnedVolumes(model.config.frame_cells)
 
     @property
     def representation_size(self) -> int:
         return int(np.prod(self.model.cells_shape))
+
+    @property
+    def cells_shape(self) -> tuple[int, int, int, int]:
+        """(4, S, S, S), which the representation holds flat."""
+        return self.model.cells_shape
 
     @property
     def comparison_size(self) -> int:
@@ -81,8 +92,6 @@ def cell_encoder(path: Path, device: str = "auto") -> CellEncoder:
     Raises:
         UserError: for weights of another family.
     """
-    from gqn_rl.devices import choose_device
-
     model, sidecar = load_checkpoint(path, choose_device(device))
     if not isinstance(model, CanonicalGQN):
         raise UserError(
