@@ -10,7 +10,7 @@ from gqn_rl.errors import UserError, unknown_name
 
 OBSERVATIONS = ("representation", "state")
 """What RLlib's networks are given here: vectors."""
-READ_ANEW = ("address", "time_limit", "checkpoint_every", "eval_episodes", "resume")
+READ_ANEW = ("address", "time_limit", "checkpoint_every", "resume")
 """Flags that count when a run is resumed: none of them changes what is learned."""
 POSITIVE = (
     "num_env_runners",
@@ -87,9 +87,8 @@ class TrainRllibSettings:
     checkpoint_every: int = 20_000
     """Environment steps between two checkpoints."""
     resume: Path | None = None
-    """Run folder to go on with, from its newest checkpoint and with its own settings; address,
-    time-limit, checkpoint-every, eval-episodes and a given number of total timesteps are read
-    anew."""
+    """Run folder to go on with, from its newest checkpoint and with its own settings; only address,
+    time-limit, checkpoint-every and a given number of total timesteps are read anew."""
 
 
 def check(settings: TrainRllibSettings) -> None:
