@@ -22,7 +22,7 @@ from experiments.pretraining import Data, DataFlags, open_data, save_picture
 from gqn_rl.devices import PRECISIONS, choose_device, has_fast_bf16
 from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.files import write_json
-from gqn_rl.gqn.checkpoint import load_checkpoint, pretrained_path, save_checkpoint
+from gqn_rl.gqn.checkpoint import pretrained_path, read_sidecar, read_weights, save_checkpoint
 from gqn_rl.gqn.families import build, config_from_dict, preset
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.training.group import Group, allowed_restarts, joined_group
@@ -211,15 +211,27 @@ def _new_model(settings: Settings, image_size: int, device: torch.device) -> Gen
 
 
 def _load_initial(model: GenerativeQueryNetwork, name: str) -> None:
-    """Copy weights into a new model; the optimiser and the schedules start anew."""
+    """Copy weights into a new model; the optimiser and the schedules start anew.
+
+    So do parameters that the weights lack, because the architecture has gained them since.
+    """
     path = pretrained_path(name)
-    source, sidecar = load_checkpoint(path)
-    if sidecar["config"] != model.config.to_dict():
+    sidecar = read_sidecar(path)
+    if (sidecar["family"], sidecar["config"]) != (model.family, model.config.to_dict()):
         raise UserError(
-            f"{path} has the configuration {sidecar['config']}, "
-            f"but the preset has {model.config.to_dict()}"
+            f"{path} has the family {sidecar['family']!r} and the configuration "
+            f"{sidecar['config']}, but the preset has {model.family!r} and "
+            f"{model.config.to_dict()}"
         )
-    model.load_state_dict(source.state_dict())
+    new = model.state_dict()
+    known = {
+        key: tensor
+        for key, tensor in read_weights(path, sidecar).items()
+        if key in new and tensor.shape == new[key].shape
+    }
+    model.load_state_dict(new | known)
+    if missing := sorted(set(new) - set(known)):
+        print(f"{path} has no {', '.join(missing)}; they start from random weights")
 
 
 def _start(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import signal
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.nn.utils import parameters_to_vector
 
@@ -161,6 +162,28 @@ def test_a_run_can_start_from_the_weights_of_another(
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert "but the preset has" in error
+
+
+def test_parameters_that_initial_weights_lack_start_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "--iterations", 1, "--output", tmp_path / "first") == 0
+    path = tmp_path / "first" / "model.safetensors"
+    tensors = load_file(path)
+    lacking = "generator.out.weight"
+    del tensors[lacking]
+    save_file(tensors, path)
+    sidecar = json.loads(path.with_suffix(".json").read_text())
+    sidecar["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.with_suffix(".json").write_text(json.dumps(sidecar))
+    flags = ["--initial-weights", path, "--output", tmp_path / "second"]
+    assert run(monkeypatch, *flags, "--iterations", 1, "--learning-rate", 1e-12) == 0
+    assert f"has no {lacking}; they start from random weights" in capsys.readouterr().out
+    found = load_file(tmp_path / "second" / "model.safetensors")
+    for name, tensor in tensors.items():
+        if not name.startswith("representation_"):  # statistics of the new run
+            torch.testing.assert_close(found[name], tensor)
+    assert found[lacking].abs().max() > 0
 
 
 def test_a_frozen_representation_keeps_its_weights(

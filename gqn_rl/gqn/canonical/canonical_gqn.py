@@ -109,5 +109,5 @@ class CanonicalGQN(SceneLatentGQN[LatticeEvidence]):
         return self.generator.volume(self._slots(r))
 
     def _slots(self, r: Tensor) -> Tensor:
-        slots: Tensor = r[:, FRAME_SIZE:].unflatten(1, (-1, self.config.slot_channels))  # type: ignore[no-untyped-call]
+        slots: Tensor = r[:, FRAME_SIZE:].unflatten(1, (-1, self.config.slot_channels))
         return slots

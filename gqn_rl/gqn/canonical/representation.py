@@ -18,13 +18,13 @@ from gqn_rl.devices import full_precision
 from gqn_rl.gqn.canonical.config import CanonicalConfig
 from gqn_rl.gqn.canonical.frame import Frame
 from gqn_rl.gqn.canonical.frame_finder import FrameFinder
+from gqn_rl.gqn.canonical.frame_refiner import PARTS, FrameRefiner
 from gqn_rl.gqn.lattice.points import Ball, TwoScales, initialise, lattice_points
 from gqn_rl.gqn.lattice.representation import LatticeEvidence, LatticeFeatures
 
 FRAME_RADIUS = 4.0
 """No cube of a chain of seven lies in a cell whose centre is further from the frame's origin."""
 COLOURS = 5
-CORRECTION_SCALE = 0.1
 
 
 class CanonicalRepresentation(LatticeFeatures):
@@ -34,11 +34,13 @@ class CanonicalRepresentation(LatticeFeatures):
         cells: the cells of the frame that have a slot.
         centres: float32 (cells ** 3, 3), their centres in the frame; and `inner`, the centres of
             the eighths of each, float32 (8 * cells ** 3, 3).
+        fine: float32 ((PARTS * cells) ** 3, 3), points from which the frame is refined.
     """
 
     config: CanonicalConfig
     centres: Tensor
     inner: Tensor
+    fine: Tensor
 
     def __init__(self, config: CanonicalConfig) -> None:
         super().__init__(config)
@@ -47,46 +49,56 @@ class CanonicalRepresentation(LatticeFeatures):
         self.finder = FrameFinder(config, self.anchors)
         self.enter_cells = nn.Conv3d(config.fine_channels + 8 * COLOURS, channels, 1)
         self.cell_mixer = TwoScales(channels, config.cell_coarse_channels, blocks=2)
-        self.correct_hidden = nn.Conv3d(channels, channels, 1)
-        self.correct = nn.Linear(channels, 4)
         self.to_slots = nn.Conv3d(channels, config.slot_channels, 1)
-        for part in (self.enter_cells, self.cell_mixer, self.correct_hidden, self.to_slots):
+        for part in (self.enter_cells, self.cell_mixer, self.to_slots):
             initialise(part)
-        nn.init.zeros_(self.correct.weight)
-        nn.init.zeros_(self.correct.bias)
         centres = lattice_points(size, size / 2)
+        self.refiner = FrameRefiner(config, centres, COLOURS)
         self.register_buffer("centres", centres, persistent=False)
         inner = (centres[:, None] + lattice_points(2, 0.5)).flatten(0, 1)
         self.register_buffer("inner", inner, persistent=False)
+        fine = lattice_points(PARTS * size, size / 2)
+        self.register_buffer("fine", fine, persistent=False)
 
     def forward(self, evidence: LatticeEvidence) -> Tensor:
         """The scene representation (N, F): frame, then the slots one after the other."""
         world = self.features(evidence)
-        frame = self.finder(world)
-        entered = self.enter_cells(self._inside(world, evidence.colours, frame)).relu()
-        mixed = self.cell_mixer(entered)
-        frame = self._corrected(frame, mixed)
-        slots = self.cells.to_slots(self.to_slots(mixed)).float()
+        known = self._known_colours(evidence.colours)
+        frame = self._refined(self.finder(world), world, known)
+        entered = self.enter_cells(self._inside(world, known, frame)).relu()
+        slots = self.cells.to_slots(self.to_slots(self.cell_mixer(entered))).float()
         return torch.cat([frame.pack(), slots.flatten(1)], dim=1)
 
-    def _inside(self, world: Tensor, colours: Tensor, frame: Frame) -> Tensor:
-        """Features of the world and colours, where the cells of the frame are; (N, C, X, Y, Z)."""
-        size, extent = self.config.frame_cells, self.config.extent
-        shape = (len(world), -1, size, size, size)
+    def _known_colours(self, colours: Tensor) -> Tensor:
+        """Mean colours and the logarithm of the number of views, float32 (N, COLOURS, X, Y, Z)."""
         count = colours[:, -1:]
         mean = torch.cat([colours[:, :-1] / count.clamp(min=1.0), (1.0 + count).log()], dim=1)
-        with full_precision(world.device):
-            around = read_at(world.float(), frame.to_world(self.centres) / extent)
-            known = self.carving.to_volume(mean.mT)
-            within = read_at(known, frame.to_world(self.inner) / extent)
-        within = within.unflatten(2, (-1, 8)).transpose(2, 3).reshape(shape)  # type: ignore[no-untyped-call]
-        return torch.cat([around.view(shape), within], dim=1)
+        volume: Tensor = self.carving.to_volume(mean.mT)
+        return volume
 
-    def _corrected(self, frame: Frame, mixed: Tensor) -> Frame:
-        """Frame after a second look at it, from within."""
-        pooled = self.correct_hidden(mixed).relu().float().mean((2, 3, 4))
-        change = CORRECTION_SCALE * self.correct(pooled).float()
-        return Frame(frame.yaw + change[:, 0], frame.offset + change[:, 1:])
+    def _refined(self, frame: Frame, world: Tensor, known: Tensor) -> Frame:
+        """What is read there says how the frame has to move, not how the readings depend on it."""
+        here = Frame(frame.yaw.detach(), frame.offset.detach())
+        size = self.config.frame_cells
+        with full_precision(world.device):
+            around = self._around(world, here)
+            within = read_at(known, here.to_world(self.fine) / self.config.extent)
+        within = within.view(len(world), COLOURS, *[PARTS * size] * 3)
+        refined: Frame = self.refiner(frame, within, around)
+        return refined
+
+    def _inside(self, world: Tensor, known: Tensor, frame: Frame) -> Tensor:
+        """Features of the world and colours, where the cells of the frame are; (N, C, X, Y, Z)."""
+        with full_precision(world.device):
+            around = self._around(world, frame)
+            within = read_at(known, frame.to_world(self.inner) / self.config.extent)
+        within = within.unflatten(2, (-1, 8)).transpose(2, 3)
+        return torch.cat([around, within.reshape(len(world), -1, *around.shape[2:])], dim=1)
+
+    def _around(self, world: Tensor, frame: Frame) -> Tensor:
+        """Features of the world at the centres of the cells, float32 (N, C, X, Y, Z)."""
+        places = frame.to_world(self.centres) / self.config.extent
+        return read_at(world.float(), places).view(*world.shape[:2], *[self.config.frame_cells] * 3)
 
 
 def read_at(volume: Tensor, places: Tensor) -> Tensor:
