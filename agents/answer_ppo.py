@@ -164,7 +164,7 @@ class AnswerPPO(PPO):
             predictions = answer_log_probabilities(self.policy, observations, self.num_answers)
             loss = functional.nll_loss(predictions, targets)
             self.answer_optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             torch.nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
             self.answer_optimizer.step()
             losses.append(loss.item())

@@ -121,7 +121,7 @@ class AnswerSAC(SAC):
             predictions = policy.answer_log_probabilities(observations)
             loss = functional.nll_loss(predictions, targets)
             self.answer_optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             parameters = supervised_parameters(policy)
             torch.nn.utils.clip_grad_norm_(parameters, self.max_grad_norm)
             self.answer_optimizer.step()

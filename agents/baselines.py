@@ -229,7 +229,7 @@ class AnswerClassifier(nn.Module):
         batch = self._tensors({key: value[rows] for key, value in data.observations.items()})
         loss = functional.nll_loss(self(batch), torch.as_tensor(data.targets[rows]))
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
 
     def _tensors(self, observations: Observation) -> dict[str, Tensor]:

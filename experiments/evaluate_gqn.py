@@ -123,7 +123,7 @@ def main(settings: Settings) -> None:
 
     prediction = _measure_prediction(settings, model, renderer)
     encoders = encoders_to_compare(model, settings.precision, settings.seed)
-    metrics = {
+    metrics: dict[str, Any] = {
         "model": _describe(path, model, sidecar),
         "renderer": renderer.identity.to_dict(),
         "shapes": settings.shapes,

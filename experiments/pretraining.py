@@ -74,7 +74,11 @@ class Data(Protocol):
     image_size: int
     renderer: dict[str, Any]
     camera: str
-    evaluate: Watch | None
+
+    @property
+    def evaluate(self) -> Watch | None:
+        """What watches the training; None where there are no scenes for it."""
+        ...
 
     def stream(self, start: int, stop: int) -> Iterator[SceneViews | TensorViews]:
         """Batches number start, ..., stop - 1."""

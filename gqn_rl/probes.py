@@ -226,7 +226,7 @@ class _Fitting:
             part = self.fitted[index.to(self.fitted.labels.device)]
             outputs = self._forward(model, part)
             optimiser.zero_grad(set_to_none=True)
-            self.target.loss(outputs, part.labels).backward()  # type: ignore[no-untyped-call]
+            self.target.loss(outputs, part.labels).backward()
             optimiser.step()
 
     def _forward(self, model: nn.Module, part: Labelled) -> Tensor:

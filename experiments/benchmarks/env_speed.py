@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -49,7 +50,13 @@ IMAGE_SIZE = 64
 MEMORY_ROWS = 256
 LEAST_SECONDS = 0.7
 """Of a turn: enough that filling the caches again, which others have used, does not count."""
-QUICK = {"rows": 4, "sizes": (2, 4), "subprocesses": (1,), "rounds": 1, "memory_steps": 2_560}
+QUICK: dict[str, Any] = {
+    "rows": 4,
+    "sizes": (2, 4),
+    "subprocesses": (1,),
+    "rounds": 1,
+    "memory_steps": 2_560,
+}
 
 
 @dataclass(frozen=True)

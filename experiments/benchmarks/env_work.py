@@ -9,6 +9,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+import pybullet
 import torch
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import SubprocVecEnv
@@ -18,7 +19,7 @@ from experiments.benchmarks.memory import resident_memory
 from experiments.benchmarks.timing import Work
 from gqn_rl.encoders import make_encoder
 from gqn_rl.rendering import make_renderer
-from gqn_rl.rendering.pybullet_renderer import PyBulletRenderer, pybullet
+from gqn_rl.rendering.pybullet_renderer import PyBulletRenderer
 from gqn_rl.scene import sample_scenes
 from gqn_rl.view import Views
 from gqn_rl.viewpoint import sample_on_sphere
@@ -82,8 +83,10 @@ def environment_steps(
     env.reset(seed=seed)
     actions = _actions(rows, seed)
 
+    rows_of: Any = env.unwrapped
+
     def helpers() -> list[int]:
-        return env.unwrapped.renderer.process_ids if render_workers else []
+        return rows_of.renderer.process_ids if render_workers else []
 
     return Work(lambda: env.step(next(actions)), {"rows": float(rows)}, helpers)
 

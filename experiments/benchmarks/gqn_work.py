@@ -181,7 +181,7 @@ class ConvolutionRecorder(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.calls: list[tuple[Any, ...]] = []
 
     def __torch_dispatch__(

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -183,10 +183,12 @@ class PlainGQN(nn.Module):
         self.encoder = PlainTower(model.encoder)
         generator = model.generator
         self.generator_cores = nn.ModuleList(
-            PlainGeneratorCore(core, spread) for core in generator.generator_cores
+            PlainGeneratorCore(core, spread)
+            for core in cast("Sequence[GeneratorCore]", generator.generator_cores)
         )
         self.inference_cores = nn.ModuleList(
-            PlainInferenceCore(core, spread, hidden, canvas) for core in generator.inference_cores
+            PlainInferenceCore(core, spread, hidden, canvas)
+            for core in cast("Sequence[InferenceCore]", generator.inference_cores)
         )
         self.prior = _copy(generator.prior.out)
         self.posterior = _copy(generator.posterior.out)

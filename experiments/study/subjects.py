@@ -18,6 +18,7 @@ from gqn_rl.encoders import SceneEncoder, make_encoder
 from gqn_rl.encoders.cell_encoder import CellEncoder
 from gqn_rl.encoders.gqn_encoder import GQNEncoder
 from gqn_rl.errors import UserError
+from gqn_rl.gqn.canonical.canonical_gqn import CanonicalGQN
 from gqn_rl.gqn.families import build
 from gqn_rl.rendering import make_renderer
 from gqn_rl.training.statistics import rendered_examples, set_statistics
@@ -114,7 +115,9 @@ def untrained_twin(encoder: SceneEncoder[Any] | None, run: Run) -> GQNEncoder:
         set_statistics(twin, rendered_examples(renderer, scenes, seed=run.seed))
     finally:
         renderer.close()
-    return CellEncoder(twin) if isinstance(encoder, CellEncoder) else GQNEncoder(twin)
+    if isinstance(encoder, CellEncoder) and isinstance(twin, CanonicalGQN):
+        return CellEncoder(twin)
+    return GQNEncoder(twin)
 
 
 def look_store(environment: AgentEnvironment, hyperparameters: dict[str, Any]) -> LookStore:

@@ -59,9 +59,10 @@ class CellEncoder(GQNEncoder):
     @torch.inference_mode()
     def representation(self, state: Evidence) -> NDArray[np.float32]:
         """float32 (n, 4 * S ** 3) in [0, 1], not standardised."""
-        with autocast(self.model.device, self.precision):
+        model: Any = self.model  # whose own kind of evidence this is
+        with autocast(model.device, self.precision):
             each = [
-                self.model.cells(self.model.representation(state.select(rows)))
+                model.cells(model.representation(state.select(rows)))
                 for rows in self._portions(len(state.parts[0]), ENCODED_PER_THREAD)
             ]
         out: NDArray[np.float32] = torch.cat(each).flatten(1).float().cpu().numpy()

@@ -129,7 +129,7 @@ class Trainer:
         with autocast(self.model.device, self.precision):
             terms: Terms = self._bound(received, draws, self.step)
         self.optimiser.zero_grad(set_to_none=True)
-        terms.loss.backward()  # type: ignore[no-untyped-call]
+        terms.loss.backward()
         limit = self.recipe.max_gradient_norm or math.inf
         norm = torch.nn.utils.clip_grad_norm_(self._parameters, limit)
         self._watch(terms.loss, norm)

@@ -50,7 +50,7 @@ def spread(count: int, radius: float) -> Tensor:
     References:
         Sobol, USSR Computational Mathematics and Mathematical Physics 7(4), 1967.
     """
-    sobol = torch.quasirandom.SobolEngine(3)  # type: ignore[no-untyped-call]
+    sobol = torch.quasirandom.SobolEngine(3)
     points = 2 * sobol.draw(8 * count + 8) - 1
     return radius * points[points.norm(dim=-1) <= 1][:count]
 

@@ -71,5 +71,5 @@ class LatticeGQN(SceneLatentGQN[LatticeEvidence]):
             return self.generator.render(scene, viewpoints[..., :3], directions, jitter)
 
     def _slots(self, r: Tensor) -> Tensor:
-        slots: Tensor = r.unflatten(1, (-1, self.config.slot_channels))  # type: ignore[no-untyped-call]
+        slots: Tensor = r.unflatten(1, (-1, self.config.slot_channels))
         return slots
