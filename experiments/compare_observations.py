@@ -74,7 +74,7 @@ class CompareObservationsSettings:
     total_timesteps: int | None = None
     """Environment steps of a run; by default 20,480, with --full 200,704."""
     eval_every: int | None = None
-    """Environment steps between evaluations; by default 2,048."""
+    """Environment steps between evaluations; by default 1,024."""
     eval_episodes: int | None = None
     """Episodes of each evaluation; by default 128, with --full 256."""
     stop_after: int = 3
@@ -82,7 +82,7 @@ class CompareObservationsSettings:
     never."""
     plain_ppo: bool = False
     """Learn from the reward alone, without the auxiliary loss on the answer."""
-    encoder: str = "gqn"
+    encoder: str = "cells"
     """The trained encoder: a name or the path of a checkpoint."""
     renderer: str = "pybullet"
     """pybullet or raycast."""

@@ -25,8 +25,10 @@ REWARD_ALONE = {"aux_coef": 0.0, "policy_kwargs": {"supervised_belief": False, "
 """Plain PPO: the same networks, none of them told the right answer."""
 
 
-LEARNING_RATE = 1e-3
-"""What the default falls from."""
+CHANGES: dict[str, Any] = {"learning_rate": 1e-3, "n_steps": 8, "aux_updates": 24}
+"""Of the algorithm's default settings: a constant learning rate, what the default falls from, and
+short rollouts with twice the supervised updates per step, so that what can be learned from a few
+hundred steps shows."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ class Subject:
 SUBJECTS = {
     "representation": Subject(
         "representation", "trained", None, "GQN representation",
-        "the pre-trained GQN's representation of all looks so far",
+        "what the pre-trained GQN makes of all looks so far; where that is cells in the frame of "
+        "the object, they are turned at random while answers are learned",
     ),
     "pixels-stack": Subject(
         "pixels", None, "stack", "pixels, stacked",
@@ -62,8 +65,7 @@ SUBJECTS = {
     ),
     "random-tower": Subject(
         "representation", "random", None, "random-weight GQN",
-        "the representation of a GQN of the same architecture with random weights, another for "
-        "each seed, standardised in the same way",
+        "the same of a GQN with random weights, another for each seed, standardised alike",
     ),
     "state": Subject(
         "state", None, None, "ground truth",
@@ -84,9 +86,9 @@ class Scale:
     eval_episodes: int
 
 
-SUBSET = Scale(("moving",), seeds=3, timesteps=20_480, eval_every=2048, eval_episodes=128)
+SUBSET = Scale(("moving",), seeds=3, timesteps=20_480, eval_every=1024, eval_episodes=128)
 """About ten minutes on two cores."""
-FULL = Scale(("moving", "fixed"), seeds=5, timesteps=200_704, eval_every=2048, eval_episodes=256)
+FULL = Scale(("moving", "fixed"), seeds=5, timesteps=200_704, eval_every=1024, eval_episodes=256)
 
 
 @dataclass(frozen=True)
@@ -171,8 +173,7 @@ def study_hyperparameters(plain_ppo: bool) -> dict[str, Any]:
     rate stays as it is: falling towards the end of a run, it would make the time to an accuracy
     depend on how long the run was to last.
     """
-    changes = {"learning_rate": LEARNING_RATE}
-    return load_hyperparameters(ALGO, "", changes | (REWARD_ALONE if plain_ppo else {}))
+    return load_hyperparameters(ALGO, "", CHANGES | (REWARD_ALONE if plain_ppo else {}))
 
 
 def hyperparameters_of(run: Run, image_size: int) -> dict[str, Any]:

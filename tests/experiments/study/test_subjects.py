@@ -13,6 +13,7 @@ from agents.look_stack import LookStack
 from experiments.study.plan import CAMERAS, SUBJECTS
 from experiments.study.subjects import Trainee, make_trainee
 from gqn_rl.encoders import make_encoder
+from gqn_rl.encoders.cell_encoder import CellEncoder
 from gqn_rl.errors import UserError
 from tests.experiments.study.small import N_STEPS, ROWS, small_hyperparameters, small_run
 
@@ -90,3 +91,16 @@ def test_there_is_room_for_the_looks_that_training_names(plain_ppo: bool) -> Non
     assert store.shelves[0].capacity < 5 * ROWS * N_STEPS  # it has been filled more than once
     assert np.all(store._editions[: store.shelves[0].capacity] >= 1)
     trainee.close()
+
+
+@pytest.mark.parametrize("agent", ["representation", "random-tower", "state", "pixels-stack"])
+def test_cells_are_turned_where_answers_are_learned_and_nothing_else_is(agent: str) -> None:
+    trainee = make_trainee(small_run(agent, encoder="cells"))
+    try:
+        turned = trainee.model.aux_turned  # type: ignore[attr-defined]
+        encoder = encoder_of(trainee)
+        assert isinstance(encoder, CellEncoder) == (SUBJECTS[agent].encoder is not None)
+        expected = {} if encoder is None else {"representation": encoder.cells_shape}
+        assert turned == expected
+    finally:
+        trainee.close()
