@@ -85,7 +85,8 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         observation: "representation", "pixels" or "state".
         flatten: whether the observation is one Box.
         encoder: a name in `gqn_rl.encoders.ENCODERS`, that of shipped weights, the path of a
-            checkpoint, or an encoder; None for the task's own: "gqn", in mental rotation "cells".
+            checkpoint, or an encoder; None for the task's own: "gqn", in mental rotation "cells",
+            in view prediction "base".
             Not used, and not loaded, for observations other than "representation", save in view
             prediction, which needs one that draws.
         renderer: "pybullet" or "raycast".

@@ -56,7 +56,8 @@ class TrainAgentSettings:
     """What the agent sees: representation, pixels or state (the truth)."""
     encoder: str | None = None
     """Encoder for observation=representation and for view prediction: a name, or the path of a
-    checkpoint; by default the task's own (gqn, in mental rotation cells)."""
+    checkpoint; by default the task's own (gqn; in mental rotation cells, in view prediction
+    base)."""
     renderer: str = "pybullet"
     """pybullet or raycast."""
     gallery_size: int | None = None

@@ -47,6 +47,7 @@ class ViewPredictionTask(Task):
 
     num_answers = 1
     has_query = True
+    encoder = "base"
     clearance = float(CLEARANCE)
 
     def __init__(
