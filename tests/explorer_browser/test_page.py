@@ -50,12 +50,15 @@ class Page:
         waiting = WebDriverWait(self.chromium, PATIENCE, 0.1, [WebDriverException])
         return waiting.until(lambda _: condition())
 
-    def changes(self, selector: str, act: Callable[[], None]) -> str:
-        """The new content of an element after something that changes it."""
-        before = self.html(selector)
+    def content(self, selector: str) -> tuple[str, list[str]]:
+        """What a person sees of an element; not what Gradio notes in it about its state."""
+        return self.text(selector), self.sources(selector)
+
+    def changes(self, selector: str, act: Callable[[], None]) -> None:
+        """Wait for something to change an element."""
+        before = self.content(selector)
         act()
-        self.wait_for(lambda: self.html(selector) != before)
-        return self.html(selector)
+        self.wait_for(lambda: self.content(selector) != before)
 
     def sources(self, selector: str) -> list[str]:
         """The pictures in an element, as their data."""
@@ -134,11 +137,11 @@ def test_looks_are_taken_from_where_the_last_click_was(page: Page) -> None:
 
 @pytest.mark.parametrize("text", ["+x +q", "[[0,0,0],[5,0,0]]", "<b>bold</b>"])
 def test_a_drawing_that_is_no_object_gets_a_message(page: Page, text: str) -> None:
-    before = page.html("#about")
+    before = page.text("#about")
     page.type_moves(text)
     page.click("#draw")
     page.wait_for(lambda: "expected" in page.text("#explore-message"))
-    assert page.html("#about") == before
+    assert page.text("#about") == before
     page.type_moves("+x +x +y +z +z +z")
     page.changes("#about", lambda: page.click("#draw"))
     page.wait_for(lambda: page.text("#explore-message") == "")
@@ -168,10 +171,10 @@ def test_answers_are_counted_and_timed(page: Page) -> None:
     page.open("Play")
     for count, button in ((1, "#same"), (2, "#mirrored")):
         page.changes("#pair", lambda: page.click("#next"))
-        score = page.html("#score")
+        score = page.sources("#score")
         page.click(button)
         page.wait_for(lambda n=count: f"of {n} right so far" in page.text("#play-message"))
-        page.wait_for(lambda old=score: page.html("#score") != old)
+        page.wait_for(lambda old=score: page.sources("#score") != old)
     seconds = re.search(r"([\d.]+) s\.", page.text("#play-message"))
     assert seconds is not None
     assert 0 < float(seconds[1]) < PATIENCE
