@@ -50,7 +50,7 @@ def logged(folder: Path) -> set[str]:
         for data in records(path.read_bytes()):
             record = wandb_internal_pb2.Record()
             record.ParseFromString(data)
-            names |= {item.key or "/".join(item.nested_key) for item in record.history.item}
+            names |= {item.key or item.nested_key[0] for item in record.history.item}
     return names
 
 
