@@ -125,13 +125,13 @@ class Evaluation:
         unanswered = sum(episode.error is None for episode in self.episodes)
         return summary | {"unanswered": unanswered / len(self)}
 
-    def by_angle(self) -> dict[str, dict[str, Any]]:
-        """`summary` of the episodes of each angle between the objects, in rising order."""
+    def by_angle(self) -> list[dict[str, Any]]:
+        """`angle` and `summary` of the episodes of each angle between objects, in rising order."""
         angles = sorted({e.angle for e in self.episodes if e.angle is not None})
-        return {
-            f"{angle:g}": Evaluation([e for e in self.episodes if e.angle == angle]).summary()
+        return [
+            {"angle": angle, **Evaluation([e for e in self.episodes if e.angle == angle]).summary()}
             for angle in angles
-        }
+        ]
 
     def by_row(self) -> dict[int, list[EpisodeRecord]]:
         """The episodes of each row, in the order in which it played them."""

@@ -99,17 +99,17 @@ def save_comparison(
     _save(figure, path)
 
 
-def save_angles(path: Path, by_angle: dict[str, dict[str, Any]], chance: float | None) -> None:
+def save_angles(path: Path, by_angle: Sequence[dict[str, Any]], chance: float | None) -> None:
     """Accuracy and looks against the angle between two objects, with 95 % intervals.
 
     Beside the looks, on an axis of its own, the time that people took (Shepard and Metzler, 1971,
     fig. 2B, pairs turned in depth): a straight line.
     """
-    angles = np.array([float(angle) for angle in by_angle])
+    angles = np.array([row["angle"] for row in by_angle])
     figure, panels = plt.subplots(1, 2, figsize=(9, 3.8))
     for axes, key in zip(panels, ("accuracy", "looks"), strict=True):
-        values = np.array([row[key] for row in by_angle.values()])
-        bounds = np.array([row[f"{key}_95"] for row in by_angle.values()])
+        values = np.array([row[key] for row in by_angle])
+        bounds = np.array([row[f"{key}_95"] for row in by_angle])
         axes.errorbar(
             angles, values, np.abs(bounds.T - values), color=AGENT, marker="o", capsize=3,
             label="agent, 95 % interval",

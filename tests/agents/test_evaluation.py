@@ -148,10 +148,10 @@ def test_episodes_are_summed_up_by_the_angle_between_two_objects():
     def episode(success, looks, angle):
         return EpisodeRecord(success, 0.0, looks, 0, 0, row=0, angle=angle)
 
-    found = Evaluation(
+    near, far = Evaluation(
         [episode(True, 2, 100.0), episode(True, 4, 20.0), episode(False, 6, 20.0)]
     ).by_angle()
-    assert list(found) == ["20", "100"]
-    assert found["20"]["accuracy"] == 0.5
-    assert found["20"]["looks"] == 5
-    assert Evaluation([episode(True, 1, None)]).by_angle() == {}
+    assert (near["angle"], far["angle"]) == (20.0, 100.0)
+    assert near["accuracy"] == 0.5
+    assert near["looks"] == 5
+    assert Evaluation([episode(True, 1, None)]).by_angle() == []
