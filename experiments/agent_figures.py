@@ -17,15 +17,13 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
 from experiments.agent_episode import Episode
+from experiments.people import SHEPARD_METZLER
 from gqn_rl.files import write_atomically
 
 AGENT, TRAINING, OTHER, CHANCE = "#1f5f99", "#9ec3e6", "#8a8a8a", "#c44e52"
 FRAME_MILLISECONDS, LAST_FRAME_MILLISECONDS = 900, 2500
 LABELS = {"looks": "looks per episode", "error": "prediction error (RMSE, 0-255)"}
 """What a figure calls a measure; any other by its own name."""
-PEOPLE_SECONDS, PEOPLE_SLOPE = 1.0, 3.5 / 180
-"""Seconds that people took for objects that were not turned, and more per degree of turn, read off
-figure 2B of Shepard and Metzler (1971): about 1 s at 0 and 4.5 s at 180 degrees."""
 CAPTION_HEIGHT = 24
 """Pixels below each frame of the animation."""
 
@@ -117,7 +115,8 @@ def save_angles(path: Path, by_angle: Sequence[dict[str, Any]], chance: float | 
         _scale(axes, key, chance)
         axes.set(xlabel="angle between the objects (degrees)", xticks=angles[::3])
     people = panels[1].twinx()
-    people.plot(angles, PEOPLE_SECONDS + PEOPLE_SLOPE * angles, color=CHANCE, linestyle="--")
+    ends = (SHEPARD_METZLER.seconds_at_0, SHEPARD_METZLER.seconds_at_180)
+    people.plot((0.0, 180.0), ends, color=CHANCE, linestyle="--")
     people.set_ylabel("seconds, people (Shepard and Metzler, 1971)", color=CHANCE)
     people.set_ylim(0, None)
     panels[0].legend(loc="lower left")

@@ -19,12 +19,12 @@ from PIL import ImageDraw
 
 from experiments.explorer.beliefs import CurvePoint
 from experiments.explorer.rotation_test import (
-    SHEPARD_METZLER,
     AgentAtAngle,
     Answer,
     scores_by_angle,
 )
 from experiments.explorer.scenes import Image
+from experiments.people import SHEPARD_METZLER
 
 OWN, AGENT, PEOPLE, ERROR = "#c8501e", "#1f5f99", "#8a8a8a", "#1f5f99"
 DPI = 110

@@ -10,13 +10,13 @@ from experiments.explorer import pictures
 from experiments.explorer.messages import error_html, note_html, verdict_html
 from experiments.explorer.rotation_test import (
     PICTURE_SIZE,
-    SHEPARD_METZLER,
     SURFACES,
     Test,
     agent_by_angle,
 )
 from experiments.explorer.scenes import Studio
 from experiments.explorer.wiring import ONE_AT_A_TIME
+from experiments.people import SHEPARD_METZLER
 from gqn_rl.errors import UserError
 
 INSTRUCTIONS = (
