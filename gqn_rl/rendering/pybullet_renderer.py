@@ -133,13 +133,25 @@ class PyBulletRenderer:
         for n, matrix in enumerate(matrices):
             if is_new[n]:
                 self._place(*(part[n] for part in placings))
-            _, _, rgba, _, body = pybullet.getCameraImage(viewMatrix=matrix, **self.camera)
+            rgba, body = self._picture(matrix)
             # TinyRenderer's own background is white. One 32-bit word a pixel: faster than bytes.
             words = rgba.view(np.uint32)[..., 0]
             np.multiply(words, body >= 0, out=words)
             yield rgba, body
         # Copies: the caller may change the scene's arrays in place before the next call.
         self._last_scene = tuple(part[-1].copy() for part in parts)
+
+    def _picture(self, matrix: list[float]) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+        """What PyBullet draws (H, W, 4), and body ids (H, W).
+
+        Compiled where there was no NumPy, as pip does it from source, PyBullet returns tuples.
+        """
+        _, _, rgba, _, body = pybullet.getCameraImage(viewMatrix=matrix, **self.camera)
+        if isinstance(rgba, np.ndarray):
+            return rgba, body
+        size = self._identity.image_size
+        pixels = np.array(rgba, np.uint8).reshape(size, size, 4)
+        return pixels, np.array(body, np.int32).reshape(size, size)
 
     def _are_new(self, scenes: tuple[NDArray, ...]) -> NDArray[np.bool_]:
         """Which scenes are not the one placed before them, bool (N,); none is placed in between."""

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from gqn_rl.rendering import make_renderer
+from gqn_rl.rendering import make_renderer, pybullet_renderer
 from gqn_rl.scene import sample_scenes
 from gqn_rl.viewpoint import sample_on_sphere
 
@@ -48,3 +48,19 @@ def test_errors_after_the_import_are_still_shown() -> None:
     command = "import gqn_rl.rendering.pybullet_renderer, os; os.write(2, b'seen')"
     done = subprocess.run([sys.executable, "-c", command], capture_output=True, check=True)
     assert done.stderr == b"seen"
+
+
+def test_a_pybullet_without_numpy_draws_the_same(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scenes, viewpoints = sample_scenes(rng, 3), sample_on_sphere(rng, 3)
+    expected = make_renderer("pybullet", image_size=32).render(scenes, viewpoints)
+    draw = pybullet_renderer.pybullet.getCameraImage
+
+    def draw_in_tuples(**arguments: object) -> tuple[object, ...]:
+        width, height, *pictures = draw(**arguments)
+        return (width, height, *(tuple(np.ravel(picture).tolist()) for picture in pictures))
+
+    monkeypatch.setattr(pybullet_renderer.pybullet, "getCameraImage", draw_in_tuples)
+    received = make_renderer("pybullet", image_size=32).render(scenes, viewpoints)
+    assert np.array_equal(received, expected)
