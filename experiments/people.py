@@ -23,5 +23,6 @@ class ShepardMetzlerLine(NamedTuple):
     error_rate: float
 
 
+# Not checked against a copy of the paper.
 SHEPARD_METZLER = ShepardMetzlerLine(1.0, 4.6, 4.0, 6.0, 0.032)
 """Shepard and Metzler, Mental Rotation of Three-Dimensional Objects, Science 171:701-703, 1971."""
