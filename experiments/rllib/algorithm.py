@@ -81,9 +81,9 @@ def make_algorithm(
 def env_config(settings: TrainRllibSettings, environment: AgentEnvironment) -> dict[str, Any]:
     """Arguments of the environments that the env runners make."""
     arguments = dict(environment.env_kwargs)
-    encoder = Path(str(arguments.get("encoder", "")))
-    if encoder.exists():
-        arguments["encoder"] = str(encoder.resolve())  # actors work in folders of their own
+    encoder = arguments.get("encoder")
+    if encoder is not None and Path(encoder).exists():
+        arguments["encoder"] = str(Path(encoder).resolve())  # actors work in folders of their own
     device = "cuda" if settings.num_gpus_per_env_runner else "cpu"
     return arguments | {"flatten": True, "device": device}
 

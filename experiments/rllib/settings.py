@@ -47,9 +47,9 @@ class TrainRllibSettings:
     default a Ray of its own on this machine, which ends with the command."""
     observation: str = "representation"
     """What the agent sees: representation or state (the truth)."""
-    encoder: str = "gqn"
+    encoder: str | None = None
     """Encoder for observation=representation and for view prediction: a name, or the path of a
-    checkpoint, which every host has to find."""
+    checkpoint, which every host has to find; by default the task's own."""
     renderer: str = "pybullet"
     """pybullet or raycast."""
     gallery_size: int | None = None

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from experiments import train_rllib
+from experiments.agent_environment import make_environment
+from experiments.agent_settings import environment_arguments
 from experiments.command import EXIT_BAD_INPUT, save_settings
-from experiments.rllib.algorithm import batch_sizes, rows_per_runner
+from experiments.rllib.algorithm import batch_sizes, env_config, rows_per_runner
 from experiments.rllib.cluster import reason_in, require_listener, require_room
 from experiments.rllib.hyperparameters import Translation
 from experiments.rllib.settings import TrainRllibSettings, check, resumed
@@ -105,3 +107,21 @@ def test_a_resumed_run_keeps_its_settings(tmp_path: Path) -> None:
         resumed(replace(given, seed=4))
     with pytest.raises(UserError, match="does not hold the settings of a run"):
         resumed(replace(given, resume=tmp_path / "none"))
+
+
+@pytest.mark.parametrize(
+    ("env_id", "settings", "encoder"),
+    [
+        ("GQNShepardMentalRotation-v0", TrainRllibSettings(), "cells"),
+        ("GQNShepard-v0", TrainRllibSettings(encoder="random"), "random"),
+        ("GQNShepard-v0", TrainRllibSettings(observation="state"), None),
+    ],
+)
+def test_env_runners_are_told_the_encoder_that_is_used_and_no_other(
+    env_id: str, settings: TrainRllibSettings, encoder: str | None
+) -> None:
+    environment = make_environment(env_id, 1, environment_arguments(settings))
+    try:
+        assert env_config(settings, environment).get("encoder") == encoder
+    finally:
+        environment.close()
