@@ -30,7 +30,6 @@ from experiments.study.plan import (
     Run,
     planned,
     study_hyperparameters,
-    study_rollouts,
 )
 from experiments.study.report import finding, html
 from experiments.study.runs import (
@@ -121,7 +120,6 @@ def plan(settings: CompareObservationsSettings) -> list[Run]:
         stop_after=settings.stop_after,
         plain_ppo=settings.plain_ppo,
         hyperparameters=study_hyperparameters(settings.plain_ppo),
-        rollouts=study_rollouts(),
         env_kwargs=env_kwargs,
         encoder=settings.encoder,
         encoder_sha256=weights_of(settings.encoder, env_kwargs),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from itertools import product
 from typing import Any
 
@@ -25,14 +25,10 @@ REWARD_ALONE = {"aux_coef": 0.0, "policy_kwargs": {"supervised_belief": False, "
 """Plain PPO: the same networks, none of them told the right answer."""
 
 
-CHANGES: dict[str, Any] = {"learning_rate": 1e-3}
-"""Of the algorithm's default settings: a constant learning rate, what the default falls from."""
-FEW_ROWS = {"num_envs": 16, "n_steps": 16, "batch_size": 128, "aux_updates": 12}
-MANY_ROWS = {"num_envs": 64, "n_steps": 8, "batch_size": 512, "aux_updates": 24}
-"""Two ways to collect the same experience, both with short rollouts and twice the supervised
-updates per step of the default, so that what can be learned from a few hundred steps shows. With
-few rows the policy is updated more often, on fewer episodes. Each kind of agent has the one that
-was faster for it in a trial (docs/study.md)."""
+CHANGES: dict[str, Any] = {"learning_rate": 1e-3, "n_steps": 8, "aux_updates": 24}
+"""Of the algorithm's default settings: a constant learning rate, what the default falls from, and
+short rollouts with twice the supervised updates per step, so that what can be learned from a few
+hundred steps shows."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +40,6 @@ class Subject:
         encoder: "trained", "random" or None.
         summary: how a pixel agent's looks become one vector, see agents/pixel_features.py.
         label, description: for people.
-        rollouts: how it collects its experience, laid over the shared settings.
     """
 
     observation: str
@@ -52,7 +47,6 @@ class Subject:
     summary: str | None
     label: str
     description: str
-    rollouts: Mapping[str, int] = field(default_factory=lambda: FEW_ROWS)
 
 
 SUBJECTS = {
@@ -64,12 +58,10 @@ SUBJECTS = {
     "pixels-stack": Subject(
         "pixels", None, "stack", "pixels, stacked",
         "all looks so far with their poses, each through a CNN, side by side into the network",
-        MANY_ROWS,
     ),
     "pixels-recurrent": Subject(
         "pixels", None, "recurrent", "pixels, recurrent",
         "the same looks, poses and CNN, one after the other into a GRU",
-        MANY_ROWS,
     ),
     "random-tower": Subject(
         "representation", "random", None, "random-weight GQN",
@@ -111,7 +103,6 @@ class Conditions:
             evaluations running; 0 for never.
         plain_ppo: whether the agents learn from the reward alone.
         hyperparameters: of every agent, see `agents.factory.load_hyperparameters`.
-        rollouts: agent to what is laid over them, see `Subject.rollouts`.
         env_kwargs: arguments of the environment beside observation and encoder.
         encoder: name or path of the trained one.
         encoder_sha256: of its weights.
@@ -123,7 +114,6 @@ class Conditions:
     stop_after: int
     plain_ppo: bool
     hyperparameters: dict[str, Any]
-    rollouts: dict[str, dict[str, int]]
     env_kwargs: dict[str, Any]
     encoder: str
     encoder_sha256: str
@@ -186,19 +176,10 @@ def study_hyperparameters(plain_ppo: bool) -> dict[str, Any]:
     return load_hyperparameters(ALGO, "", CHANGES | (REWARD_ALONE if plain_ppo else {}))
 
 
-def study_rollouts() -> dict[str, dict[str, int]]:
-    """How each agent collects its experience."""
-    return {name: dict(subject.rollouts) for name, subject in SUBJECTS.items()}
-
-
-def with_rollouts(run: Run) -> dict[str, Any]:
-    """The shared hyperparameters with the agent's own way to collect experience."""
-    return {**run.conditions.hyperparameters, **run.conditions.rollouts[run.agent]}
-
-
 def hyperparameters_of(run: Run, image_size: int) -> dict[str, Any]:
-    """The shared ones, with its rollouts and the part that takes in pixels where there are any."""
-    summary, shared = SUBJECTS[run.agent].summary, with_rollouts(run)
+    """The shared ones, with the part that takes in pixels where there are any."""
+    summary = SUBJECTS[run.agent].summary
+    shared = run.conditions.hyperparameters
     if summary is None:
         return shared
     given = shared["policy_kwargs"].get("features_extractor_kwargs", {})

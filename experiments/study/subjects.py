@@ -12,7 +12,7 @@ from agents.factory import make_model
 from agents.look_stack import LookStack, LookStore
 from experiments.agent_environment import AgentEnvironment, make_environment
 from experiments.study.cameras import ScheduledCamera
-from experiments.study.plan import ALGO, ENV_ID, SUBJECTS, Run, hyperparameters_of, with_rollouts
+from experiments.study.plan import ALGO, ENV_ID, SUBJECTS, Run, hyperparameters_of
 from gqn_rl.data.synthetic import SceneDistribution
 from gqn_rl.encoders import SceneEncoder, make_encoder
 from gqn_rl.encoders.cell_encoder import CellEncoder
@@ -55,7 +55,7 @@ def make_trainee(run: Run) -> Trainee:
     Raises:
         UserError: for arguments that the environment, the encoder or the model refuses.
     """
-    subject, conditions, shared = SUBJECTS[run.agent], run.conditions, with_rollouts(run)
+    subject, conditions = SUBJECTS[run.agent], run.conditions
     arguments = {**conditions.env_kwargs, "observation": subject.observation}
     encoder = None
     if subject.encoder is not None:
@@ -64,13 +64,13 @@ def make_trainee(run: Run) -> Trainee:
     if subject.encoder == "random":
         encoder = untrained_twin(encoder, run)
     environment = make_environment(
-        ENV_ID, shared["num_envs"], arguments, device=DEVICE, encoder=encoder
+        ENV_ID, conditions.hyperparameters["num_envs"], arguments, device=DEVICE, encoder=encoder
     )
     held_out = environment.again()
     bridges = [seen_through(run.camera, part) for part in (environment, held_out)]
     store = None
     if subject.summary is not None:
-        store = look_store(environment, shared)
+        store = look_store(environment, conditions.hyperparameters)
         bridges = [
             LookStack(bridge, shelf, max_looks_of(environment))
             for bridge, shelf in zip(bridges, store.shelves, strict=True)

@@ -14,7 +14,7 @@ from experiments.compare_observations import CompareObservationsSettings, comman
 from experiments.study import runs
 from experiments.study.plan import FULL, SUBJECTS, SUBSET
 from tests.experiments.study.made_up import result, write
-from tests.experiments.study.small import small_hyperparameters, small_rollouts
+from tests.experiments.study.small import small_hyperparameters
 
 TINY = ["--total-timesteps", "512", "--eval-every", "256", "--eval-episodes", "32", "--jobs", "0"]
 TINY += ["--gallery-size", "3"]
@@ -26,7 +26,6 @@ def small_steps() -> Any:
     """Hyperparameters with which a run takes seconds."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(compare_observations, "study_hyperparameters", small_hyperparameters)
-        monkeypatch.setattr(compare_observations, "study_rollouts", small_rollouts)
         yield
 
 

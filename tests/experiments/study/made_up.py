@@ -19,7 +19,6 @@ CONDITIONS = Conditions(
     stop_after=0,
     plain_ppo=False,
     hyperparameters={"num_envs": 16, "policy_kwargs": {}},
-    rollouts={},
     env_kwargs={"renderer": "pybullet"},
     encoder="gqn",
     encoder_sha256="0" * 64,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from experiments.study.plan import SUBJECTS, Conditions, Run, study_hyperparameters
+from experiments.study.plan import Conditions, Run, study_hyperparameters
 
 ROWS, N_STEPS = 16, 16
 
@@ -19,11 +19,6 @@ def small_hyperparameters(plain_ppo: bool = False) -> dict[str, Any]:
     return {**settings, "policy_kwargs": policy}
 
 
-def small_rollouts() -> dict[str, dict[str, int]]:
-    """Those of `small_hyperparameters`, for every agent."""
-    return {name: {} for name in SUBJECTS}
-
-
 def small_run(agent: str = "state", camera: str = "moving", seed: int = 0, **changes: Any) -> Run:
     conditions = Conditions(
         timesteps=1024,
@@ -32,7 +27,6 @@ def small_run(agent: str = "state", camera: str = "moving", seed: int = 0, **cha
         stop_after=0,
         plain_ppo=False,
         hyperparameters=small_hyperparameters(),
-        rollouts=small_rollouts(),
         env_kwargs={"gallery_size": 3},
         encoder="gqn",
         encoder_sha256="0" * 64,

@@ -20,7 +20,6 @@ from experiments.study.plan import (
     hyperparameters_of,
     planned,
     study_hyperparameters,
-    study_rollouts,
 )
 from gqn_rl.errors import UserError
 from tests.experiments.study.small import small_run
@@ -55,7 +54,7 @@ def test_unknown_names_are_refused(agents: list[str], cameras: list[str], named:
 
 def test_no_two_runs_share_the_seed_of_a_row() -> None:
     """Row i of an environment has the seed s + i: runs of neighbouring s would play the same."""
-    rows = max(rollouts["num_envs"] for rollouts in study_rollouts().values())
+    rows = study_hyperparameters(False)["num_envs"]
     assert rows <= SEEDS_APART
     first, second = (small_run(seed=seed).first_row_seed for seed in (0, 1))
     assert first + rows <= second
@@ -73,19 +72,6 @@ def test_all_agents_have_the_same_hyperparameters_behind_what_takes_in_the_obser
         features = found[name]["policy_kwargs"]["features_extractor_kwargs"]
         assert features.get("summary") == subject.summary
         assert features["hidden"] == [64, 32]
-
-
-def test_rollouts_change_nothing_but_how_experience_is_collected() -> None:
-    """Every agent gets as many supervised updates for each step, and as often sees a step."""
-    settings = study_hyperparameters(False)
-    per_step = set()
-    for name, rollouts in study_rollouts().items():
-        run = small_run(name, hyperparameters=settings, rollouts={name: rollouts})
-        found = hyperparameters_of(run, 64)
-        different = {key for key in settings if found[key] != settings[key]} - {"policy_kwargs"}
-        assert different <= {"num_envs", "n_steps", "batch_size", "aux_updates"}
-        per_step.add(found["aux_updates"] / (found["num_envs"] * found["n_steps"]))
-    assert len(per_step) == 1
 
 
 def test_hyperparameters_are_the_defaults_tuned_for_no_environment() -> None:
