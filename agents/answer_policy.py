@@ -6,8 +6,9 @@ of an action is factored:
     p(move m)   = softmax([move logits, answer logit])[m]
     p(answer k) = softmax([move logits, answer logit])[-1] * sharpened belief[k]
 
-so that learning a better belief never changes how often the agent answers, and learning when to
-answer never changes the belief.
+so that learning when to answer never changes the belief, and learning a better belief changes how
+often the agent answers only as far as `assurance` has it do so: the answer logit is the
+controller's plus assurance x (best probability of the belief - threshold).
 """
 
 from __future__ import annotations
@@ -84,11 +85,23 @@ class BeliefExtractor(nn.Module):
 
 
 class FactoredActionHead(nn.Module):
-    """Actor units and belief (B, H + K) to the logits of all actions (B, moves + K)."""
+    """Actor units and belief (B, H + K) to the logits of all actions (B, moves + K).
 
-    def __init__(self, latent_dim: int, num_moves: int, num_answers: int, sharpness: float) -> None:
+    See `AnswerPolicy` for `sharpness`, `assurance` and `threshold`.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        num_moves: int,
+        num_answers: int,
+        sharpness: float,
+        assurance: float,
+        threshold: float,
+    ) -> None:
         super().__init__()
         self.num_answers, self.sharpness = num_answers, sharpness
+        self.assurance, self.threshold = assurance, threshold
         self.choice = nn.Linear(latent_dim - num_answers, num_moves + 1)
         # As Stable-Baselines3 starts its action heads: all choices nearly equally likely.
         nn.init.orthogonal_(self.choice.weight, gain=0.01)
@@ -98,7 +111,9 @@ class FactoredActionHead(nn.Module):
         hidden, belief = latent[:, : -self.num_answers], latent[:, -self.num_answers :]
         choice = self.choice(hidden)
         answers = torch.log_softmax(self.sharpness * belief, dim=1)
-        return torch.cat([choice[:, :-1], choice[:, -1:] + answers], dim=1)
+        best = belief.max(dim=1, keepdim=True).values.exp()
+        answering = choice[:, -1:] + self.assurance * (best - self.threshold)
+        return torch.cat([choice[:, :-1], answering + answers], dim=1)
 
 
 class AnswerPolicy(MultiInputActorCriticPolicy):
@@ -110,6 +125,9 @@ class AnswerPolicy(MultiInputActorCriticPolicy):
         supervised_belief: see `BeliefExtractor`; False lets reinforcement shape the belief too.
         sharpness: an answer is drawn from the belief to this power. Sampling from the belief
             itself would make a 90 % sure agent wrong one time in five, and so teach it to wait.
+        assurance, threshold: before anything is learned, the logit of answering stands
+            `assurance` x (the belief's best probability - `threshold`) above those of the moves,
+            so that an untrained controller looks on while it is unsure. 0 leaves it indifferent.
     """
 
     def __init__(
@@ -122,11 +140,14 @@ class AnswerPolicy(MultiInputActorCriticPolicy):
         answer_hidden: int = 128,
         supervised_belief: bool = True,
         sharpness: float = 4.0,
+        assurance: float = 0.0,
+        threshold: float = 0.7,
         features_extractor_class: type[BaseFeaturesExtractor] = SceneFeatures,
         **kwargs: Any,
     ) -> None:
         self.num_answers, self.answer_hidden = num_answers, answer_hidden
         self.supervised_belief, self.sharpness = supervised_belief, sharpness
+        self.assurance, self.threshold = assurance, threshold
         # Orthogonal starts would overwrite the default ones inside LayerNorm'd, SiLU networks.
         kwargs.setdefault("ortho_init", False)
         super().__init__(
@@ -143,6 +164,8 @@ class AnswerPolicy(MultiInputActorCriticPolicy):
             "answer_hidden": self.answer_hidden,
             "supervised_belief": self.supervised_belief,
             "sharpness": self.sharpness,
+            "assurance": self.assurance,
+            "threshold": self.threshold,
         }
 
     def _build_mlp_extractor(self) -> None:
@@ -160,7 +183,12 @@ class AnswerPolicy(MultiInputActorCriticPolicy):
         super()._build(lr_schedule)
         num_moves = int(self.action_space.n) - self.num_answers  # type: ignore[attr-defined]
         self.action_net = FactoredActionHead(
-            self.mlp_extractor.latent_dim_pi, num_moves, self.num_answers, self.sharpness
+            self.mlp_extractor.latent_dim_pi,
+            num_moves,
+            self.num_answers,
+            self.sharpness,
+            self.assurance,
+            self.threshold,
         )
         # The optimizer made by the base class knows the action head that was just replaced.
         self.optimizer = self.optimizer_class(
