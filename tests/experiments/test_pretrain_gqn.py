@@ -148,7 +148,8 @@ def test_a_full_disk_is_one_line_and_keeps_the_last_state(
 def test_a_killed_run_resumes_to_the_same_bits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    flags = ["--iterations", 150, "--save-every", 5]
+    # Enough that a busy machine finds the time to kill it before it is done.
+    flags = ["--iterations", 250, "--save-every", 5]
     with started(*flags, "--output", tmp_path / "killed") as process:
         wait_until(lambda: saved_step(tmp_path / "killed") >= 10, process)
         process.send_signal(signal.SIGKILL)
