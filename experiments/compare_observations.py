@@ -54,7 +54,7 @@ class CompareObservationsSettings:
     """Flags of `python -m experiments.compare_observations`."""
 
     full: bool = False
-    """The full study: both cameras, five seeds, ten times the steps. It takes many hours."""
+    """The full study: both cameras, five seeds, more steps. It takes hours of processor time."""
     report_only: Path | None = None
     """Folder of a study: make its report from the results that are there, and train nothing."""
     output: Path | None = None
@@ -72,11 +72,11 @@ class CompareObservationsSettings:
     seed: int = 0
     """The first seed; the others follow."""
     total_timesteps: int | None = None
-    """Environment steps of a run; by default 20,480, with --full 200,704."""
+    """Environment steps of a run; by default 6,144, with --full 16,384."""
     eval_every: int | None = None
-    """Environment steps between evaluations; by default 1,024."""
+    """Environment steps between evaluations; by default 512."""
     eval_episodes: int | None = None
-    """Episodes of each evaluation; by default 128, with --full 256."""
+    """Episodes of each evaluation; by default 128."""
     stop_after: int = 3
     """A run ends early once so many evaluations running reached the highest accuracy, 0.9; 0 for
     never."""
@@ -88,6 +88,8 @@ class CompareObservationsSettings:
     """pybullet or raycast."""
     gallery_size: int | None = None
     """How many shapes there are to tell apart; by default the environment's (10)."""
+    shapes: str | None = None
+    """train, or test for shapes unseen by the GQN; by default the environment's (train)."""
 
 
 def main(settings: CompareObservationsSettings) -> None:
@@ -109,7 +111,8 @@ def main(settings: CompareObservationsSettings) -> None:
 def plan(settings: CompareObservationsSettings) -> list[Run]:
     """The runs that the flags ask for; what cannot be built is refused here."""
     scale = FULL if settings.full else SUBSET
-    given = {"renderer": settings.renderer, "gallery_size": settings.gallery_size}
+    names = ("renderer", "gallery_size", "shapes")
+    given = {name: getattr(settings, name) for name in names}
     env_kwargs = {key: value for key, value in given.items() if value is not None}
     cameras = scale.cameras if settings.cameras is None else settings.cameras
     seeds = range(settings.seed, settings.seed + (settings.seeds or scale.seeds))

@@ -17,7 +17,7 @@ from tests.experiments.study.made_up import result, write
 from tests.experiments.study.small import small_hyperparameters
 
 TINY = ["--total-timesteps", "512", "--eval-every", "256", "--eval-episodes", "32", "--jobs", "0"]
-TINY += ["--gallery-size", "3"]
+TINY += ["--gallery-size", "3", "--shapes", "test"]
 STUDY = ["--agents", "state", "pixels-recurrent", "--cameras", "fixed", "--seeds", "2"]
 
 
@@ -60,12 +60,13 @@ def test_a_study_leaves_raw_results_and_a_report(folder: Path) -> None:
     study = json.loads((folder / "study.json").read_text())
     assert set(study["planned"]) == names
     assert study["command"].endswith("--total-timesteps 512 --eval-every 256 --eval-episodes 32 "
-                                     "--gallery-size 3")  # fmt: skip
+                                     "--gallery-size 3 --shapes test")  # fmt: skip
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["agents"] == ["pixels-recurrent", "state"]
     raw = json.loads((folder / "runs" / "fixed-state-1.json").read_text())
     assert [row["timesteps"] for row in raw["curve"]] == [256, 512]
-    assert raw["conditions"]["env_kwargs"] == {"renderer": "pybullet", "gallery_size": 3}
+    expected = {"renderer": "pybullet", "gallery_size": 3, "shapes": "test"}
+    assert raw["conditions"]["env_kwargs"] == expected
     page = (folder / "report.html").read_text()
     assert study["command"] in page
     assert str(folder) not in page
