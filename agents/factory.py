@@ -65,7 +65,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU, "ta
 FEATURES = {"scene": SceneFeatures, "combined": CombinedExtractor, "looks": LookFeatures}
 
 FOLDER = Path(__file__).parent / "hyperparameters"
-RUN_KEYS = ("n_timesteps", "num_envs", "policy", "policy_kwargs")
+RUN_KEYS = ("n_timesteps", "num_envs", "policy", "policy_kwargs", "pay_by_look")
 """Hyperparameters that are not arguments of the algorithm."""
 
 

@@ -32,15 +32,15 @@ class QueryPredictions:
         truth: NDArray[np.uint8],
         looks: NDArray[np.int64],
     ) -> None:
-        """The rows of `mask` (N,) answer: one call draws them all.
+        """The rows of `mask` (N,) answer: one call draws them all."""
+        self.last[mask] = self._last(mask, trials, truth, looks)
 
-        After a single look there is nothing to draw again, and no rounding to tell the two errors
-        apart.
-        """
-        self.last[mask] = self.first[mask]
-        again = mask & (looks > 1)
-        if again.any():
-            self.last[again] = self._errors(again, trials, truth)
+    def now(
+        self, trials: Trials, truth: NDArray[np.uint8], looks: NDArray[np.int64]
+    ) -> QueryErrors:
+        """What the errors would be if all rows answered; nothing is noted."""
+        every = np.ones(len(looks), dtype=bool)
+        return QueryErrors(self.first.copy(), self._last(every, trials, truth, looks))
 
     def errors(self, mask: NDArray[np.bool_]) -> QueryErrors:
         """Of the rows of `mask` (N,)."""
@@ -58,6 +58,24 @@ class QueryPredictions:
         """The query views of some rows (k,) from what has been seen, uint8 (k, H, W, 3)."""
         assert trials.query is not None
         return self._memory.draw(rows, trials.query[rows].viewpoints())
+
+    def _last(
+        self,
+        mask: NDArray[np.bool_],
+        trials: Trials,
+        truth: NDArray[np.uint8],
+        looks: NDArray[np.int64],
+    ) -> NDArray[np.float64]:
+        """Of the rows of a mask, as many as it has.
+
+        After a single look there is nothing to draw again, and no rounding to tell the two errors
+        apart.
+        """
+        last = self.first.copy()
+        again = mask & (looks > 1)
+        if again.any():
+            last[again] = self._errors(again, trials, truth)
+        return last[mask]
 
     def _errors(
         self, mask: NDArray[np.bool_], trials: Trials, truth: NDArray[np.uint8]

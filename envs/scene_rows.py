@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
 from envs.camera_angles import CameraAngles, KeepOut
-from envs.memory import REPRESENTATION_LIMIT, EncoderMemory
+from envs.memory import EncoderMemory
 from envs.observers import Observer
 from envs.predictions import QueryPredictions
 from envs.seeding import RowGenerators
@@ -26,7 +25,7 @@ from envs.snapshots import (
     trials_from_arrays,
     trials_to_arrays,
 )
-from envs.spaces import Observation, encoded, viewpoint_space
+from envs.spaces import Observation, comparison_space, encoded, row_space
 from envs.tasks import QueryErrors, Task, Trials
 from envs.view_store import ViewStore
 from gqn_rl.rendering import Renderer
@@ -69,7 +68,7 @@ class SceneRows:
         space = observer.space(num_cubes, renderer.identity.image_size, size)
         self._content = np.zeros((n, *space.shape), space.dtype)
         comparison = comparison_space(task, observer, memory)
-        self.observation_space = _observation_space(task, observer, space, comparison)
+        self.observation_space = row_space(task, observer, space, comparison)
         self._comparison = np.zeros((n, *(comparison.shape if comparison else (0,))), np.float32)
         self._cue: NDArray[Any] = np.zeros((n, 0))
         if "cue" in self.observation_space.spaces:
@@ -238,6 +237,12 @@ class SceneRows:
         self.predictions.finish(answered, self.trials, self._views.extra[:, 0], self.looks)
         return self.predictions.errors(over)
 
+    def errors_now(self) -> QueryErrors | None:
+        """The errors of all rows if each predicted now; None where nothing is predicted."""
+        if self.predictions is None:
+            return None
+        return self.predictions.now(self.trials, self._views.extra[:, 0], self.looks)
+
     def snapshot(self) -> Snapshot:
         """All of it, save images, which are drawn again."""
         snapshot = arrays_of(self, self.ARRAYS) | {"cameras": self.angles.stacked()}
@@ -270,34 +275,6 @@ class SceneRows:
         if "comparison" in self.observation_space.spaces:
             observation["comparison"] = self._comparison
         return observation
-
-
-def comparison_space(
-    task: Task, observer: Observer, memory: EncoderMemory | None
-) -> spaces.Box | None:
-    """The space of what the encoder says about object and reference; None where it says nothing."""
-    if task.cue_views is None or not observer.needs_encoder or not (memory and memory.can_compare):
-        return None
-    size = memory.encoder.comparison_size  # type: ignore[attr-defined]
-    return spaces.Box(-REPRESENTATION_LIMIT, REPRESENTATION_LIMIT, (size,), np.float32)
-
-
-def _observation_space(
-    task: Task, observer: Observer, space: spaces.Box, comparison: spaces.Box | None
-) -> spaces.Dict:
-    """The space of one row, keys in alphabetical order."""
-    parts: dict[str, spaces.Space[Any]] = {
-        observer.key: space,
-        "viewpoint": viewpoint_space(),
-        "looks_left": spaces.Box(0.0, 1.0, (1,), np.float32),
-    }
-    if task.cue_views is not None:
-        parts["cue"] = observer.cue_space(space, len(task.cue_views))
-    elif task.cue is not None:
-        parts["cue"] = task.cue
-    if comparison is not None:
-        parts["comparison"] = comparison
-    return spaces.Dict(parts)
 
 
 def _first_camera(rng: np.random.Generator, trial: Trials, clearance: float) -> CameraAngles:

@@ -227,6 +227,16 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         infos = finals.infos() | vector_infos(self._facts(), np.ones(self.num_envs, dtype=bool))
         return self._observation(), rewards, over, lost, infos
 
+    def worth_of_answering(self) -> NDArray[np.float64]:
+        """What each row would be paid if it gave the first answer now, float64 (N,).
+
+        It tells the truth about the scene: it is for shaping rewards in training, see
+        `agents.shaping`, and for figures. In view prediction it draws the query view of every row.
+        """
+        self._require_open("worth_of_answering")
+        first = np.zeros(self.num_envs, dtype=np.int64)
+        return self.task.settle(self.trials, first, self._rows.errors_now()).reward
+
     def snapshot(self) -> Snapshot:
         """Episodes, scenes, encoder and random generators as named arrays; no pickle is needed."""
         self._require_open("snapshot")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from envs.memory import REPRESENTATION_LIMIT, EncoderMemory
 from gqn_rl.viewpoint import ENCODING_SIZE, SPHERE_RADIUS, Viewpoints
+
+if TYPE_CHECKING:
+    from envs.observers import Observer
+    from envs.tasks import Task
 
 Observation = dict[str, NDArray[Any]]
 
@@ -23,6 +28,34 @@ def encoded(viewpoints: Viewpoints) -> NDArray[np.float32]:
     """Poses as observations, float32 (N, 7): rounding never steps out of `viewpoint_space`."""
     space = viewpoint_space()
     return np.clip(viewpoints.encode(), space.low, space.high)
+
+
+def comparison_space(
+    task: Task, observer: Observer, memory: EncoderMemory | None
+) -> spaces.Box | None:
+    """The space of what the encoder says about object and reference; None where it says nothing."""
+    if task.cue_views is None or not observer.needs_encoder or not (memory and memory.can_compare):
+        return None
+    size = memory.encoder.comparison_size  # type: ignore[attr-defined]
+    return spaces.Box(-REPRESENTATION_LIMIT, REPRESENTATION_LIMIT, (size,), np.float32)
+
+
+def row_space(
+    task: Task, observer: Observer, space: spaces.Box, comparison: spaces.Box | None
+) -> spaces.Dict:
+    """The space of one row, keys in alphabetical order."""
+    parts: dict[str, spaces.Space[Any]] = {
+        observer.key: space,
+        "viewpoint": viewpoint_space(),
+        "looks_left": spaces.Box(0.0, 1.0, (1,), np.float32),
+    }
+    if task.cue_views is not None:
+        parts["cue"] = observer.cue_space(space, len(task.cue_views))
+    elif task.cue is not None:
+        parts["cue"] = task.cue
+    if comparison is not None:
+        parts["comparison"] = comparison
+    return spaces.Dict(parts)
 
 
 class Flattening:

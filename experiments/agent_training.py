@@ -11,6 +11,7 @@ from typing import Any
 
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.vec_env import VecEnv
 
 from agents.bundle import AgentRecord, make_record, save_bundle
 from agents.callbacks import (
@@ -24,6 +25,7 @@ from agents.checkpoints import CheckpointCallback
 from agents.evaluation import Evaluation
 from agents.factory import ALGORITHMS, load_hyperparameters, make_model
 from agents.log_callback import LogCallback
+from agents.shaping import PaidByLook
 from agents.training_state import load_training_state, read_record, save_training_state
 from experiments.agent_environment import AgentEnvironment, make_environment
 from experiments.agent_report import EVALUATION_SEED, Training
@@ -63,7 +65,7 @@ def make_trainee(settings: TrainAgentSettings) -> Trainee:
     )
     model = make_model(
         settings.algo,
-        environment.bridge,
+        shaped(environment.bridge, hyperparameters),
         hyperparameters,
         num_answers=environment.num_answers,
         volumes=environment.volumes,
@@ -72,6 +74,13 @@ def make_trainee(settings: TrainAgentSettings) -> Trainee:
     )
     steps = settings.total_timesteps or int(hyperparameters["n_timesteps"])
     return Trainee(model, environment, environment.again(), hyperparameters, steps)
+
+
+def shaped(bridge: VecEnv, hyperparameters: dict[str, Any]) -> VecEnv:
+    """The environment with the rewards to learn from; measurements have the task's own."""
+    if hyperparameters.get("pay_by_look"):
+        return PaidByLook(bridge, hyperparameters["gamma"])
+    return bridge
 
 
 def hyperparameters_of(settings: TrainAgentSettings) -> dict[str, Any]:

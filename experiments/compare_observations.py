@@ -21,6 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from experiments.agent_environment import make_environment
 from experiments.command import run_command
 from experiments.parallel import check_workers
+from experiments.study.figures import learning_curves
 from experiments.study.plan import (
     ENV_ID,
     FULL,
@@ -198,10 +199,11 @@ def describe(run: dict[str, Any]) -> str:
 
 
 def write_report(folder: Path) -> None:
-    """summary.json and report.html from the results in the folder."""
+    """summary.json, learning_curves.svg and report.html from the results in the folder."""
     found = results(folder)
     summary = summarise(found)
     write_json(folder / "summary.json", summary)
+    write_text(folder / "learning_curves.svg", learning_curves(summary))
     write_text(folder / "report.html", html(summary, found, read_study(folder)))
     console = Console()
     for camera, ratios in summary["ratios"].items():

@@ -15,7 +15,7 @@ from stable_baselines3.common.monitor import Monitor
 from envs.camera_control import CONTROLS
 from envs.registration import CONTROL_IDS, ENVIRONMENTS, TASK_IDS
 from envs.tasks import TASKS
-from tests.envs.actions import RIGHT, UP, answer, move
+from tests.envs.actions import RIGHT, UP, answer, answers, move, moves
 from tests.envs.episodes import play
 
 OBSERVATIONS = ("representation", "pixels", "state")
@@ -146,3 +146,19 @@ def test_monitor_reports_success(make, env_id):
     while not done:
         *_, done, _, info = env.step(answer(env.action_space, 0))
     assert info["episode"]["is_success"] == info["is_success"]
+
+
+def test_what_answering_is_worth_is_what_it_pays(env_id, make_vec):
+    """In every id: asked before, and without changing anything."""
+    env = make_vec(env_id, 5, max_looks=4, autoreset_mode="SameStep")
+    env.reset(seed=3)
+    for looks in range(1, 4):
+        if looks > 1:
+            env.step(moves(env, RIGHT))
+        before = env.unwrapped.snapshot()
+        worth = env.unwrapped.worth_of_answering()
+        after = env.unwrapped.snapshot()
+        assert all(np.array_equal(before[name], after[name]) for name in before)
+    _, rewards, ends, _, _ = env.step(answers(env, 0))
+    assert ends.all()
+    np.testing.assert_allclose(worth, rewards)

@@ -70,6 +70,7 @@ def test_a_study_leaves_raw_results_and_a_report(folder: Path) -> None:
     page = (folder / "report.html").read_text()
     assert study["command"] in page
     assert str(folder) not in page
+    assert (folder / "learning_curves.svg").read_text().rstrip().endswith("</svg>")
 
 
 def test_the_same_command_does_nothing_twice_and_more_seeds_are_added(
