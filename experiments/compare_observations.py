@@ -64,7 +64,8 @@ class CompareObservationsSettings:
     jobs: int | None = None
     """Processes that train, one run each; None for one per core, 0 to train in this one."""
     agents: tuple[str, ...] = tuple(SUBJECTS)
-    """Which agents: representation, pixels-stack, pixels-recurrent, random-tower, state."""
+    """Which agents: representation, representation-unturned, pixels-stack, pixels-recurrent,
+    random-tower, state."""
     cameras: tuple[str, ...] | None = None
     """moving (the agent chooses), fixed (a schedule does) or both; by default moving, with --full
     both."""

@@ -21,6 +21,7 @@ from experiments.study.summary import BEST_PIXELS, BOTH, MEASURES
 
 COLOURS = {
     "representation": "#1f5f99",
+    "representation-unturned": "#7fb2dd",
     "pixels-stack": "#c44e52",
     "pixels-recurrent": "#dd8a3e",
     "random-tower": "#8a8a8a",

@@ -49,6 +49,7 @@ class Subject:
         encoder: "trained", "random" or None.
         summary: how a pixel agent's looks become one vector, see agents/pixel_features.py.
         label, description: for people.
+        turned: whether cells are turned at random while answers are learned.
     """
 
     observation: str
@@ -56,6 +57,7 @@ class Subject:
     summary: str | None
     label: str
     description: str
+    turned: bool = True
 
 
 SUBJECTS = {
@@ -63,6 +65,11 @@ SUBJECTS = {
         "representation", "trained", None, "GQN representation",
         "what the pre-trained GQN makes of all looks so far; where that is cells in the frame of "
         "the object, they are turned at random while answers are learned",
+    ),
+    "representation-unturned": Subject(
+        "representation", "trained", None, "GQN, not turned",
+        "the same, and nothing is turned: what the turning is worth",
+        turned=False,
     ),
     "pixels-stack": Subject(
         "pixels", None, "stack", "pixels, stacked",

@@ -80,7 +80,7 @@ def make_trainee(run: Run) -> Trainee:
         bridges[0],
         hyperparameters_of(run, 0 if store is None else store.image_shape[0]),
         num_answers=environment.num_answers,
-        volumes=environment.volumes,
+        volumes=environment.volumes if subject.turned else None,
         seed=run.first_row_seed,
         device=DEVICE,
     )
