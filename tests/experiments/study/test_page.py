@@ -22,6 +22,7 @@ RUNS = [
     for camera in ("moving", "fixed")
     for agent, curve in {
         "representation": (0.3, 0.6, 0.95),
+        "representation-unturned": (0.2, 0.5, 0.6, 0.8),
         "pixels-stack": (0.1, 0.2, 0.3, 0.6),
         "pixels-recurrent": (0.1, 0.1, 0.1, 0.1),
         "random-tower": (0.1, 0.5, 0.6, 0.6),
