@@ -78,7 +78,7 @@ class CompareObservationsSettings:
     eval_every: int | None = None
     """Environment steps between evaluations; by default 512."""
     eval_episodes: int | None = None
-    """Episodes of each evaluation; by default 128."""
+    """Episodes of each evaluation; by default 128, with --full 128 too."""
     stop_after: int = 3
     """A run ends early once so many evaluations running reached the highest accuracy, 0.9; 0 for
     never."""
