@@ -17,13 +17,13 @@ from rich.console import Console
 from stable_baselines3.common.callbacks import BaseCallback
 
 from agents.callbacks import EvaluationCallback, ProgressCallback, TimeLimitCallback
-from agents.factory import ALGORITHMS, make_model, merged
+from agents.factory import ALGORITHMS, merged
 from agents.search import search_space, suggested
 from agents.search_study import LOCK, SharedStudy, imported_optuna, lock
 from agents.search_workers import Worker
 from experiments.agent_report import EVALUATION_SEED
 from experiments.agent_settings import TrainAgentSettings, resumed_settings, stored_settings
-from experiments.agent_training import HYPERPARAMETERS, Trainee
+from experiments.agent_training import HYPERPARAMETERS, Trainee, model_for
 from experiments.command import save_settings
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_json, write_text
@@ -152,15 +152,8 @@ def objective_of(settings: TrainAgentSettings, trainee: Trainee) -> Callable[[Tr
     def objective(trial: Trial) -> float:
         trial.set_user_attr("changes", suggested(trial, space))
         hyperparameters = merged(trainee.hyperparameters, trial.user_attrs["changes"])
-        model = make_model(
-            settings.algo,
-            trainee.environment.bridge,
-            hyperparameters,
-            num_answers=trainee.environment.num_answers,
-            volumes=trainee.environment.volumes,
-            seed=settings.seed + trial.number,
-            device=settings.device,
-        )
+        seed = settings.seed + trial.number
+        model = model_for(settings, trainee.environment, hyperparameters, seed)
         evaluations = EvaluationCallback(
             trainee.held_out.bridge,
             settings.eval_every,

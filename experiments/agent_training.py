@@ -63,17 +63,27 @@ def make_trainee(settings: TrainAgentSettings) -> Trainee:
         environment_arguments(settings),
         device=settings.device,
     )
-    model = make_model(
+    model = model_for(settings, environment, hyperparameters, settings.seed)
+    steps = settings.total_timesteps or int(hyperparameters["n_timesteps"])
+    return Trainee(model, environment, environment.again(), hyperparameters, steps)
+
+
+def model_for(
+    settings: TrainAgentSettings,
+    environment: AgentEnvironment,
+    hyperparameters: dict[str, Any],
+    seed: int,
+) -> BaseAlgorithm:
+    """An untrained model in the environment, with the rewards that it is to learn from."""
+    return make_model(
         settings.algo,
         shaped(environment.bridge, hyperparameters),
         hyperparameters,
         num_answers=environment.num_answers,
         volumes=environment.volumes,
-        seed=settings.seed,
+        seed=seed,
         device=settings.device,
     )
-    steps = settings.total_timesteps or int(hyperparameters["n_timesteps"])
-    return Trainee(model, environment, environment.again(), hyperparameters, steps)
 
 
 def shaped(bridge: VecEnv, hyperparameters: dict[str, Any]) -> VecEnv:

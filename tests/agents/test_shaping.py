@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode
 
+from agents.factory import load_hyperparameters
 from agents.sb3_vec_env import GymnasiumVecEnv
 from agents.shaping import PaidByLook
-from experiments.agent_training import shaped
+from experiments.agent_environment import make_environment
+from experiments.agent_settings import TrainAgentSettings
+from experiments.agent_training import model_for, shaped
 from gqn_rl.errors import UserError
 from tests.agents.fake_env import fake_vector_env
 from tests.envs.fake_encoder import FakeDreamer
@@ -102,6 +105,17 @@ def test_hyperparameters_say_whether_looks_are_paid() -> None:
     assert shaped(env, {"gamma": 0.9, "pay_by_look": False}) is env
     assert isinstance(shaped(env, {"gamma": 0.9, "pay_by_look": True}), PaidByLook)
     env.close()
+
+
+@pytest.mark.parametrize("paid", [True, False])
+def test_whatever_trains_learns_from_the_rewards_that_its_hyperparameters_name(paid: bool) -> None:
+    """`train_agent` and the trials of a search make their models alike."""
+    environment = make_environment(ENV_ID, ROWS, {}, encoder=FakeDreamer())
+    hyperparameters = load_hyperparameters("ppo", ENV_ID, {"pay_by_look": paid})
+    settings = TrainAgentSettings(env_id=ENV_ID)
+    model = model_for(settings, environment, hyperparameters, seed=0)
+    assert isinstance(model.get_env(), PaidByLook) == paid
+    environment.close()
 
 
 def test_an_environment_that_cannot_say_what_answering_pays_is_refused() -> None:
