@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from gqn_rl.devices import autocast
 
-SMALL = 8
-"""A vector of up to this many numbers (viewpoint, looks left) is used as it is."""
+SMALL = 28
+"""A vector of up to this many numbers (viewpoint, prospects, looks left) is used as it is."""
 
 
 class SceneFeatures(BaseFeaturesExtractor):
@@ -35,6 +35,7 @@ class SceneFeatures(BaseFeaturesExtractor):
         compare: whether wide vectors of the same length, such as the representations of two
             objects, go through the same network; the products and the sizes of the differences of
             what comes out are added, from which alone same and different can be told.
+        ignored: keys that are left out where an observation has them.
 
     References:
         Conneau et al., Supervised Learning of Universal Sentence Representations, EMNLP 2017
@@ -50,6 +51,7 @@ class SceneFeatures(BaseFeaturesExtractor):
         image_features: int = 256,
         products: bool = False,
         compare: bool = False,
+        ignored: Sequence[str] = (),
     ) -> None:
         super().__init__(observation_space, features_dim=1)
         networks: dict[str, nn.Module] = {}
@@ -59,6 +61,8 @@ class SceneFeatures(BaseFeaturesExtractor):
         self._products: PairProducts | None = None
         size = 0
         for key, space in observation_space.spaces.items():
+            if key in ignored:
+                continue
             length = int(np.prod(space.shape or (1,)))
             if is_image_space(space):
                 networks[key] = image_network(space, image_features)

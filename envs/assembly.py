@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
+from envs.camera_control import CameraControl
 from envs.forked import settle_into_forked_worker
 from envs.memory import EncoderMemory, can_draw, encoder_name, usable_encoder
 from envs.observers import make_observer
@@ -27,6 +28,7 @@ ROWS_PER_GROUP, MAX_GROUPS = 32, 4
 def make_rows(
     n: int,
     task: Task,
+    control: CameraControl,
     *,
     observation: str,
     encoder: str | Path | SceneEncoder[Any] | None,
@@ -64,7 +66,9 @@ def make_rows(
                 )
             groups = row_groups(n) if render_workers else groups
             memory = EncoderMemory(groups, built)
-        return SceneRows(groups, task, built_renderer, observer, memory, num_cubes, max_looks)
+        return SceneRows(
+            groups, task, built_renderer, observer, memory, control, num_cubes, max_looks
+        )
     except BaseException:
         built_renderer.close()
         raise

@@ -52,6 +52,11 @@ class CameraAngles:
     def viewpoints(self) -> Viewpoints:
         return look_at_origin(self.azimuth, self.elevation)
 
+    def directions(self) -> NDArray[np.float64]:
+        """Unit vectors (N, 3) from the centre of the sphere."""
+        position = self.viewpoints().position
+        return np.asarray(position / np.linalg.norm(position, axis=1, keepdims=True))
+
     def opposite(self) -> CameraAngles:
         """The positions on the other side of the object."""
         return CameraAngles(_wrapped(self.azimuth + np.pi), -self.elevation)
@@ -120,6 +125,13 @@ class KeepOut:
         moved[barred] = fraction > 0
         fraction = fraction[fraction > 0, None]
         return reached.replaced(moved, cameras[moved].turned(fraction * turn[moved]))
+
+    def landings(
+        self, cameras: CameraAngles, turns: NDArray[np.float64], partway: bool
+    ) -> CameraAngles:
+        """Where each of M turns (M, 2) would leave each camera: N * M, camera after camera."""
+        rows = np.repeat(np.arange(len(cameras)), len(turns))
+        return self[rows].after(cameras[rows], np.tile(turns, (len(cameras), 1)), partway)
 
     def border(self, points: int = 73) -> NDArray[np.float64]:
         """Azimuth and elevation round each border, float64 (N, points, 2), a closed line."""

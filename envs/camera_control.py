@@ -20,6 +20,8 @@ STEP = np.deg2rad(30.0)
 """How far one discrete move turns the camera, in radians."""
 LARGEST_TURN = np.deg2rad(60.0)
 """How far a continuous action of 1 turns the camera, in radians."""
+PROBE = np.deg2rad(45.0)
+"""How far the continuous moves go of which an observation tells what they would bring."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,9 @@ class CameraControl(Protocol):
     goes_partway: bool
     """What becomes of a move to where the task lets no camera stand: it ends at the border, or
     the camera stays."""
+    probes: NDArray[np.float64]
+    """Turns (M, 2) of azimuth and elevation in radians of which an observation may tell what they
+    would bring: all moves there are, or some of them."""
 
     @property
     def action_space(self) -> spaces.Space[Any]:
@@ -64,6 +69,7 @@ class DiscreteControl:
 
     MOVES = np.array([[-STEP, 0.0], [STEP, 0.0], [0.0, STEP], [0.0, -STEP]])
     goes_partway = False
+    probes = MOVES
 
     def __init__(self, num_answers: int) -> None:
         self._action_space = spaces.Discrete(len(self.MOVES) + num_answers)
@@ -107,6 +113,7 @@ class ContinuousControl:
 
     TURNS, COMMIT = slice(0, 2), 2
     goes_partway = True
+    probes = PROBE * np.array([(x, y) for x in (-1, 0, 1) for y in (-1, 0, 1) if (x, y) != (0, 0)])
 
     def __init__(self, num_answers: int) -> None:
         logits = num_answers if num_answers > 1 else 0

@@ -51,6 +51,16 @@ class EncoderMemory:
         """See `ComparingEncoder.compare`; within `REPRESENTATION_LIMIT`."""
         return _clipped(self.encoder.compare(representation, reference))  # type: ignore[attr-defined]
 
+    @property
+    def is_informed(self) -> bool:
+        """Whether the encoder is an `InformedEncoder`."""
+        return hasattr(self.encoder, "information_gain")
+
+    def information_gain(self, *arguments: NDArray[Any]) -> NDArray[np.float32]:
+        """See `InformedEncoder.information_gain`."""
+        gain: NDArray[np.float32] = self.encoder.information_gain(*arguments)  # type: ignore[attr-defined]
+        return gain
+
     def forget(self, mask: NDArray[np.bool_]) -> None:
         """New scenes begin in the rows of `mask` (n,)."""
         for rows in self._groups:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.prospects import Prospects
 from envs.scene_rows import SceneRows
 from envs.tasks import Task, Trials
 from gqn_rl.encoders import SceneEncoder
@@ -32,6 +33,11 @@ class RowAccess:
     @property
     def renderer(self) -> Renderer:
         return self._rows.renderer
+
+    @property
+    def prospects(self) -> Prospects | None:
+        """What tells of the moves; None where the task has no query."""
+        return self._rows.prospects
 
     @property
     def trials(self) -> Trials:

@@ -10,9 +10,11 @@ from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
 from envs.camera_angles import CameraAngles, KeepOut
+from envs.camera_control import CameraControl
 from envs.memory import EncoderMemory
 from envs.observers import Observer
 from envs.predictions import QueryPredictions
+from envs.prospects import Prospects
 from envs.seeding import RowGenerators
 from envs.snapshots import (
     Snapshot,
@@ -38,13 +40,14 @@ class SceneRows:
     Args:
         groups: rows that are drawn and encoded together; all N rows in order.
         memory: what the encoder knows; None where neither the observer nor the task needs it.
+        control: whose moves the observation tells about, where the task has a query.
 
     Attributes:
         looks: int64 (N,), images taken of each row's scene.
         angles: where the cameras are.
     """
 
-    ARRAYS = ("looks", "_path", "_content", "_cue", "_comparison")
+    ARRAYS = ("looks", "_path", "_content", "_cue", "_comparison", "_prospects")
 
     def __init__(
         self,
@@ -53,6 +56,7 @@ class SceneRows:
         renderer: Renderer,
         observer: Observer,
         memory: EncoderMemory | None,
+        control: CameraControl,
         num_cubes: int,
         max_looks: int,
     ) -> None:
@@ -68,7 +72,11 @@ class SceneRows:
         space = observer.space(num_cubes, renderer.identity.image_size, size)
         self._content = np.zeros((n, *space.shape), space.dtype)
         comparison = comparison_space(task, observer, memory)
-        self.observation_space = row_space(task, observer, space, comparison)
+        told = memory if observer.needs_encoder else None
+        self.prospects = Prospects(control, told) if task.has_query else None
+        ahead = self.prospects.space if self.prospects else None
+        self.observation_space = row_space(task, observer, space, comparison, ahead)
+        self._prospects = np.zeros((n, *(ahead.shape if ahead else (0,))), np.float32)
         self._comparison = np.zeros((n, *(comparison.shape if comparison else (0,))), np.float32)
         self._cue: NDArray[Any] = np.zeros((n, 0))
         if "cue" in self.observation_space.spaces:
@@ -187,7 +195,18 @@ class SceneRows:
         if "comparison" in self.observation_space.spaces:
             assert self.memory is not None
             self._comparison[seen] = self.memory.compare(content[seen], self._cue[seen])
+        if self.prospects is not None and seen.any():
+            self._look_ahead(self.prospects, seen)
         return lost
+
+    def _look_ahead(self, prospects: Prospects, seen: NDArray[np.bool_]) -> None:
+        """What moves from here would bring, in the rows of `seen` (N,)."""
+        keep_out = self.keep_out
+        assert keep_out is not None
+        self._prospects[seen] = prospects.of(
+            self.angles[seen], keep_out[seen], self._path[seen], self.looks[seen],
+            self._content[seen],
+        )  # fmt: skip
 
     def _see(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Draw and encode what is to be seen in the rows of `mask`; those that were lost, (N,)."""
@@ -274,6 +293,8 @@ class SceneRows:
             observation["cue"] = self._cue
         if "comparison" in self.observation_space.spaces:
             observation["comparison"] = self._comparison
+        if self.prospects is not None:
+            observation["prospects"] = self._prospects
         return observation
 
 

@@ -65,6 +65,9 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):
     - `comparison`, in mental rotation with an encoder that compares: float32 (K,), how alike object
       and reference are, see `gqn_rl.turned_volumes.TurnedVolumes.compare`.
 
+    - `prospects`, in view prediction: float32, what the camera's moves would bring, see
+      `envs.prospects.Prospects`.
+
     With flatten=True all of it is one float32 Box, see `envs.spaces.Flattening` for the order.
 
     Info: `is_success`, `target`, `answer` (-1 while there is none) and `looks`, with Gymnasium's
@@ -143,9 +146,9 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         built_task = make_task(task, **task_options)
         self._control = make_control(control, built_task.num_answers)
         self._rows = make_rows(
-            num_envs, built_task, observation=observation, encoder=encoder, renderer=renderer,
-            image_size=image_size, num_cubes=num_cubes, max_looks=max_looks, device=device,
-            render_workers=render_workers,
+            num_envs, built_task, self._control, observation=observation, encoder=encoder,
+            renderer=renderer, image_size=image_size, num_cubes=num_cubes, max_looks=max_looks,
+            device=device, render_workers=render_workers,
         )  # fmt: skip
         self._define_spaces(flatten)
         self._generators, self._episodes = RowGenerators(num_envs), Episodes(num_envs)

@@ -41,7 +41,11 @@ def comparison_space(
 
 
 def row_space(
-    task: Task, observer: Observer, space: spaces.Box, comparison: spaces.Box | None
+    task: Task,
+    observer: Observer,
+    space: spaces.Box,
+    comparison: spaces.Box | None,
+    prospects: spaces.Box | None,
 ) -> spaces.Dict:
     """The space of one row, keys in alphabetical order."""
     parts: dict[str, spaces.Space[Any]] = {
@@ -55,15 +59,17 @@ def row_space(
         parts["cue"] = task.cue
     if comparison is not None:
         parts["comparison"] = comparison
+    if prospects is not None:
+        parts["prospects"] = prospects
     return spaces.Dict(parts)
 
 
 class Flattening:
     """The parts of a Dict of Boxes one after the other, each in C order.
 
-    They come in the alphabetical order of their keys: cue, image, looks_left, representation,
-    state, viewpoint, as far as there are such parts. Each keeps its own range of values. It is
-    what `gymnasium.spaces.flatten` does, for a batch at once.
+    They come in the alphabetical order of their keys: comparison, cue, image, looks_left,
+    prospects, representation, state, viewpoint, as far as there are such parts. Each keeps its own
+    range of values. It is what `gymnasium.spaces.flatten` does, for a batch at once.
 
     Args:
         space: of one row.

@@ -71,9 +71,11 @@ def measured_view_strategies(
         episode (see `paired_difference`): a negative difference of errors speaks for the agent.
     """
     clearance = environment.task.clearance
-    looks = looks_of(agent)
+    strategies = view_strategies(
+        environment.controls, clearance, looks_of(agent), seed, environment.is_informed
+    )
     table, differences = {}, {}
-    for name, strategy in view_strategies(environment.controls, clearance, looks, seed).items():
+    for name, strategy in strategies.items():
         evaluation = measure(name, strategy)
         table[name] = evaluation.summary()
         differences[name] = {

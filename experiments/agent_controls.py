@@ -51,6 +51,14 @@ class Controls:
         action[:2] = np.array(MOVES[name]) * STEP / LARGEST_TURN
         return action
 
+    def probe(self, index: int) -> NDArray[Any]:
+        """The action that makes a move of `control.probes`."""
+        if isinstance(self.control, DiscreteControl):
+            return np.asarray(index)
+        action = np.zeros(self._width, np.float32)
+        action[:2] = self.control.probes[index] / LARGEST_TURN
+        return action
+
     def answers(self, answers: NDArray[np.int64]) -> NDArray[Any]:
         """The actions that answer (n,), (n, ...)."""
         given = np.asarray(answers, dtype=np.int64)

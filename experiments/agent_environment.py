@@ -72,6 +72,12 @@ class AgentEnvironment:
         return self.task.has_query
 
     @property
+    def is_informed(self) -> bool:
+        """Whether the observation says what views would tell about the query view."""
+        prospects: Any = self.native.unwrapped.prospects  # type: ignore[attr-defined]
+        return prospects is not None and prospects.is_informed
+
+    @property
     def chance(self) -> float | None:
         """Accuracy of a blind guess; None where there is nothing to guess."""
         return None if self.is_graded else 1.0 / self.num_answers

@@ -1,7 +1,7 @@
 """Ways of looking around that view prediction has to beat at the same number of looks.
 
 They know where the camera is, where the query view is taken from and how cameras turn, and nothing
-of the object: no images, no representation, no truth.
+of the object: no images, no representation, no truth. One asks the encoder what views would tell.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class ViewStrategy:
     ) -> tuple[NDArray[Any], list[Path]]:
         """See `agents.evaluation.Predictor`."""
         cameras, queries = (angles_of(observation[key]) for key in ("viewpoint", "cue"))
-        here, query = directions_of(cameras), directions_of(queries)
+        here, query = cameras.directions(), queries.directions()
         starts = np.zeros(len(here), bool) if episode_start is None else episode_start
         paths = [Path(-1, here[:0]) for _ in here] if state is None else state
         paths = [_extended(*row) for row in zip(paths, starts, here, strict=True)]
@@ -74,9 +74,14 @@ class ViewStrategy:
         actions = self._controls.answers(np.zeros(len(here), dtype=np.int64))
         for row, path in enumerate(paths):
             if len(path.visited) < self._budget(row, path.episode):
-                chosen = self._choose(landings[row], path.visited, query[row])
-                actions[row] = self._controls.actions[chosen]
+                actions[row] = self._move(observation, row, landings[row], path, query[row])
         return actions, paths
+
+    def _move(
+        self, seen: Observation, row: int, landings: Positions, path: Path, query: Positions
+    ) -> NDArray[Any]:
+        """The action of a row, given where its moves lead (M, 3)."""
+        return np.asarray(self._controls.actions[self._choose(landings, path.visited, query)])
 
     def _budget(self, row: int, episode: int) -> int:
         looks = self._looks.get(row, ())
@@ -84,12 +89,27 @@ class ViewStrategy:
 
     def _landings(self, cameras: CameraAngles, queries: CameraAngles) -> Positions:
         """Where each move would leave each camera, unit vectors (N, M, 3)."""
-        turns = self._controls.turns
-        rows = np.repeat(np.arange(len(cameras)), len(turns))
-        keep_out = KeepOut(queries[rows], self._clearance)
-        partway = self._controls.control.goes_partway
-        landed = keep_out.after(cameras[rows], np.tile(turns, (len(cameras), 1)), partway)
-        return directions_of(landed).reshape(len(cameras), len(turns), 3)
+        turns, partway = self._controls.turns, self._controls.control.goes_partway
+        landed = KeepOut(queries, self._clearance).landings(cameras, turns, partway)
+        return landed.directions().reshape(len(cameras), len(turns), 3)
+
+
+class MostInformative(ViewStrategy):
+    """Takes the view of which the encoder expects to learn most about the query view.
+
+    It looks one view ahead, as next-best-view planners do, at the moves that `Prospects` tells of.
+    """
+
+    def __init__(self, controls: Controls, clearance: float, looks: Schedule) -> None:
+        super().__init__(nearest_choice, controls, clearance, looks)
+
+    def _move(
+        self, seen: Observation, row: int, landings: Positions, path: Path, query: Positions
+    ) -> NDArray[Any]:
+        count = len(self._controls.control.probes)
+        # The last number is what the query view itself would tell.
+        gains = seen["prospects"][row, -count - 1 : -1]
+        return self._controls.probe(int(gains.argmax()))
 
 
 def random_choice(rng: np.random.Generator) -> Choice:
@@ -110,17 +130,24 @@ def nearest_choice(candidates: Positions, visited: Positions, query: Positions) 
 
 
 def view_strategies(
-    controls: Controls, clearance: float, looks: Schedule, seed: int
+    controls: Controls, clearance: float, looks: Schedule, seed: int, informed: bool = False
 ) -> dict[str, ViewStrategy]:
-    """The strategies by name; they take as many views in each episode as `looks` says."""
+    """The strategies by name; they take as many views in each episode as `looks` says.
+
+    Args:
+        informed: whether the encoder says what views would tell; one more strategy then.
+    """
     choices = {
         "random views": random_choice(np.random.default_rng(seed)),
         "farthest views": farthest_choice,
         "nearest views": nearest_choice,
     }
-    return {
+    strategies = {
         name: ViewStrategy(choose, controls, clearance, looks) for name, choose in choices.items()
     }
+    if informed:
+        strategies["most informative views"] = MostInformative(controls, clearance, looks)
+    return strategies
 
 
 def looks_of(evaluation: Evaluation) -> Schedule:
@@ -134,12 +161,6 @@ def angles_of(encoded: NDArray[np.float32]) -> CameraAngles:
     # The yaw, unlike x and y, says where azimuth is at a pole too.
     azimuth, elevation = np.asarray(poses.yaw + np.pi), np.asarray(-poses.pitch)
     return CameraAngles(azimuth.astype(np.float64), elevation.astype(np.float64))
-
-
-def directions_of(angles: CameraAngles) -> Positions:
-    """Unit vectors (N, 3) from the centre of the sphere."""
-    position = angles.viewpoints().position
-    return np.asarray(position / np.linalg.norm(position, axis=1, keepdims=True))
 
 
 def _extended(path: Path, start: bool, here: Positions) -> Path:

@@ -110,10 +110,36 @@ class ComparingEncoder(SceneEncoder[State], Protocol[State]):
         ...
 
 
+class InformedEncoder(SceneEncoder[State], Protocol[State]):
+    """An encoder that can say what a view would tell before it is taken."""
+
+    def information_gain(
+        self,
+        representation: NDArray[np.float32],
+        query: NDArray[np.float32],
+        seen: NDArray[np.float32],
+        is_seen: NDArray[np.bool_],
+        candidates: NDArray[np.float32],
+    ) -> NDArray[np.float32]:
+        """What views of n scenes from M candidate poses each would tell about a query view.
+
+        Args:
+            representation: float32 (n, F), after the views seen.
+            query: float32 (n, 7), a pose as `Viewpoints.encode` gives it.
+            seen: float32 (n, L, 7), the poses of the views seen where `is_seen` (n, L) is true.
+            candidates: float32 (n, M, 7).
+
+        Returns:
+            float32 (n, M), at least 0, in a unit of the encoder's own; it knows nothing of the
+            scenes but the representation.
+        """
+        ...
+
+
 ENCODERS = {
-    "gqn": "gqn_rl.encoders.gqn_encoder:load_pretrained",
+    "gqn": "gqn_rl.encoders.loading:load_pretrained",
     "cells": "gqn_rl.encoders.cell_encoder:load_cells",
-    "random": "gqn_rl.encoders.gqn_encoder:random_weights",
+    "random": "gqn_rl.encoders.loading:random_weights",
 }
 """Name to `module:function`; the function takes `device` and `seed` and returns the encoder."""
 
@@ -131,7 +157,7 @@ def make_encoder(name: str | Path, *, device: str = "auto", seed: int = 0) -> Sc
         UserError: for a name that is neither in the table nor that of shipped weights nor an
             existing path, or a checkpoint that cannot be used.
     """
-    from gqn_rl.encoders.gqn_encoder import load_checkpoint
+    from gqn_rl.encoders.loading import load_checkpoint
     from gqn_rl.gqn.checkpoint import shipped_names
 
     if str(name) in ENCODERS or (is_entry_point(str(name)) and not Path(name).exists()):

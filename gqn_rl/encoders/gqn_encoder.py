@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gqn_rl.devices import autocast, choose_device
+from gqn_rl.devices import autocast
 from gqn_rl.errors import UserError
-from gqn_rl.gqn.checkpoint import DEFAULT_WEIGHTS, pretrained_path, read_sidecar
-from gqn_rl.gqn.checkpoint import load_checkpoint as load_model
 from gqn_rl.gqn.evidence import Evidence
-from gqn_rl.gqn.families import build, config_from_dict
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.view import Views, to_float, to_uint8
 from gqn_rl.viewpoint import Viewpoints
@@ -144,24 +139,3 @@ class GQNEncoder:
             size = per_thread * torch.get_num_threads()
         for start in range(0, max(n, 1), max(size, 1)):
             yield slice(start, min(start + size, n))
-
-
-def load_checkpoint(path: Path, device: str = "auto") -> GQNEncoder:
-    """The encoder from a checkpoint: a .safetensors file, or a folder with model.safetensors."""
-    model, sidecar = load_model(pretrained_path(path), device=choose_device(device))
-    return GQNEncoder(model, sidecar["renderer"], sidecar["sha256"])
-
-
-def load_pretrained(device: str = "auto", seed: int = 0) -> GQNEncoder:
-    """The encoder with the shipped weights; `seed` has no effect."""
-    return load_checkpoint(Path(DEFAULT_WEIGHTS), device)
-
-
-def random_weights(device: str = "auto", seed: int = 0) -> GQNEncoder:
-    """The shipped architecture with random weights: the control for what training adds."""
-    path = pretrained_path(DEFAULT_WEIGHTS)
-    shipped = read_sidecar(path)
-    config = config_from_dict(shipped["family"], shipped["config"], str(path))
-    model = build(config, seed).to(choose_device(device)).eval().requires_grad_(False)
-    state = b"".join(t.cpu().numpy().tobytes() for t in model.state_dict().values())
-    return GQNEncoder(model, None, hashlib.sha256(state).hexdigest())

@@ -125,6 +125,10 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[EvidenceType]):
         """r (N, F) with zero mean and unit spread over the scenes of training."""
         return (r - self.representation_mean) / self.representation_scale
 
+    def destandardise(self, standardised: Tensor) -> Tensor:
+        """Inverse of `standardise`."""
+        return standardised * self.representation_scale + self.representation_mean
+
     def gather(self, context: Context) -> EvidenceType:
         """Evidence of all views of a context, added up."""
         images, viewpoints = context.images, context.viewpoints

@@ -105,6 +105,16 @@ def test_features_take_each_kind_of_observation() -> None:
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in features.parameters())
 
 
+def test_what_is_ignored_changes_nothing_and_needs_no_weights() -> None:
+    wide, narrow = (spaces.Box(-10, 10, (n,), np.float32) for n in (40, 14))
+    space = spaces.Dict({"prospects": narrow, "representation": wide})
+    features = SceneFeatures(space, ignored=["representation", "image"])
+    batch = {"prospects": torch.randn(3, 14), "representation": torch.randn(3, 40)}
+    assert torch.equal(features(batch), batch["prospects"])
+    assert features.features_dim == 14
+    assert not list(features.parameters())
+
+
 def test_two_of_a_kind_are_compared_by_one_network() -> None:
     wide = spaces.Box(-10, 10, (30,), np.float32)
     space = spaces.Dict(

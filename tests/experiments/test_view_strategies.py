@@ -14,7 +14,6 @@ from envs.spaces import encoded
 from experiments.agent_environment import AgentEnvironment, make_environment
 from experiments.view_strategies import (
     angles_of,
-    directions_of,
     farthest_choice,
     nearest_choice,
     view_strategies,
@@ -108,6 +107,45 @@ def test_angles_are_read_back_from_encoded_poses(rng: np.random.Generator) -> No
     pole = CameraAngles(np.array([1.0]), np.array([np.pi / 2]))
     for given in (angles, pole):
         read = angles_of(encoded(given.viewpoints()))
-        assert np.allclose(directions_of(read), directions_of(given), atol=1e-6)
+        assert np.allclose(read.directions(), given.directions(), atol=1e-6)
     turned = angles_of(encoded(pole.viewpoints()))
     assert np.cos(turned.azimuth - 1.0)[0] == pytest.approx(1.0)
+
+
+def test_the_most_informative_views_are_those_the_encoder_says() -> None:
+    class Informed(FakeDreamer):
+        """Holds the last candidate move for the one that tells most, after it the first."""
+
+        def information_gain(
+            self, r: Any, query: Any, seen: Any, is_seen: Any, candidates: Any
+        ) -> np.ndarray:
+            gain = np.zeros(candidates.shape[:2], np.float32)
+            odd = is_seen.sum(1) % 2 == 1
+            gain[odd, -2], gain[~odd, 0], gain[:, -1] = 1.0, 1.0, 9.0
+            return gain
+
+    for env_id in IDS:
+        made = make_environment(env_id, ROWS, {"max_looks": 6}, encoder=Informed())
+        assert made.is_informed
+        controls = made.controls
+        looks = {row: [LOOKS] for row in range(ROWS)}
+        strategies = view_strategies(controls, made.task.clearance, looks, 0, informed=True)
+        observation: Any = made.bridge.reset()
+        state = None
+        for look in range(LOOKS - 1):
+            starts = np.full(ROWS, look == 0)
+            strategy = strategies["most informative views"]
+            actions, state = strategy.predict(observation, state, starts)
+            turns = controls.control.read(np.asarray(actions), ROWS).turn
+            expected = controls.control.probes[-1 if look % 2 == 0 else 0]
+            assert np.allclose(turns, expected, atol=1e-6)
+            observation, *_ = made.bridge.step(actions)
+        made.close()
+
+
+def test_without_an_informed_encoder_there_is_no_most_informative_view(
+    environment: AgentEnvironment,
+) -> None:
+    assert not environment.is_informed
+    strategies = view_strategies(environment.controls, environment.task.clearance, {}, 0)
+    assert "most informative views" not in strategies

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from gqn_rl.encoders import gqn_encoder, make_encoder
-from gqn_rl.encoders.gqn_encoder import GQNEncoder, load_checkpoint, random_weights
+from gqn_rl.encoders.gqn_encoder import GQNEncoder
+from gqn_rl.encoders.loading import load_checkpoint, random_weights
 from gqn_rl.errors import UserError
 from gqn_rl.gqn.checkpoint import save_checkpoint
 from gqn_rl.rendering.base import RendererIdentity

@@ -11,12 +11,16 @@ from gqn_rl.devices import full_precision
 from gqn_rl.gqn.canonical.config import CanonicalConfig
 from gqn_rl.gqn.canonical.frame import Frame
 from gqn_rl.gqn.canonical.generator import CellGenerator, CellScene
+from gqn_rl.gqn.canonical.information_gain import information_gain, visibility
 from gqn_rl.gqn.canonical.representation import CanonicalRepresentation, read_at
 from gqn_rl.gqn.lattice.representation import LatticeEvidence
 from gqn_rl.gqn.scene_latent import SceneLatentGQN
 from gqn_rl.rays import camera_axes, pixel_directions
 
 FRAME_SIZE = 4
+PIXELS_APART = 6
+"""Of every so many rows and columns of pixels one has a ray that asks what it would see; its cells
+are about that wide in the picture."""
 
 
 class CanonicalGQN(SceneLatentGQN[LatticeEvidence]):
@@ -104,6 +108,29 @@ class CanonicalGQN(SceneLatentGQN[LatticeEvidence]):
         opacity = -torch.expm1(-content[:, :1])
         both = torch.cat([opacity, opacity * content[:, 1:]], dim=1)
         return both.view(len(r), *self.cells_shape)
+
+    def information_gain(
+        self, r: Tensor, query: Tensor, seen: Tensor, is_seen: Tensor, candidates: Tensor
+    ) -> Tensor:
+        """What views from elsewhere would tell about the query view, in nats, float32 (N, M).
+
+        Args:
+            r: float (N, F), what is known.
+            query: float32 (N, 7).
+            seen: float32 (N, L, 7), poses of views taken, where `is_seen`, bool (N, L), is true.
+            candidates: float32 (N, M, 7).
+        """
+        scene = self.imagine(r, r.new_zeros(len(r), *self.latent_shape))
+        rows = self.directions.view(self.image_size, self.image_size, 3)
+        rays = rows[PIXELS_APART // 2 :: PIXELS_APART, PIXELS_APART // 2 :: PIXELS_APART]
+        poses = torch.cat([query[:, None], candidates, seen], dim=1)
+        with full_precision(r.device):
+            visible = visibility(scene, poses, rays.reshape(-1, 3), self.config.frame_cells)
+            sizes = [1, candidates.shape[1], seen.shape[1]]
+            from_query, shown, so_far = visible.split(sizes, dim=1)
+            # Nothing has been seen of a cell by a camera that was never there.
+            spent = (so_far * is_seen[..., None]).amax(1)
+            return information_gain(scene, from_query[:, 0], spent, shown)
 
     def _volume(self, r: Tensor) -> Tensor:
         return self.generator.volume(self._slots(r))

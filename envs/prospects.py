@@ -1,0 +1,100 @@
+"""What the camera's moves would bring, as far as it can be known before they are made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from envs.camera_angles import CameraAngles, KeepOut
+from envs.camera_control import CameraControl
+from envs.memory import REPRESENTATION_LIMIT, EncoderMemory
+from gqn_rl.viewpoint import ENCODING_SIZE
+
+
+class Prospects:
+    """Where moves lead, seen from the query viewpoint, and what the views there would tell.
+
+    For M moves, `control.probes`, the numbers of a row are one after the other
+
+    - M + 1: how close to the query viewpoint each move would take the camera, and how close the
+      nearest view so far was, as the cosine of the angle on the sphere;
+    - M: how far from the nearest view so far each would take it, in radians;
+    - M + 1, if the encoder is an `InformedEncoder` and its representation the observation: what
+      the view from there would tell about the query view, see `InformedEncoder.information_gain`,
+      and what the query view itself would, at most `REPRESENTATION_LIMIT`.
+
+    None of them needs the truth about the scene.
+
+    Args:
+        control: whose moves.
+        memory: of the rows; None where no encoder says anything.
+    """
+
+    def __init__(self, control: CameraControl, memory: EncoderMemory | None) -> None:
+        self._turns, self._partway = control.probes, control.goes_partway
+        self._memory = memory if memory is not None and memory.is_informed else None
+
+    @property
+    def is_informed(self) -> bool:
+        """Whether they say what views would tell."""
+        return self._memory is not None
+
+    @property
+    def space(self) -> spaces.Box:
+        """Of one row."""
+        m = len(self._turns)
+        low = [np.full(m + 1, -1.0), np.zeros(m)]
+        high = [np.ones(m + 1), np.full(m, np.pi)]
+        if self._memory is not None:
+            low.append(np.zeros(m + 1))
+            high.append(np.full(m + 1, REPRESENTATION_LIMIT))
+        least, most = (np.concatenate(part).astype(np.float32) for part in (low, high))
+        return spaces.Box(least, most, dtype=np.float32)
+
+    def of(
+        self,
+        cameras: CameraAngles,
+        keep_out: KeepOut,
+        path: NDArray[np.float64],
+        looks: NDArray[np.int64],
+        content: NDArray[Any],
+    ) -> NDArray[np.float32]:
+        """The numbers of n rows, float32 (n, 2 M + 1 or 3 M + 2).
+
+        Args:
+            cameras: where they are.
+            keep_out: about the query viewpoints.
+            path: azimuth and elevation of each look, float64 (n, L, 2); of them
+            looks: int64 (n,) have been taken.
+            content: the rows' representations.
+        """
+        n = len(cameras)
+        landings = keep_out.landings(cameras, self._turns, self._partway)
+        path = path[:, : int(looks.max())]
+        taken = CameraAngles(*path.reshape(-1, 2).T)
+        is_taken = np.arange(path.shape[1]) < looks[:, None]
+        query, seen, there = (
+            angles.directions().reshape(n, -1, 3) for angles in (keep_out.centre, taken, landings)
+        )
+        closeness = np.where(is_taken, _cosines(seen, query), -1.0).max(1, keepdims=True)
+        between = _cosines(there[:, :, None], seen[:, None])
+        nearest = np.where(is_taken[:, None], between, -1.0).max(2)
+        parts = [_cosines(there, query), closeness, np.arccos(np.clip(nearest, -1.0, 1.0))]
+        if self._memory is not None:
+            poses = (angles.viewpoints().encode() for angles in (keep_out.centre, taken, landings))
+            asked, before, after = (pose.reshape(n, -1, ENCODING_SIZE) for pose in poses)
+            candidates = np.concatenate([after, asked], axis=1)
+            parts.append(
+                self._memory.information_gain(content, asked[:, 0], before, is_taken, candidates)
+            )
+        numbers = np.concatenate(parts, axis=1).astype(np.float32)
+        return np.clip(numbers, self.space.low, self.space.high)
+
+
+def _cosines(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of unit vectors (..., 3); a matrix product would round by the size of the batch."""
+    cosines: NDArray[np.float64] = (one * other).sum(-1)
+    return cosines
