@@ -17,7 +17,8 @@ from agents.baselines import (
     collect_labelled,
 )
 from agents.evaluation import Evaluation, Predictor, paired_difference
-from experiments.agent_environment import AgentEnvironment
+from experiments.agent_environment import AgentEnvironment, make_environment
+from experiments.untrained import untrained_encoder
 from experiments.view_strategies import looks_of, view_strategies
 
 LABELLED_SEED = 3_000_017
@@ -59,6 +60,24 @@ def trained_look_around(
         "validation_accuracy": accuracy,
     }
     return LookAroundAgent(moves, answering, classifier), description
+
+
+def untrained_environment(environment: AgentEnvironment, seed: int) -> AgentEnvironment | None:
+    """The same seen through random weights; None where no network makes what is seen."""
+    space: Any = environment.native.single_observation_space
+    if environment.encoder is None or "representation" not in space.spaces:
+        return None
+    trained: Any = environment.native.unwrapped
+    encoder = untrained_encoder(trained.encoder, seed, environment.env_kwargs)
+    if encoder is None:
+        return None
+    return make_environment(
+        environment.env_id,
+        environment.native.num_envs,
+        environment.env_kwargs,
+        device=environment.device,
+        encoder=encoder,
+    )
 
 
 def measured_view_strategies(

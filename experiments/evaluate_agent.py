@@ -1,9 +1,10 @@
 """Measure a trained agent beside simple strategies on the same fresh episodes.
 
 Where there are right answers: random actions; a fixed look-around followed by a classifier that is
-trained here, on labelled episodes of that look-around; and an oracle that knows the answer. In view
-prediction: random actions; and random views, farthest-point views and the views nearest to the
-query, each with as many looks in every episode as the agent took in it. The output folder gets
+trained here, on labelled episodes of that look-around; the same on an encoder with random weights;
+and an oracle that knows the answer. In view prediction: random actions; and random views,
+farthest-point views, the views nearest to the query and those of which the encoder expects most,
+each with as many looks in every episode as the agent took in it. The output folder gets
 metrics.json, comparison.png and episode.gif; of mental rotation angles.png too, accuracy and looks
 against the angle between the objects.
 """
@@ -23,6 +24,7 @@ from experiments.agent_comparison import (
     print_table,
     random_agent,
     trained_look_around,
+    untrained_environment,
 )
 from experiments.agent_environment import AgentEnvironment, make_environment
 from experiments.agent_episode import record_episode
@@ -138,10 +140,27 @@ def measured_baselines(
     )
     table = {
         "look around": played("look around", look_around).summary(),
+        **measured_random_weights(settings, environment),
         "random": random,
         "oracle": played("oracle", oracle(environment)).summary(),
     }
     return table, {"look_around": description}
+
+
+def measured_random_weights(
+    settings: EvaluateAgentSettings, environment: AgentEnvironment
+) -> dict[str, dict[str, Any]]:
+    """The look-around once more, on an untrained encoder; empty where there is none."""
+    untrained = untrained_environment(environment, settings.seed)
+    if untrained is None:
+        return {}
+    look_around, _ = trained_look_around(
+        untrained, settings.look_around, settings.labelled_episodes, settings.seed
+    )
+    name = "look around, random weights"
+    summary = measure(settings, untrained, name, look_around).summary()
+    untrained.close()
+    return {name: summary}
 
 
 def agent_and_environment(settings: EvaluateAgentSettings) -> tuple[Agent, AgentEnvironment]:

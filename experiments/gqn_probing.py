@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from experiments.untrained import untrained_model
 from gqn_rl.data.synthetic import SceneDistribution
 from gqn_rl.errors import UserError
-from gqn_rl.gqn.families import build
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.metrics import representations
 from gqn_rl.probe_features import Features, FeatureTable, fill_tables, pixel_features
@@ -29,8 +29,6 @@ PREDICTION_STREAM, VARIANCE_STREAM = 0, 3
 SCENE_STREAMS, VIEW_STREAMS = {"train": 1, "test": 2}, {"train": 4, "test": 5}
 """Each purpose draws from a stream of its own."""
 VARIANCE_SCENES, VARIANCE_SETS = 48, 3
-RANDOM_WEIGHTS_SEED = 4_000_037
-"""Added to the seed, so that no network that was ever trained began with these weights."""
 FEWEST_TRIALS = 2
 
 Progress = Callable[[int], object]
@@ -60,8 +58,7 @@ def encoders_to_compare(
     model: GenerativeQueryNetwork, precision: str, seed: int
 ) -> dict[str, Features]:
     """The model, the same architecture with random weights, and raw pixels."""
-    twin = build(model.config, RANDOM_WEIGHTS_SEED + seed)
-    twin = twin.to(model.device).eval().requires_grad_(False)
+    twin = untrained_model(model, seed)
     return {
         "gqn": partial(representations, model, precision=precision),
         "random weights": partial(representations, twin, precision=precision),

@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from experiments.gqn_probing import RANDOM_WEIGHTS_SEED, Progress, progress
+from experiments.gqn_probing import Progress, progress
+from experiments.untrained import untrained_model
 from gqn_rl.data.synthetic import SceneViews, render_views
 from gqn_rl.devices import autocast
 from gqn_rl.gqn.canonical.canonical_gqn import CanonicalGQN
-from gqn_rl.gqn.families import build
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.probe_scenes import ProbeScenes, Trials
 from gqn_rl.probe_targets import Classes
@@ -54,8 +54,7 @@ def measure_turning(
     """
     if not isinstance(model, CanonicalGQN):
         return {}
-    twin = build(model.config, RANDOM_WEIGHTS_SEED + seed).to(model.device).eval()
-    networks = {"gqn": model, "random weights": twin.requires_grad_(False)}
+    networks = {"gqn": model, "random weights": untrained_model(model, seed)}
     found: dict[str, Any] = {orientation: {} for orientation in orientations}
     total = 2 * pairs * len(orientations) * len(views)
     with progress("same or mirrored, by turning", total) as advance:

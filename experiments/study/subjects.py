@@ -13,18 +13,10 @@ from agents.look_stack import LookStack, LookStore
 from experiments.agent_environment import AgentEnvironment, make_environment
 from experiments.study.cameras import ScheduledCamera
 from experiments.study.plan import ALGO, ENV_ID, SUBJECTS, Run, hyperparameters_of
-from gqn_rl.data.synthetic import SceneDistribution
-from gqn_rl.encoders import SceneEncoder, make_encoder
-from gqn_rl.encoders.cell_encoder import CellEncoder
-from gqn_rl.encoders.gqn_encoder import GQNEncoder
+from experiments.untrained import untrained_encoder
+from gqn_rl.encoders import make_encoder
 from gqn_rl.errors import UserError
-from gqn_rl.gqn.canonical.canonical_gqn import CanonicalGQN
-from gqn_rl.gqn.families import build
-from gqn_rl.rendering import make_renderer
-from gqn_rl.training.statistics import rendered_examples, set_statistics
 
-RANDOM_WEIGHTS_SEED = 4_000_037
-"""Added to the seed, so that no network that was ever trained began with these weights."""
 DEVICE = "cpu"
 
 
@@ -62,7 +54,10 @@ def make_trainee(run: Run) -> Trainee:
         arguments["encoder"] = conditions.encoder if subject.encoder == "trained" else "random"
         encoder = make_encoder(conditions.encoder, device=DEVICE)
     if subject.encoder == "random":
-        encoder = untrained_twin(encoder, run)
+        assert encoder is not None
+        encoder = untrained_encoder(encoder, run.seed, conditions.env_kwargs)
+        if encoder is None:
+            raise UserError(f"encoder {conditions.encoder!r} has no twin with random weights")
     environment = make_environment(
         ENV_ID, conditions.hyperparameters["num_envs"], arguments, device=DEVICE, encoder=encoder
     )
@@ -95,29 +90,6 @@ def seen_through(camera: str, environment: AgentEnvironment) -> VecEnv:
     if camera == "fixed":
         return ScheduledCamera(environment.bridge, environment.num_moves)
     return environment.bridge
-
-
-def untrained_twin(encoder: SceneEncoder[Any] | None, run: Run) -> GQNEncoder:
-    """The same architecture with random weights, standardised as the trained one was.
-
-    Raises:
-        UserError: for an encoder that is no network of `gqn_rl.gqn`.
-    """
-    if not isinstance(encoder, GQNEncoder):
-        raise UserError(f"encoder {run.conditions.encoder!r} has no twin with random weights")
-    model = encoder.model
-    twin = build(model.config, RANDOM_WEIGHTS_SEED + run.seed)
-    twin = twin.to(model.device).eval().requires_grad_(False)
-    given = run.conditions.env_kwargs
-    renderer = make_renderer(given.get("renderer", "pybullet"), model.image_size)
-    try:
-        scenes = SceneDistribution(given.get("num_cubes", 7))
-        set_statistics(twin, rendered_examples(renderer, scenes, seed=run.seed))
-    finally:
-        renderer.close()
-    if isinstance(encoder, CellEncoder) and isinstance(twin, CanonicalGQN):
-        return CellEncoder(twin)
-    return GQNEncoder(twin)
 
 
 def look_store(environment: AgentEnvironment, hyperparameters: dict[str, Any]) -> LookStore:
