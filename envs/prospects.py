@@ -9,7 +9,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from envs.camera_angles import CameraAngles, KeepOut
-from envs.camera_control import CameraControl
+from envs.camera_control import STEP, CameraControl
 from envs.memory import REPRESENTATION_LIMIT, EncoderMemory
 from gqn_rl.viewpoint import ENCODING_SIZE
 
@@ -21,10 +21,10 @@ class Prospects:
 
     - M + 1: how close to the query viewpoint each move would take the camera, and how close the
       nearest view so far was, as the cosine of the angle on the sphere;
-    - M: how far from the nearest view so far each would take it, in radians;
+    - M: how far from the nearest view so far each would take it, in steps of 30 degrees;
     - M + 1, if the encoder is an `InformedEncoder` and its representation the observation: what
-      the view from there would tell about the query view, see `InformedEncoder.information_gain`,
-      and what the query view itself would, at most `REPRESENTATION_LIMIT`.
+      the view from there would tell about the query view, and what is left to be told, see
+      `InformedEncoder.information_gain`; at most `REPRESENTATION_LIMIT`.
 
     None of them needs the truth about the scene.
 
@@ -47,7 +47,7 @@ class Prospects:
         """Of one row."""
         m = len(self._turns)
         low = [np.full(m + 1, -1.0), np.zeros(m)]
-        high = [np.ones(m + 1), np.full(m, np.pi)]
+        high = [np.ones(m + 1), np.full(m, np.pi / STEP)]
         if self._memory is not None:
             low.append(np.zeros(m + 1))
             high.append(np.full(m + 1, REPRESENTATION_LIMIT))
@@ -82,13 +82,12 @@ class Prospects:
         closeness = np.where(is_taken, _cosines(seen, query), -1.0).max(1, keepdims=True)
         between = _cosines(there[:, :, None], seen[:, None])
         nearest = np.where(is_taken[:, None], between, -1.0).max(2)
-        parts = [_cosines(there, query), closeness, np.arccos(np.clip(nearest, -1.0, 1.0))]
+        parts = [_cosines(there, query), closeness, np.arccos(np.clip(nearest, -1.0, 1.0)) / STEP]
         if self._memory is not None:
             poses = (angles.viewpoints().encode() for angles in (keep_out.centre, taken, landings))
             asked, before, after = (pose.reshape(n, -1, ENCODING_SIZE) for pose in poses)
-            candidates = np.concatenate([after, asked], axis=1)
             parts.append(
-                self._memory.information_gain(content, asked[:, 0], before, is_taken, candidates)
+                self._memory.information_gain(content, asked[:, 0], before, is_taken, after)
             )
         numbers = np.concatenate(parts, axis=1).astype(np.float32)
         return np.clip(numbers, self.space.low, self.space.high)

@@ -107,7 +107,7 @@ class MostInformative(ViewStrategy):
         self, seen: Observation, row: int, landings: Positions, path: Path, query: Positions
     ) -> NDArray[Any]:
         count = len(self._controls.control.probes)
-        # The last number is what the query view itself would tell.
+        # The last number is what is left to be told.
         gains = seen["prospects"][row, -count - 1 : -1]
         return self._controls.probe(int(gains.argmax()))
 

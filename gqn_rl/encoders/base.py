@@ -130,8 +130,9 @@ class InformedEncoder(SceneEncoder[State], Protocol[State]):
             candidates: float32 (n, M, 7).
 
         Returns:
-            float32 (n, M), at least 0, in a unit of the encoder's own; it knows nothing of the
-            scenes but the representation.
+            float32 (n, M + 1), at least 0 and of the order of one, in a unit of the encoder's own;
+            the last number is what is left to be told at all. It knows nothing of the scenes but
+            the representation.
         """
         ...
 

@@ -28,7 +28,7 @@ class CanonicalEncoder(GQNEncoder):
         is_seen: NDArray[np.bool_],
         candidates: NDArray[np.float32],
     ) -> NDArray[np.float32]:
-        """See `InformedEncoder` and `CanonicalGQN.information_gain`; nats."""
+        """See `InformedEncoder` and `CanonicalGQN.information_gain`."""
         device = self.model.device
         arrays = (representation, query, seen, is_seen, candidates)
         tensors = [torch.from_numpy(np.ascontiguousarray(array)) for array in arrays]

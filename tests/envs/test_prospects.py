@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from envs.camera_angles import CameraAngles
-from envs.camera_control import CONTROLS, LARGEST_TURN, make_control
+from envs.camera_control import CONTROLS, LARGEST_TURN, STEP, make_control
 from gqn_rl.viewpoint import Viewpoints
 from tests.envs.fake_encoder import FakeDreamer
 
@@ -23,7 +23,9 @@ class FakeInformed(FakeDreamer):
     def information_gain(self, representation, query, seen, is_seen, candidates):
         self.asked.append((representation, query, seen, is_seen, candidates))
         distance = np.linalg.norm(candidates[..., :3] - query[:, None, :3], axis=-1)
-        return (distance + 0.1 * is_seen.sum(1, keepdims=True)).astype(np.float32)
+        left = np.full((len(query), 1), 2.0)
+        told = np.concatenate([distance, left], axis=1)
+        return (told + 0.1 * is_seen.sum(1, keepdims=True)).astype(np.float32)
 
 
 def directions(encoded):
@@ -61,7 +63,7 @@ def test_every_move_ends_where_the_prospects_say(make_vec, env_id):
         there = directions(after["viewpoint"])
         np.testing.assert_allclose(closeness[:, move], (there * query).sum(1), atol=1e-5)
         angle = np.arccos(np.clip((there * first).sum(1), -1, 1))
-        np.testing.assert_allclose(novelty[:, move], angle, atol=1e-3)
+        np.testing.assert_allclose(novelty[:, move], angle / STEP, atol=2e-3)
 
 
 def test_novelty_and_closeness_count_from_the_nearest_of_all_views(make_vec):
@@ -76,7 +78,7 @@ def test_novelty_and_closeness_count_from_the_nearest_of_all_views(make_vec):
     np.testing.assert_allclose(nearest, best, atol=1e-5)
     there = directions(env.step(np.full(20, 2))[0]["viewpoint"])
     apart = [np.arccos(np.clip((there * seen).sum(1), -1, 1)) for seen in path]
-    np.testing.assert_allclose(novelty[:, 2], np.min(apart, axis=0), atol=1e-3)
+    np.testing.assert_allclose(novelty[:, 2], np.min(apart, axis=0) / STEP, atol=2e-3)
     np.testing.assert_allclose(closeness[:, 2], (there * query).sum(1), atol=1e-5)
 
 
@@ -93,10 +95,10 @@ def test_an_informed_encoder_is_asked_about_what_happened_and_could(make_vec):
     np.testing.assert_allclose(query, observation["cue"], atol=1e-6)
     assert is_seen.all()
     np.testing.assert_allclose(seen, np.stack(poses, axis=1), atol=1e-6)
-    np.testing.assert_allclose(candidates[:, -1], query, atol=1e-6)
     *_, gain = parts_of(observation["prospects"], 4, informed=True)
     distance = np.linalg.norm(candidates[..., :3] - query[:, None, :3], axis=-1)
-    np.testing.assert_allclose(gain, np.minimum(distance + 0.3, 10.0), atol=1e-5)
+    np.testing.assert_allclose(gain[:, :4], np.minimum(distance + 0.3, 10.0), atol=1e-5)
+    np.testing.assert_allclose(gain[:, 4], 2.3, atol=1e-5)
     after = env.step(np.full(6, 1))[0]["viewpoint"]
     np.testing.assert_allclose(candidates[:, 1], after, atol=1e-6)
 

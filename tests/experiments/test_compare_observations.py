@@ -227,3 +227,16 @@ def test_the_default_compares_everything() -> None:
     full = compare_observations.plan(CompareObservationsSettings(full=True))
     assert {run.camera for run in full} == {"moving", "fixed"}
     assert len(full) >= 5 * 2 * len(SUBJECTS)
+
+
+def test_the_published_report_can_be_made_again_from_the_published_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published = Path(__file__).parents[2] / "docs" / "study"
+    folder = tmp_path / "study"
+    (folder / "runs").mkdir(parents=True)
+    for path in [published / "study.json", *(published / "runs").iterdir()]:
+        (folder / path.relative_to(published)).write_bytes(path.read_bytes())
+    assert run(monkeypatch, "--report-only", folder) == 0
+    one, other = (json.loads((f / "summary.json").read_text()) for f in (folder, published))
+    assert one == other

@@ -13,7 +13,7 @@ from gqn_rl.encoders import make_encoder
 from gqn_rl.encoders.canonical_encoder import CanonicalEncoder
 from gqn_rl.gqn.canonical.frame import Frame
 from gqn_rl.gqn.canonical.generator import CellScene
-from gqn_rl.gqn.canonical.information_gain import entropy, information_gain, visibility
+from gqn_rl.gqn.canonical.information_gain import UNIT, information_gain, visibility
 from gqn_rl.rays import pixel_directions
 from gqn_rl.view import Views
 from gqn_rl.viewpoint import Viewpoints, look_at_origin
@@ -50,8 +50,9 @@ def seen_from(scene: CellScene, *azimuths: float) -> Tensor:
 
 
 def gain(scene: CellScene, query: float, seen: float, *candidates: float) -> Tensor:
+    """In cubes; the last is what is left."""
     parts = visibility(scene, poses(query, seen, *candidates), RAYS, SIZE)
-    return information_gain(scene, parts[:, 0], parts[:, 1], parts[:, 2:])[0]
+    return UNIT * information_gain(scene, parts[:, 0], parts[:, 1], parts[:, 2:])[0]
 
 
 def test_through_empty_space_everything_is_seen() -> None:
@@ -80,34 +81,37 @@ def test_each_camera_sees_what_it_would_see_alone() -> None:
     torch.testing.assert_close(together, alone)
 
 
-def test_entropy_is_largest_where_nothing_is_known() -> None:
-    scene = cells({(0, 0, 0): UNSURE, (0, 0, 1): 1e4, (0, 0, 2): 0.1})
-    unsure, full, thin, empty = entropy(scene)[0, :4].tolist()
-    assert unsure == pytest.approx(math.log(2.0), rel=1e-5)
-    assert unsure > thin > full
-    assert max(full, empty) < 1e-4
-
-
 def test_a_view_tells_what_is_hidden_from_the_views_so_far() -> None:
     scene = cells(wall(4) | {(2, 4, 4): UNSURE})
     # The cell lies west of the wall; the query and the candidate too, the camera so far does not.
-    hidden, again = gain(scene, WEST, EAST, WEST, EAST).tolist()
-    assert hidden == pytest.approx(math.log(2.0), rel=0.05)
+    hidden, again, left = gain(scene, WEST, EAST, WEST, EAST).tolist()
+    wall_alone = gain(cells(wall(4)), WEST, EAST, WEST)[0].item()
+    assert hidden - wall_alone == pytest.approx(0.5, rel=0.1)
     assert again == 0.0
+    assert left >= hidden
+
+
+def test_the_surer_that_a_cell_is_filled_the_more_there_is_to_tell() -> None:
+    scenes = [cells(wall(4) | {(2, 4, 4): density}) for density in (0.0, 0.1, UNSURE, 3.0)]
+    told = [float(gain(scene, WEST, EAST, WEST)[0]) for scene in scenes]
+    assert told == sorted(told)
+    assert told[-1] - told[0] > 0.8
 
 
 def test_what_the_query_view_does_not_show_does_not_count() -> None:
-    scene = cells(wall(4) | {(2, 4, 4): UNSURE})
-    assert float(gain(scene, EAST, EAST, WEST)) < 1e-3
+    hidden, empty = cells(wall(4) | {(2, 4, 4): UNSURE}), cells(wall(4))
+    for number in range(2):
+        one, other = (gain(scene, EAST, EAST, WEST)[number].item() for scene in (hidden, empty))
+        assert one == pytest.approx(other, abs=1e-3)
 
 
 def test_a_view_taken_before_tells_nothing() -> None:
     scene = cells({(2, 4, 4): UNSURE, (5, 3, 4): 0.3})
-    assert gain(scene, NORTH, WEST, WEST).tolist() == [0.0]
+    assert float(gain(scene, NORTH, WEST, WEST)[0]) == 0.0
 
 
-def test_where_all_is_known_there_is_nothing_to_tell() -> None:
-    assert gain(cells(wall(4)), WEST, EAST, NORTH, WEST).max() < 1e-2
+def test_where_nothing_is_there_is_nothing_to_tell() -> None:
+    assert gain(cells({}), WEST, EAST, NORTH, WEST).max() == 0.0
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +137,7 @@ def arguments(encoder: CanonicalEncoder, seed: int = 1) -> list[np.ndarray]:
 def test_the_encoder_says_it_of_each_scene_alone(encoder: CanonicalEncoder) -> None:
     given = arguments(encoder)
     together = encoder.information_gain(*given)
-    assert together.shape == (5, 3)
+    assert together.shape == (5, 4)
     assert together.dtype == np.float32
     assert together.min() >= 0.0
     assert together.max() > 0.1
@@ -153,6 +157,7 @@ def test_the_order_of_the_views_does_not_matter_and_those_not_taken_do_not_count
     more = encoder.information_gain(r, query, seen, np.ones_like(is_seen), candidates)
     assert (more <= expected + 1e-5).all()
     assert (more < expected - 1e-3).any()
+    assert (expected[:, :-1] <= expected[:, -1:] + 1e-5).all()
 
 
 def test_more_views_leave_less_to_be_told(encoder: CanonicalEncoder) -> None:
@@ -164,5 +169,5 @@ def test_more_views_leave_less_to_be_told(encoder: CanonicalEncoder) -> None:
         seen, query = scenes.viewpoints[:, : v + 1], scenes.viewpoints[:, 7]
         is_seen = np.ones((6, v + 1), dtype=bool)
         r = encoder.representation(state)
-        told.append(encoder.information_gain(r, query, seen, is_seen, query[:, None]).mean())
+        told.append(encoder.information_gain(r, query, seen, is_seen, query[:, None])[:, -1].mean())
     assert told[0] > 2 * told[3] > 2 * told[6]

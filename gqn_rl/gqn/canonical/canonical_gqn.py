@@ -18,7 +18,7 @@ from gqn_rl.gqn.scene_latent import SceneLatentGQN
 from gqn_rl.rays import camera_axes, pixel_directions
 
 FRAME_SIZE = 4
-PIXELS_APART = 6
+PIXELS_APART = 5
 """Of every so many rows and columns of pixels one has a ray that asks what it would see; its cells
 are about that wide in the picture."""
 
@@ -112,7 +112,9 @@ class CanonicalGQN(SceneLatentGQN[LatticeEvidence]):
     def information_gain(
         self, r: Tensor, query: Tensor, seen: Tensor, is_seen: Tensor, candidates: Tensor
     ) -> Tensor:
-        """What views from elsewhere would tell about the query view, in nats, float32 (N, M).
+        """What views from elsewhere would tell about the query view, float32 (N, M + 1).
+
+        The last number is what is left to be told; see `information_gain` for the measure.
 
         Args:
             r: float (N, F), what is known.

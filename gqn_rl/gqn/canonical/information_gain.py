@@ -1,13 +1,12 @@
 """What a view from elsewhere would tell about a view that cannot be taken.
 
-A cell of which it is not known whether it is filled holds information. A view can bring it if light
-from the cell reaches its camera; what reaches a camera that has been there before is spent. What
-counts is how much of the cell the view in question would see itself.
+What counts are cells that are filled, as far as is known, that the view in question would see, and
+that no camera so far has seen. A new view shows them if light from them reaches its camera.
 
 References:
     Isler, Sabzevari, Delmerico and Scaramuzza, An Information Gain Formulation for Active
-    Volumetric 3D Reconstruction, ICRA 2016 (entropy weighted by visibility; the same for the best
-    next view of a whole object).
+    Volumetric 3D Reconstruction, ICRA 2016 (what is in a cell weighted by its visibility; the
+    same for the best next view of a whole object).
     Delmerico, Isler, Sabzevari and Scaramuzza, A comparison of volumetric information gain metrics
     for active 3D object reconstruction, Autonomous Robots 42, 2018.
 """
@@ -24,29 +23,28 @@ from gqn_rl.rays import camera_axes
 
 LEAST_LENGTH = 1e-3
 """Rays that spend less than this many cube edges in a cell together say nothing about it."""
-LEAST_CHANCE = 1e-6
+UNIT = 0.3
+"""Cubes; about the spread of the gain over moves, so that the numbers are of the order of one."""
 
 
 def information_gain(scene: CellScene, visible: Tensor, seen: Tensor, shown: Tensor) -> Tensor:
-    """What each of M views would tell, in nats, float32 (N, M).
+    """What each of M views would tell, and what is left to be told; float32 (N, M + 1).
 
-    The sum over all cells of H * a * max(0, b - s): H is the entropy of whether the cell is filled,
-    a how visible it is from where it matters, b from the new camera, s from the best camera so far.
+    The sum over all cells of p * a * max(0, b - s), in `UNIT`: p is the chance that the cell is
+    filled, a how visible it is from where it matters, b from the new camera, s from the best
+    camera so far. With the chances in place of their entropies, which are common in
+    reconstruction, the many cells that are almost surely empty weigh less, and the gain says more
+    about the error of the next prediction. For what is left b is 1: all would be seen.
 
     Args:
         visible: `visibility` (N, cells) from where it matters.
         seen: the same from the best of the cameras so far.
         shown: the same (N, M, cells) from each of the new cameras.
     """
-    news = (shown - seen[:, None]).clamp(min=0.0)
-    return torch.einsum("ns,nms->nm", entropy(scene) * visible, news)
-
-
-def entropy(scene: CellScene) -> Tensor:
-    """Of whether each cell stops a ray that crosses it along an axis, in nats, (N, cells)."""
+    everything = torch.cat([shown, torch.ones_like(seen)[:, None]], dim=1)
+    news = (everything - seen[:, None]).clamp(min=0.0)
     filled = -torch.expm1(-scene.content[:, 0])
-    chances = torch.stack([filled, 1.0 - filled]).clamp(LEAST_CHANCE, 1.0 - LEAST_CHANCE)
-    return -(chances * chances.log()).sum(0)
+    return torch.einsum("ns,nms->nm", filled * visible, news) / UNIT
 
 
 def visibility(scene: CellScene, viewpoints: Tensor, directions: Tensor, size: int) -> Tensor:
