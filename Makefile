@@ -21,7 +21,7 @@ PACKAGES := gqn_rl envs agents experiments
 # Builds the documentation.
 DOCS := .venv-docs
 DOCS_INSTALLED := $(DOCS)/.installed
-# The tests that take seconds and need no more than .venv.
+# The tests that take seconds and need no more than .venv; a process for each core, a thread in each.
 FAST := not slow and not client and not interchange and not explorer and not dist
 # Passed on to the command, for example: make train ARGS="--seed 1"
 ARGS ?=
@@ -70,7 +70,7 @@ train: $(INSTALLED) ## train an agent with the defaults and evaluate it
 	$(RUN) experiments.train_agent $(ARGS)
 
 test: $(INSTALLED) ## run the tests, save those that take minutes
-	$(RUN) pytest -m "$(FAST)" $(ARGS)
+	OMP_NUM_THREADS=1 $(RUN) pytest -n auto --maxprocesses 8 --dist loadfile -m "$(FAST)" $(ARGS)
 
 test-slow: $(INSTALLED) ## run the tests that take minutes
 	$(RUN) pytest -m slow $(ARGS)
