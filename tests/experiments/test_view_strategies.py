@@ -114,12 +114,13 @@ def test_angles_are_read_back_from_encoded_poses(rng: np.random.Generator) -> No
 
 def test_the_most_informative_views_are_those_the_encoder_says() -> None:
     class Informed(FakeDreamer):
-        """Holds the last candidate move for the one that tells most, after it the first."""
+        """Holds the last move for the one that tells most, after it the first."""
 
         def information_gain(
             self, r: Any, query: Any, seen: Any, is_seen: Any, candidates: Any
         ) -> np.ndarray:
-            gain = np.zeros(candidates.shape[:2], np.float32)
+            n, moves = candidates.shape[:2]
+            gain = np.zeros((n, moves + 1), np.float32)
             odd = is_seen.sum(1) % 2 == 1
             gain[odd, -2], gain[~odd, 0], gain[:, -1] = 1.0, 1.0, 9.0
             return gain
