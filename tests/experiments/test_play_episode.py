@@ -58,7 +58,6 @@ def test_the_shipped_agent_plays_unless_there_are_moves(monkeypatch, tmp_path, c
         (["--moves", *["left"] * 12], "12 moves, expected at most 11"),
         (["--moves", "left", "--answer", "10"], "answer is 10, expected 0 to 9"),
         (["--output", "episode.mp4"], "output is 'episode.mp4', expected a file that ends in .gif"),
-        (["--env-id", "GQNShepardViewPredictionContinuous-v0"], "no trained agent ships for"),
         (["--env-id", "nowhere:Id-v0"], "env-id 'nowhere:Id-v0' needs the package 'nowhere'"),
     ],
 )
