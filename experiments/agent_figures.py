@@ -93,7 +93,7 @@ def save_comparison(
         errors = np.abs(bounds.T - values)
         axes.bar(names, values, color=colours, yerr=errors, capsize=3)
         _scale(axes, key, chance)
-        axes.tick_params(axis="x", rotation=30)
+        plt.setp(axes.get_xticklabels(), rotation=30, ha="right", rotation_mode="anchor")
     _save(figure, path)
 
 
