@@ -79,7 +79,7 @@ def another(value: Any) -> Any:
     if isinstance(value, bool):
         return not value
     if isinstance(value, str):
-        return {"lin_1e-3": "lin_7e-3", "lin_7e-4": "lin_7e-3"}.get(value, f"{value}_other")
+        return "lin_7e-3" if value.startswith("lin_") else f"{value}_other"
     return [*value, 7] if isinstance(value, list) else value + 1
 
 
