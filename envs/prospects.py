@@ -36,15 +36,15 @@ class Prospects:
     def __init__(self, control: CameraControl, memory: EncoderMemory | None) -> None:
         self._turns, self._partway = control.probes, control.goes_partway
         self._memory = memory if memory is not None and memory.is_informed else None
+        self.space = self._space()
+        """Of one row."""
 
     @property
     def is_informed(self) -> bool:
         """Whether they say what views would tell."""
         return self._memory is not None
 
-    @property
-    def space(self) -> spaces.Box:
-        """Of one row."""
+    def _space(self) -> spaces.Box:
         m = len(self._turns)
         low = [np.full(m + 1, -1.0), np.zeros(m)]
         high = [np.ones(m + 1), np.full(m, np.pi / STEP)]

@@ -11,7 +11,7 @@ from gqn_rl.encoders.gqn_encoder import GQNEncoder
 from gqn_rl.gqn.canonical.canonical_gqn import CanonicalGQN
 
 LOOKED_AHEAD_PER_THREAD = 8
-"""Scenes at once on a CPU; each has a hundred rays for every camera."""
+"""Scenes at once on a CPU; each has 169 rays for every camera."""
 
 
 class CanonicalEncoder(GQNEncoder):

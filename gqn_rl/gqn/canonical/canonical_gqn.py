@@ -19,8 +19,8 @@ from gqn_rl.rays import camera_axes, pixel_directions
 
 FRAME_SIZE = 4
 PIXELS_APART = 5
-"""Of every so many rows and columns of pixels one has a ray that asks what it would see; its cells
-are about that wide in the picture."""
+"""Of every so many rows and columns of pixels one has a ray that asks what it would see; a cell is
+eight or nine pixels wide in a picture of 64."""
 
 
 class CanonicalGQN(SceneLatentGQN[LatticeEvidence]):

@@ -33,8 +33,8 @@ def information_gain(scene: CellScene, visible: Tensor, seen: Tensor, shown: Ten
     The sum over all cells of p * a * max(0, b - s), in `UNIT`: p is the chance that the cell is
     filled, a how visible it is from where it matters, b from the new camera, s from the best
     camera so far. With the chances in place of their entropies, which are common in
-    reconstruction, the many cells that are almost surely empty weigh less, and the gain says more
-    about the error of the next prediction. For what is left b is 1: all would be seen.
+    reconstruction, the many cells that are almost surely empty weigh less. For what is left b is 1:
+    all would be seen.
 
     Args:
         visible: `visibility` (N, cells) from where it matters.
