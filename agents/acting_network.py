@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from agents.answer_sac_policy import AnswerActor
 from agents.bundle import Agent
+from agents.move_sac_policy import MoveActor
 from gqn_rl.errors import UserError
 
 
@@ -69,6 +70,8 @@ class ActingNetwork(nn.Module):
         """The actor's mode, without the distribution that it belongs to."""
         features = actor.extract_features(observation, actor.features_extractor)
         drawn = torch.tanh(actor.mu(actor.latent_pi(features)))
+        if isinstance(actor, MoveActor):
+            return actor.on_moves(observation, drawn)
         if not isinstance(actor, AnswerActor):
             return drawn
         return torch.cat([drawn, actor.answer_logits(features)], dim=1)

@@ -25,6 +25,7 @@ from agents.answer_ppo import AnswerPPO
 from agents.answer_sac import AnswerSAC
 from agents.answer_sac_policy import AnswerSACPolicy
 from agents.features import SceneFeatures
+from agents.move_sac_policy import MoveSACPolicy
 from agents.pixel_features import LookFeatures
 from gqn_rl.errors import UserError, unknown_name
 
@@ -57,7 +58,11 @@ ALGORITHMS = {
     "sac": Algorithm(
         AnswerSAC,
         spaces.Box,
-        {"AnswerPolicy": AnswerSACPolicy, "MultiInputPolicy": MultiInputSACPolicy},
+        {
+            "AnswerPolicy": AnswerSACPolicy,
+            "MovePolicy": MoveSACPolicy,
+            "MultiInputPolicy": MultiInputSACPolicy,
+        },
         episodes_per_log=500,
     ),
 }

@@ -20,8 +20,9 @@ STEP = np.deg2rad(30.0)
 """How far one discrete move turns the camera, in radians."""
 LARGEST_TURN = np.deg2rad(60.0)
 """How far a continuous action of 1 turns the camera, in radians."""
-PROBE = np.deg2rad(45.0)
-"""How far the continuous moves go of which an observation tells what they would bring."""
+PROBED = np.linspace(-1.0, 1.0, 5)
+"""Continuous actions of which an observation tells what they would bring: those of these numbers
+that turn as far as one action can, to the side, up or down."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,9 @@ class ContinuousControl:
 
     TURNS, COMMIT = slice(0, 2), 2
     goes_partway = True
-    probes = PROBE * np.array([(x, y) for x in (-1, 0, 1) for y in (-1, 0, 1) if (x, y) != (0, 0)])
+    probes = LARGEST_TURN * np.array(
+        [(x, y) for x in PROBED for y in PROBED if max(abs(x), abs(y)) == 1.0]
+    )
 
     def __init__(self, num_answers: int) -> None:
         logits = num_answers if num_answers > 1 else 0

@@ -17,13 +17,15 @@ from gqn_rl.viewpoint import ENCODING_SIZE
 class Prospects:
     """Where moves lead, seen from the query viewpoint, and what the views there would tell.
 
-    For M moves, `control.probes`, the numbers of a row are one after the other
+    A row of the environment has a matrix with a row for each of M moves, `control.probes`, and a
+    last one for making none of them. The columns are
 
-    - M + 1: how close to the query viewpoint each move would take the camera, and how close the
-      nearest view so far was, as the cosine of the angle on the sphere;
-    - M: how far from the nearest view so far each would take it, in steps of 30 degrees;
-    - M + 1, if the encoder is an `InformedEncoder` and its representation the observation: what
-      the view from there would tell about the query view, and what is left to be told, see
+    - 0, 1: the turn of azimuth and elevation, as shares of the largest among the M;
+    - 2: how close to the query viewpoint the move would take the camera, as the cosine of the
+      angle on the sphere; in the last row that of the nearest view so far;
+    - 3: how far from the nearest view so far, in steps of 30 degrees; 0 in the last row;
+    - 4, if the encoder is an `InformedEncoder` and its representation the observation: what the
+      view from there would tell about the query view, in the last row what is left to be told, see
       `InformedEncoder.information_gain`; at most `REPRESENTATION_LIMIT`.
 
     None of them needs the truth about the scene.
@@ -36,6 +38,8 @@ class Prospects:
     def __init__(self, control: CameraControl, memory: EncoderMemory | None) -> None:
         self._turns, self._partway = control.probes, control.goes_partway
         self._memory = memory if memory is not None and memory.is_informed else None
+        moves = np.concatenate([self._turns, np.zeros((1, 2))]) / np.abs(self._turns).max()
+        self._moves = moves.astype(np.float32)
         self.space = self._space()
         """Of one row."""
 
@@ -45,13 +49,12 @@ class Prospects:
         return self._memory is not None
 
     def _space(self) -> spaces.Box:
-        m = len(self._turns)
-        low = [np.full(m + 1, -1.0), np.zeros(m)]
-        high = [np.ones(m + 1), np.full(m, np.pi / STEP)]
+        low, high = [-1.0, -1.0, -1.0, 0.0], [1.0, 1.0, 1.0, np.pi / STEP]
         if self._memory is not None:
-            low.append(np.zeros(m + 1))
-            high.append(np.full(m + 1, REPRESENTATION_LIMIT))
-        least, most = (np.concatenate(part).astype(np.float32) for part in (low, high))
+            low, high = [*low, 0.0], [*high, REPRESENTATION_LIMIT]
+        least, most = (
+            np.tile(np.array(row, np.float32), (len(self._moves), 1)) for row in (low, high)
+        )
         return spaces.Box(least, most, dtype=np.float32)
 
     def of(
@@ -62,7 +65,7 @@ class Prospects:
         looks: NDArray[np.int64],
         content: NDArray[Any],
     ) -> NDArray[np.float32]:
-        """The numbers of n rows, float32 (n, 2 M + 1 or 3 M + 2).
+        """The matrices of n rows, float32 (n, M + 1, 4 or 5).
 
         Args:
             cameras: where they are.
@@ -79,18 +82,20 @@ class Prospects:
         query, seen, there = (
             angles.directions().reshape(n, -1, 3) for angles in (keep_out.centre, taken, landings)
         )
-        closeness = np.where(is_taken, _cosines(seen, query), -1.0).max(1, keepdims=True)
+        numbers = np.zeros((n, *(self.space.shape or ())))
+        numbers[..., :2] = self._moves
+        numbers[:, :-1, 2] = _cosines(there, query)
+        numbers[:, -1, 2] = np.where(is_taken, _cosines(seen, query), -1.0).max(1)
         between = _cosines(there[:, :, None], seen[:, None])
         nearest = np.where(is_taken[:, None], between, -1.0).max(2)
-        parts = [_cosines(there, query), closeness, np.arccos(np.clip(nearest, -1.0, 1.0)) / STEP]
+        numbers[:, :-1, 3] = np.arccos(np.clip(nearest, -1.0, 1.0)) / STEP
         if self._memory is not None:
             poses = (angles.viewpoints().encode() for angles in (keep_out.centre, taken, landings))
             asked, before, after = (pose.reshape(n, -1, ENCODING_SIZE) for pose in poses)
-            parts.append(
-                self._memory.information_gain(content, asked[:, 0], before, is_taken, after)
+            numbers[..., 4] = self._memory.information_gain(
+                content, asked[:, 0], before, is_taken, after
             )
-        numbers = np.concatenate(parts, axis=1).astype(np.float32)
-        return np.clip(numbers, self.space.low, self.space.high)
+        return np.clip(numbers.astype(np.float32), self.space.low, self.space.high)
 
 
 def _cosines(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -106,9 +106,7 @@ class MostInformative(ViewStrategy):
     def _move(
         self, seen: Observation, row: int, landings: Positions, path: Path, query: Positions
     ) -> NDArray[Any]:
-        count = len(self._controls.control.probes)
-        # The last number is what is left to be told.
-        gains = seen["prospects"][row, -count - 1 : -1]
+        gains = seen["prospects"][row, :-1, -1]  # the last row is that of making no move
         return self._controls.probe(int(gains.argmax()))
 
 

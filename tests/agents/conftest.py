@@ -55,11 +55,13 @@ def small_model(num_envs: int = 16, seed: int = 0, **changes: Any) -> BaseAlgori
     )
 
 
-def small_sac_model(num_envs: int = 16, seed: int = 0, **changes: Any) -> BaseAlgorithm:
+def small_sac_model(
+    num_envs: int = 16, seed: int = 0, prospects: bool = False, **changes: Any
+) -> BaseAlgorithm:
     """An untrained SAC model on the fake task with continuous actions."""
     return make_model(
         "sac",
-        GymnasiumVecEnv(fake_vector_env(num_envs, continuous=True)),
+        GymnasiumVecEnv(fake_vector_env(num_envs, continuous=True, prospects=prospects)),
         load_hyperparameters("sac", "fake", SMALL_SAC) | changes,
         num_answers=NUM_ANSWERS,
         seed=seed,

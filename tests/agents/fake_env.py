@@ -34,6 +34,7 @@ class FakeRecognitionEnv(gymnasium.Env[dict[str, NDArray[np.float32]], Any]):
         time_limit: truncate after so many steps; None never truncates.
         continuous: actions are a Box: to the right if the first number is positive, answer if the
             second is, and a logit for each answer.
+        prospects: tell of both moves, as view prediction does: whether they lead to another place.
     """
 
     metadata = {"render_modes": []}  # noqa: RUF012 - Gymnasium's own form
@@ -44,17 +45,20 @@ class FakeRecognitionEnv(gymnasium.Env[dict[str, NDArray[np.float32]], Any]):
         noise: float = 0.3,
         time_limit: int | None = None,
         continuous: bool = False,
+        prospects: bool = False,
     ):
+        self.prospects = prospects
         self.hint, self.noise, self.time_limit = hint, noise, time_limit
         self.continuous = continuous
         self.render_mode = None
-        self.observation_space = spaces.Dict(
-            {
-                "representation": spaces.Box(-np.inf, np.inf, (SIZE,), np.float32),
-                "viewpoint": spaces.Box(-np.inf, np.inf, (7,), np.float32),
-                "looks_left": spaces.Box(0.0, 1.0, (1,), np.float32),
-            }
-        )
+        parts: dict[str, spaces.Space[Any]] = {
+            "representation": spaces.Box(-np.inf, np.inf, (SIZE,), np.float32),
+            "viewpoint": spaces.Box(-np.inf, np.inf, (7,), np.float32),
+            "looks_left": spaces.Box(0.0, 1.0, (1,), np.float32),
+        }
+        if prospects:
+            parts["prospects"] = spaces.Box(-1.0, 1.0, (NUM_MOVES + 1, 5), np.float32)
+        self.observation_space = spaces.Dict(parts)
         self.action_space: spaces.Space[Any] = spaces.Discrete(NUM_MOVES + NUM_ANSWERS)
         if continuous:
             self.action_space = spaces.Box(-1.0, 1.0, (2 + NUM_ANSWERS,), np.float32)
@@ -102,7 +106,14 @@ class FakeRecognitionEnv(gymnasium.Env[dict[str, NDArray[np.float32]], Any]):
         viewpoint = np.zeros(7, np.float32)
         viewpoint[self.place] = 1.0
         left = np.array([max(0.0, 1.0 - self.looks / MAX_LOOKS)], np.float32)
-        return {"representation": self.seen.copy(), "viewpoint": viewpoint, "looks_left": left}
+        seen = {"representation": self.seen.copy(), "viewpoint": viewpoint, "looks_left": left}
+        return {**seen, "prospects": self._prospects()} if self.prospects else seen
+
+    def _prospects(self) -> NDArray[np.float32]:
+        rows = np.zeros((NUM_MOVES + 1, 5), np.float32)
+        rows[:NUM_MOVES, 0] = -1.0, 1.0
+        rows[:NUM_MOVES, 4] = self.place > LEFT_END, self.place < RIGHT_END
+        return rows
 
     def _info(self, answer: int) -> dict[str, Any]:
         return {

@@ -24,7 +24,8 @@ def test_every_section_of_every_file_builds_a_model(algo: str) -> None:
     kind = ALGORITHMS[algo].action_space
     for env_id in sections:
         settings = load_hyperparameters(algo, env_id)
-        env = GymnasiumVecEnv(fake_vector_env(2, continuous=kind is spaces.Box))
+        rows = fake_vector_env(2, continuous=kind is spaces.Box, prospects=True)
+        env = GymnasiumVecEnv(rows)
         model: Any = make_model(algo, env, settings, num_answers=NUM_ANSWERS, device="cpu")
         assert isinstance(model, ALGORITHMS[algo].model)
         assert model.gamma == settings["gamma"]

@@ -33,10 +33,8 @@ MODELS: dict[str, Any] = {
         4, learning_starts=40, batch_size=16, gradient_steps=1, **changes
     ),
 }
-PLAIN = {
-    "ppo": {"policy": "MultiInputPolicy", "policy_kwargs": {}, "aux_coef": 0.0},
-    "sac": {"policy": "MultiInputPolicy", "policy_kwargs": {}, "aux_coef": 0.0},
-}
+PLAIN = {"policy": "MultiInputPolicy", "policy_kwargs": {}, "aux_coef": 0.0}
+MOVES = {"policy": "MovePolicy", "policy_kwargs": {}, "aux_coef": 0.0, "prospects": True}
 RECORD = AgentRecord("ppo", "AnswerPolicy", {}, 4, "Fake-v0", {}, {}, {})
 FIRST, TOTAL = 128, 320
 
@@ -67,12 +65,12 @@ def untimed(state: ModelState) -> list[tuple[float, int]]:
     return [(episode["r"], episode["l"]) for episode in state.numbers["episodes"]]
 
 
-@pytest.mark.parametrize("supervised", [True, False])
-@pytest.mark.parametrize("algo", ALGORITHMS)
+@pytest.mark.parametrize(
+    ("algo", "changes"), [(a, c) for a in ALGORITHMS for c in ({}, PLAIN)] + [("sac", MOVES)]
+)
 def test_a_resumed_training_equals_the_one_that_went_on(
-    algo: str, supervised: bool, tmp_path: Path
+    algo: str, changes: dict[str, Any], tmp_path: Path
 ) -> None:
-    changes = {} if supervised else PLAIN[algo]
     straight = MODELS[algo](**changes)
 
     def save_once() -> None:

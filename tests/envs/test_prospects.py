@@ -33,11 +33,9 @@ def directions(encoded):
     return position / np.linalg.norm(position, axis=1, keepdims=True)
 
 
-def parts_of(prospects, moves, informed=False):
-    """Closeness of the moves, of the views so far, novelty, and what the encoder says."""
-    closeness, nearest, novelty, gain = np.split(prospects, [moves, moves + 1, 2 * moves + 1], 1)
-    assert gain.shape[1] == (moves + 1 if informed else 0)
-    return closeness, nearest[:, 0], novelty, gain
+def parts_of(prospects):
+    """Closeness of the moves, of the views so far, and novelty."""
+    return prospects[:, :-1, 2], prospects[:, -1, 2], prospects[:, :-1, 3]
 
 
 def action_for(env_id, move, n):
@@ -56,7 +54,7 @@ def test_every_move_ends_where_the_prospects_say(make_vec, env_id):
     for move in range(moves):
         env = make_vec(env_id, num_envs=40)
         before, _ = env.reset(seed=5)
-        closeness, nearest, novelty, _ = parts_of(before["prospects"], moves)
+        closeness, nearest, novelty = parts_of(before["prospects"])
         first, query = directions(before["viewpoint"]), directions(before["cue"])
         np.testing.assert_allclose(nearest, (first * query).sum(1), atol=1e-5)
         after = env.step(action_for(env_id, move, 40))[0]
@@ -73,7 +71,7 @@ def test_novelty_and_closeness_count_from_the_nearest_of_all_views(make_vec):
     for move in (0, 2, 1, 3, 1):
         observation = env.step(np.full(20, move))[0]
         path.append(directions(observation["viewpoint"]))
-    closeness, nearest, novelty, _ = parts_of(observation["prospects"], 4)
+    closeness, nearest, novelty = parts_of(observation["prospects"])
     best = np.max([(seen * query).sum(1) for seen in path], axis=0)
     np.testing.assert_allclose(nearest, best, atol=1e-5)
     there = directions(env.step(np.full(20, 2))[0]["viewpoint"])
@@ -95,7 +93,7 @@ def test_an_informed_encoder_is_asked_about_what_happened_and_could(make_vec):
     np.testing.assert_allclose(query, observation["cue"], atol=1e-6)
     assert is_seen.all()
     np.testing.assert_allclose(seen, np.stack(poses, axis=1), atol=1e-6)
-    *_, gain = parts_of(observation["prospects"], 4, informed=True)
+    gain = observation["prospects"][..., 4]
     distance = np.linalg.norm(candidates[..., :3] - query[:, None, :3], axis=-1)
     np.testing.assert_allclose(gain[:, :4], np.minimum(distance + 0.3, 10.0), atol=1e-5)
     np.testing.assert_allclose(gain[:, 4], 2.3, atol=1e-5)
@@ -112,7 +110,7 @@ def test_the_next_episode_begins_without_the_views_of_the_last(make_vec):
     observation = env.step(actions)[0]
     is_seen = encoder.asked[-1][3]
     np.testing.assert_array_equal(is_seen.sum(1), [3, 3, 1])
-    *_, nearest, _, _ = parts_of(observation["prospects"], 4, informed=True)
+    _, nearest, _ = parts_of(observation["prospects"])
     here, query = directions(observation["viewpoint"]), directions(observation["cue"])
     assert nearest[2] == pytest.approx((here * query).sum(1)[2], abs=1e-5)
 
@@ -121,10 +119,26 @@ def test_what_the_encoder_knows_is_told_only_with_its_representation(make_vec):
     for observation in ("pixels", "state"):
         encoder = FakeInformed()
         env = make_vec(DISCRETE, num_envs=2, encoder=encoder, observation=observation)
-        assert env.single_observation_space["prospects"].shape == (9,)
+        assert env.single_observation_space["prospects"].shape == (5, 4)
         assert not encoder.asked
     informed = make_vec(DISCRETE, num_envs=2, encoder=FakeInformed())
-    assert informed.single_observation_space["prospects"].shape == (14,)
+    assert informed.single_observation_space["prospects"].shape == (5, 5)
+
+
+@pytest.mark.parametrize("env_id", [DISCRETE, CONTINUOUS])
+def test_prospects_name_the_turns_they_tell_of(make_vec, env_id):
+    control = make_control("discrete" if env_id == DISCRETE else "continuous", 1)
+    seen, _ = make_vec(env_id, num_envs=3, encoder=FakeInformed()).reset(seed=0)
+    turns = seen["prospects"][..., :2]
+    largest = STEP if env_id == DISCRETE else LARGEST_TURN
+    np.testing.assert_allclose(turns[:, :-1] * largest, [control.probes] * 3, atol=1e-6)
+    np.testing.assert_array_equal(turns[:, -1], 0.0)
+
+
+def test_nothing_is_new_about_making_no_move(make_vec):
+    env = make_vec(CONTINUOUS, num_envs=5, encoder=FakeInformed())
+    seen, _ = env.reset(seed=0)
+    np.testing.assert_array_equal(seen["prospects"][:, -1, 3], 0.0)
 
 
 @pytest.mark.parametrize("env_id", ["GQNShepard-v0", "GQNShepardMentalRotation-v0"])

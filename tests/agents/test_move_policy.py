@@ -1,0 +1,233 @@
+"""A policy that reads the prospects of moves as a set of moves."""
+
+from __future__ import annotations
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.vec_env import DummyVecEnv
+
+from agents.answer_sac import AnswerSAC
+from agents.bundle import load_bundle, make_record, save_bundle
+from agents.move_features import MoveFeatures, prospects_of
+from agents.move_sac_policy import MoveSACPolicy
+from agents.sb3_zip import export_zip
+from gqn_rl.errors import UserError
+from tests.agents.conftest import small_sac_model
+from tests.agents.fake_env import NUM_ANSWERS
+
+TURNS = np.array([(-1.0, 0.0), (1.0, 0.0), (0.0, 1.0), (0.0, -1.0)], np.float32)
+
+
+def space(columns=5):
+    high = np.full((len(TURNS) + 1, columns), 10.0, np.float32)
+    return spaces.Dict(
+        {
+            "looks_left": spaces.Box(0.0, 1.0, (1,), np.float32),
+            "prospects": spaces.Box(-high, high, dtype=np.float32),
+            "representation": spaces.Box(-10.0, 10.0, (6,), np.float32),
+        }
+    )
+
+
+def observed(rng, n, columns=5):
+    prospects = rng.uniform(0.0, 2.0, (n, len(TURNS) + 1, columns)).astype(np.float32)
+    prospects[:, :-1, :2], prospects[:, -1, :2] = TURNS, 0.0
+    return {
+        "looks_left": rng.uniform(size=(n, 1)).astype(np.float32),
+        "prospects": prospects,
+        "representation": rng.normal(size=(n, 6)).astype(np.float32),
+    }
+
+
+def as_tensors(observation):
+    return {key: torch.from_numpy(value) for key, value in observation.items()}
+
+
+def reached(parameter):
+    return parameter.grad is not None and parameter.grad.abs().sum() > 0
+
+
+class Bandit(gymnasium.Env):
+    """One move an episode; its reward is the gain of the move told of that is nearest to it."""
+
+    observation_space = space()
+    action_space = spaces.Box(-1.0, 1.0, (3,), np.float32)
+
+    def _observation(self):
+        one = {key: value[0] for key, value in observed(self.np_random, 1).items()}
+        self.gains = one["prospects"][:-1, 4]
+        return one
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return self._observation(), {}
+
+    def step(self, action):
+        reward = float(self.gains[np.square(TURNS - action[:2]).sum(1).argmin()])
+        return self._observation(), reward, True, False, {}
+
+
+@pytest.fixture
+def features():
+    torch.manual_seed(0)
+    return MoveFeatures(space(), hidden=(16, 16), heads=3)
+
+
+def test_the_order_of_the_moves_does_not_matter(features, rng):
+    observation = observed(rng, 8)
+    other = {**observation, "prospects": observation["prospects"][:, [2, 0, 3, 1, 4]]}
+    torch.testing.assert_close(features(as_tensors(observation)), features(as_tensors(other)))
+
+
+def test_making_no_move_is_not_one_of_them(features, rng):
+    observation = observed(rng, 8)
+    other = {**observation, "prospects": observation["prospects"][:, [4, 0, 3, 1, 2]]}
+    one, two = features(as_tensors(observation)), features(as_tensors(other))
+    assert not torch.allclose(one, two)
+
+
+def test_each_head_wants_an_average_of_the_moves(features, rng):
+    out = features(as_tensors(observed(rng, 50)))
+    assert out.shape == (50, features.features_dim) == (50, 3 * 5 + 4)
+    turns = torch.stack([out[:, 5 * head : 5 * head + 2] for head in range(3)])
+    assert turns.abs().sum(-1).max() <= 1.0 + 1e-6  # the hull of the four turns
+
+
+def test_what_is_known_without_a_move_is_passed_on(features, rng):
+    observation = observed(rng, 8)
+    known = features(as_tensors(observation))[:, 15:].detach().numpy()
+    np.testing.assert_array_equal(known[:, :3], observation["prospects"][:, -1, 2:])
+    np.testing.assert_array_equal(known[:, 3:], observation["looks_left"])
+
+
+def test_gradients_reach_all_parameters(features, rng):
+    features(as_tensors(observed(rng, 8))).square().sum().backward()
+    for name, parameter in features.named_parameters():
+        assert reached(parameter), name
+
+
+def test_prospects_near_a_turn_are_those_of_the_move_there(rng):
+    observation = as_tensors(observed(rng, 4))
+    for move, turn in enumerate(TURNS):
+        near = prospects_of(observation, torch.from_numpy(turn).expand(4, 2), width=0.1)
+        torch.testing.assert_close(near, observation["prospects"][:, move, 2:])
+    halfway = prospects_of(observation, torch.tensor([0.5, 0.5]).expand(4, 2), width=0.01)
+    between = observation["prospects"][:, [1, 2, 4], 2:].clone()
+    between[:, 2, 1:] = 0.0
+    torch.testing.assert_close(halfway, between.mean(1), atol=1e-4, rtol=0)
+
+
+def test_a_move_by_nothing_brings_nothing_new(rng):
+    observation = as_tensors(observed(rng, 4))
+    still = prospects_of(observation, torch.zeros(4, 2), width=0.1)
+    torch.testing.assert_close(still[:, 0], observation["prospects"][:, -1, 2])
+    torch.testing.assert_close(still[:, 1:], torch.zeros(4, 2))
+
+
+def test_prospects_show_the_way_to_a_better_turn(rng):
+    observation = as_tensors(observed(rng, 1))
+    observation["prospects"][:, :, 4] = torch.tensor([0.0, 5.0, 0.0, 0.0, 0.0])
+    turn = torch.tensor([[0.5, 0.0]], requires_grad=True)
+    prospects_of(observation, turn, width=0.3)[:, -1].sum().backward()
+    assert turn.grad[0, 0] > 0.1
+    assert turn.grad[0, 1].abs() < 1e-5
+
+
+@pytest.fixture
+def policy():
+    torch.manual_seed(0)
+    return MoveSACPolicy(space(), Bandit.action_space, lambda _: 1e-3, net_arch=[16])
+
+
+def test_at_its_best_it_makes_moves_that_it_was_told_of(policy, rng):
+    observation = observed(rng, 40)
+    with torch.no_grad():
+        policy.actor.mu.weight *= 20.0
+    best, _ = policy.predict(observation, deterministic=True)
+    assert (np.abs(TURNS - best[:, None, :2]).max(2).min(1) == 0.0).all()
+    assert len(np.unique(best[:, :2], axis=0)) > 1
+    with torch.no_grad():
+        mean, *_ = policy.actor.get_action_dist_params(as_tensors(observation))
+    nearest = np.square(TURNS - mean.tanh().numpy()[:, None, :2]).sum(2).argmin(1)
+    np.testing.assert_array_equal(best[:, :2], TURNS[nearest])
+    explored, _ = policy.predict(observation)
+    assert (np.abs(TURNS - explored[:, None, :2]).max(2).min(1) > 1e-3).all()
+
+
+def test_gradients_reach_all_parameters_of_actor_and_critic(policy, rng):
+    observation = as_tensors(observed(rng, 16))
+    actions, log_prob = policy.actor.action_log_prob(observation)
+    (sum(q.sum() for q in policy.critic(observation, actions)) + log_prob.sum()).backward()
+    for network in (policy.actor, policy.critic):
+        for name, parameter in network.named_parameters():
+            assert reached(parameter), name
+
+
+def test_the_critic_values_a_turn_by_what_it_brings_alone(policy, rng):
+    observation = as_tensors(observed(rng, 1))
+    right, left = torch.tensor([[1.0, 0.0, -1.0]]), torch.tensor([[-1.0, 0.0, -1.0]])
+    before = policy.critic(observation, right)[0].item()
+    other = {key: value.clone() for key, value in observation.items()}
+    other["prospects"][:, 1, 4] += 1.0
+    assert policy.critic(other, right)[0].item() != pytest.approx(before, abs=1e-3)
+    other = {key: value.clone() for key, value in observation.items()}
+    other["prospects"][:, 0, 4] += 1.0  # that of the move to the left
+    assert policy.critic(other, right)[0].item() == pytest.approx(before, abs=1e-4)
+    mirrored = {key: value.clone() for key, value in observation.items()}
+    mirrored["prospects"][:, [0, 1], 2:] = observation["prospects"][:, [1, 0], 2:]
+    assert policy.critic(mirrored, left)[0].item() == pytest.approx(before, abs=1e-4)
+
+
+def test_saved_and_loaded_it_acts_the_same(tmp_path):
+    changes = {"policy": "MovePolicy", "policy_kwargs": {"net_arch": [16]}, "aux_coef": 0.0}
+    model = small_sac_model(4, prospects=True, **changes)
+    record = make_record(
+        algo="sac",
+        hyperparameters=changes,
+        num_answers=NUM_ANSWERS,
+        env_id="GQNShepardViewPredictionContinuous-v0",
+        env_kwargs={},
+        observation_space=model.env.observation_space,
+        action_space=model.env.action_space,
+    )
+    agent = load_bundle(save_bundle(tmp_path / "agent", model.policy, record))
+    export_zip(agent, tmp_path / "agent.zip")
+    exported = AnswerSAC.load(tmp_path / "agent.zip")
+    observation = model.env.reset()
+    expected, _ = model.predict(observation, deterministic=True)
+    for other in (agent, exported):
+        received, _ = other.predict(observation, deterministic=True)
+        np.testing.assert_array_equal(received, expected)
+
+
+def test_sac_learns_to_make_the_move_that_gains_most():
+    model = AnswerSAC(
+        MoveSACPolicy,
+        DummyVecEnv([Bandit] * 4),
+        aux_coef=0.0,
+        ent_coef=0.02,
+        gamma=0.0,
+        policy_kwargs={"net_arch": [64], "features_extractor_kwargs": {"hidden": [32]}},
+        seed=0,
+        device="cpu",
+        learning_starts=128,
+        batch_size=128,
+        learning_rate=3e-3,
+        gradient_steps=4,
+    )
+    model.learn(1_200)
+    observation = observed(np.random.default_rng(1), 400)
+    actions, _ = model.predict(observation, deterministic=True)
+    chosen = np.square(TURNS - actions[:, None, :2]).sum(2).argmin(1)
+    gains = observation["prospects"][:, :-1, 4]
+    # At random it would be 1.0, the best of four 1.6.
+    assert gains[np.arange(400), chosen].mean() > 1.4
+
+
+def test_an_observation_without_prospects_is_refused():
+    bare = spaces.Dict({"looks_left": space()["looks_left"]})
+    with pytest.raises(UserError, match=r"'prospects'.*has \['looks_left'\]"):
+        MoveFeatures(bare)
