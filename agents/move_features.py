@@ -107,4 +107,4 @@ def nearest_move(observations: dict[str, Tensor], turn: Tensor) -> Tensor:
     """Of the moves told of the turn that is nearest to another each, (B, 2)."""
     turns = observations[MOVES][:, :-1, TURN]
     nearest = (turns - turn[:, None]).square().sum(-1).argmin(1)
-    return torch.take_along_dim(turns, nearest[:, None, None], dim=1)[:, 0]
+    return turns.gather(1, nearest[:, None, None].expand(-1, 1, turns.shape[2]))[:, 0]
