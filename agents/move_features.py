@@ -55,8 +55,8 @@ class MoveFeatures(BaseFeaturesExtractor):
         dropout: probability, after each layer of that network; active only while training.
 
     References:
-        Vinyals et al., Pointer Networks, NeurIPS 2015 (attention over inputs as an output).
         Zaheer et al., Deep Sets, NeurIPS 2017 (one network for every element).
+        Lee et al., Set Transformer, ICML 2019 (attention in place of the sum over elements).
     """
 
     def __init__(
