@@ -15,9 +15,14 @@ from torch import Tensor, nn
 
 from gqn_rl.errors import UserError
 
-MOVES = "prospects"
+MOVES, COLUMNS = "prospects", 5
 TURN = slice(0, 2)
 """Columns of the prospects, see `envs.prospects.Prospects`; the last row is that of no move."""
+
+
+def moves_of(observations: dict[str, Tensor]) -> Tensor:
+    """The prospects as matrices, (B, M + 1, 5)."""
+    return observations[MOVES].unflatten(1, (-1, COLUMNS))
 
 
 class KnownFeatures(BaseFeaturesExtractor):
@@ -33,22 +38,21 @@ class KnownFeatures(BaseFeaturesExtractor):
                 f"this policy needs an observation with {MOVES!r}, as in view prediction, "
                 f"the environment's has {list(observation_space.spaces)}"
             )
-        self.columns = int((observation_space[MOVES].shape or ())[-1])
-        size = self.columns - 2 + sum(spaces.flatdim(observation_space[key]) for key in keys)
+        size = COLUMNS - TURN.stop + sum(spaces.flatdim(observation_space[key]) for key in keys)
         super().__init__(observation_space, size)
         self.keys = list(keys)
 
     def forward(self, observations: dict[str, Tensor]) -> Tensor:
         """Dict of (B, ...) to (B, features_dim), float32."""
         told = (observations[key].flatten(1) for key in self.keys)
-        return torch.cat([observations[MOVES][:, -1, TURN.stop :], *told], dim=1)
+        return torch.cat([moves_of(observations)[:, -1, TURN.stop :], *told], dim=1)
 
 
 class MoveFeatures(BaseFeaturesExtractor):
     """For each head of attention its average of the moves, the turn first; then what is known.
 
     Args:
-        observation_space: Dict with `prospects`, a Box (M + 1, C).
+        observation_space: Dict with `prospects`, a Box (5 (M + 1),).
         hidden: widths of the network that judges a move.
         heads: averages.
         keys: see `KnownFeatures`; also told to that network.
@@ -68,10 +72,10 @@ class MoveFeatures(BaseFeaturesExtractor):
         dropout: float = 0.0,
     ) -> None:
         known = KnownFeatures(observation_space, keys)
-        super().__init__(observation_space, heads * known.columns + known.features_dim)
+        super().__init__(observation_space, heads * COLUMNS + known.features_dim)
         self.known = known
         layers: list[nn.Module] = []
-        width = known.columns + known.features_dim
+        width = COLUMNS + known.features_dim
         for size in hidden:
             layers += [nn.Linear(width, size), nn.SiLU(), nn.Dropout(dropout)]
             width = size
@@ -79,7 +83,7 @@ class MoveFeatures(BaseFeaturesExtractor):
 
     def forward(self, observations: dict[str, Tensor]) -> Tensor:
         """Dict of (B, ...) to (B, features_dim), float32."""
-        moves, known = observations[MOVES][:, :-1], self.known(observations)
+        moves, known = moves_of(observations)[:, :-1], self.known(observations)
         told = known[:, None].expand(-1, moves.shape[1], -1)
         weights = self.judge(torch.cat([moves, told], dim=2)).softmax(dim=1)
         wanted = torch.einsum("bmh,bmc->bhc", weights, moves).flatten(1)
@@ -87,7 +91,7 @@ class MoveFeatures(BaseFeaturesExtractor):
 
 
 def prospects_of(observations: dict[str, Tensor], turn: Tensor, width: float) -> Tensor:
-    """What is known of the moves near a turn (B, 2), float32 (B, C - 2).
+    """What is known of the moves near a turn (B, 2), float32 (B, 3).
 
     The rows of all moves, weighted by a Gaussian of the distance between the turns; differentiable
     in the turn. The row of no move counts as a move by nothing, with no gain.
@@ -95,7 +99,7 @@ def prospects_of(observations: dict[str, Tensor], turn: Tensor, width: float) ->
     Args:
         width: standard deviation of the Gaussian, in units of turns.
     """
-    rows = observations[MOVES]
+    rows = moves_of(observations)
     distance = (rows[..., TURN] - turn[:, None]).square().sum(-1)
     weights = (-distance / (2 * width**2)).softmax(dim=1)
     facts = rows[..., 2:].clone()
@@ -105,6 +109,6 @@ def prospects_of(observations: dict[str, Tensor], turn: Tensor, width: float) ->
 
 def nearest_move(observations: dict[str, Tensor], turn: Tensor) -> Tensor:
     """Of the moves told of the turn that is nearest to another each, (B, 2)."""
-    turns = observations[MOVES][:, :-1, TURN]
+    turns = moves_of(observations)[:, :-1, TURN]
     nearest = (turns - turn[:, None]).square().sum(-1).argmin(1)
     return turns.gather(1, nearest[:, None, None].expand(-1, 1, turns.shape[2]))[:, 0]

@@ -13,7 +13,7 @@ from stable_baselines3.sac.policies import Actor, SACPolicy
 from torch import Tensor
 
 from agents.move_features import (
-    MOVES,
+    COLUMNS,
     TURN,
     KnownFeatures,
     MoveFeatures,
@@ -87,7 +87,6 @@ class MoveSACPolicy(SACPolicy):
         assert isinstance(self.actor.features_extractor, MoveFeatures)
         known = KnownFeatures(self.observation_space, self.actor.features_extractor.known.keys)  # type: ignore[arg-type]
         keywords = self._update_features_extractor(self.critic_kwargs, known)
-        columns = self.observation_space[MOVES].shape[-1]  # type: ignore[index]
         # What is known of a turn comes in the place of its two numbers.
-        keywords["features_dim"] += columns - 4
+        keywords["features_dim"] += COLUMNS - 2 * TURN.stop
         return MoveCritic(**keywords).to(self.device)

@@ -13,20 +13,23 @@ from envs.camera_control import STEP, CameraControl
 from envs.memory import REPRESENTATION_LIMIT, EncoderMemory
 from gqn_rl.viewpoint import ENCODING_SIZE
 
+COLUMNS = 5
+"""Numbers of a move."""
+
 
 class Prospects:
     """Where moves lead, seen from the query viewpoint, and what the views there would tell.
 
     A row of the environment has a matrix with a row for each of M moves, `control.probes`, and a
-    last one for making none of them. The columns are
+    last one for making none of them, given row after row as one vector. The columns are
 
     - 0, 1: the turn of azimuth and elevation, as shares of the largest among the M;
     - 2: how close to the query viewpoint the move would take the camera, as the cosine of the
       angle on the sphere; in the last row that of the nearest view so far;
     - 3: how far from the nearest view so far, in steps of 30 degrees; 0 in the last row;
-    - 4, if the encoder is an `InformedEncoder` and its representation the observation: what the
-      view from there would tell about the query view, in the last row what is left to be told, see
-      `InformedEncoder.information_gain`; at most `REPRESENTATION_LIMIT`.
+    - 4: what the view from there would tell about the query view, in the last row what is left to
+      be told, see `InformedEncoder.information_gain`; at most `REPRESENTATION_LIMIT`. It is 0
+      unless the encoder is an `InformedEncoder` and its representation the observation.
 
     None of them needs the truth about the scene.
 
@@ -49,12 +52,9 @@ class Prospects:
         return self._memory is not None
 
     def _space(self) -> spaces.Box:
-        low, high = [-1.0, -1.0, -1.0, 0.0], [1.0, 1.0, 1.0, np.pi / STEP]
-        if self._memory is not None:
-            low, high = [*low, 0.0], [*high, REPRESENTATION_LIMIT]
-        least, most = (
-            np.tile(np.array(row, np.float32), (len(self._moves), 1)) for row in (low, high)
-        )
+        low = [-1.0, -1.0, -1.0, 0.0, 0.0]
+        high = [1.0, 1.0, 1.0, np.pi / STEP, REPRESENTATION_LIMIT]
+        least, most = (np.tile(np.array(row, np.float32), len(self._moves)) for row in (low, high))
         return spaces.Box(least, most, dtype=np.float32)
 
     def of(
@@ -65,7 +65,7 @@ class Prospects:
         looks: NDArray[np.int64],
         content: NDArray[Any],
     ) -> NDArray[np.float32]:
-        """The matrices of n rows, float32 (n, M + 1, 4 or 5).
+        """The matrices of n rows, float32 (n, 5 (M + 1)).
 
         Args:
             cameras: where they are.
@@ -82,7 +82,7 @@ class Prospects:
         query, seen, there = (
             angles.directions().reshape(n, -1, 3) for angles in (keep_out.centre, taken, landings)
         )
-        numbers = np.zeros((n, *(self.space.shape or ())))
+        numbers = np.zeros((n, len(self._moves), COLUMNS))
         numbers[..., :2] = self._moves
         numbers[:, :-1, 2] = _cosines(there, query)
         numbers[:, -1, 2] = np.where(is_taken, _cosines(seen, query), -1.0).max(1)
@@ -95,7 +95,8 @@ class Prospects:
             numbers[..., 4] = self._memory.information_gain(
                 content, asked[:, 0], before, is_taken, after
             )
-        return np.clip(numbers.astype(np.float32), self.space.low, self.space.high)
+        flat = numbers.reshape(n, -1).astype(np.float32)
+        return np.clip(flat, self.space.low, self.space.high)
 
 
 def _cosines(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from agents.evaluation import Evaluation
 from envs.camera_angles import CameraAngles, KeepOut
+from envs.prospects import COLUMNS
 from experiments.agent_controls import Controls
 from gqn_rl.viewpoint import Viewpoints
 
@@ -106,7 +107,8 @@ class MostInformative(ViewStrategy):
     def _move(
         self, seen: Observation, row: int, landings: Positions, path: Path, query: Positions
     ) -> NDArray[Any]:
-        gains = seen["prospects"][row, :-1, -1]  # the last row is that of making no move
+        moves = seen["prospects"][row].reshape(-1, COLUMNS)[:-1]  # the last is making none
+        gains = moves[:, -1]
         return self._controls.probe(int(gains.argmax()))
 
 

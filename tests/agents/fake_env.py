@@ -57,7 +57,7 @@ class FakeRecognitionEnv(gymnasium.Env[dict[str, NDArray[np.float32]], Any]):
             "looks_left": spaces.Box(0.0, 1.0, (1,), np.float32),
         }
         if prospects:
-            parts["prospects"] = spaces.Box(-1.0, 1.0, (NUM_MOVES + 1, 5), np.float32)
+            parts["prospects"] = spaces.Box(-1.0, 1.0, (5 * (NUM_MOVES + 1),), np.float32)
         self.observation_space = spaces.Dict(parts)
         self.action_space: spaces.Space[Any] = spaces.Discrete(NUM_MOVES + NUM_ANSWERS)
         if continuous:
@@ -113,7 +113,7 @@ class FakeRecognitionEnv(gymnasium.Env[dict[str, NDArray[np.float32]], Any]):
         rows = np.zeros((NUM_MOVES + 1, 5), np.float32)
         rows[:NUM_MOVES, 0] = -1.0, 1.0
         rows[:NUM_MOVES, 4] = self.place > LEFT_END, self.place < RIGHT_END
-        return rows
+        return rows.reshape(-1)
 
     def _info(self, answer: int) -> dict[str, Any]:
         return {

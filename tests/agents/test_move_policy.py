@@ -11,7 +11,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agents.answer_sac import AnswerSAC
 from agents.bundle import load_bundle, make_record, save_bundle
-from agents.move_features import MoveFeatures, prospects_of
+from agents.move_features import MoveFeatures, moves_of, prospects_of
 from agents.move_sac_policy import MoveSACPolicy
 from agents.sb3_zip import export_zip
 from gqn_rl.errors import UserError
@@ -21,8 +21,8 @@ from tests.agents.fake_env import NUM_ANSWERS
 TURNS = np.array([(-1.0, 0.0), (1.0, 0.0), (0.0, 1.0), (0.0, -1.0)], np.float32)
 
 
-def space(columns=5):
-    high = np.full((len(TURNS) + 1, columns), 10.0, np.float32)
+def space():
+    high = np.full(5 * (len(TURNS) + 1), 10.0, np.float32)
     return spaces.Dict(
         {
             "looks_left": spaces.Box(0.0, 1.0, (1,), np.float32),
@@ -32,8 +32,9 @@ def space(columns=5):
     )
 
 
-def observed(rng, n, columns=5):
-    prospects = rng.uniform(0.0, 2.0, (n, len(TURNS) + 1, columns)).astype(np.float32)
+def observed(rng, n):
+    """Prospects as matrices, to be worked on; `as_tensors` and `flat` make vectors of them."""
+    prospects = rng.uniform(0.0, 2.0, (n, len(TURNS) + 1, 5)).astype(np.float32)
     prospects[:, :-1, :2], prospects[:, -1, :2] = TURNS, 0.0
     return {
         "looks_left": rng.uniform(size=(n, 1)).astype(np.float32),
@@ -42,8 +43,12 @@ def observed(rng, n, columns=5):
     }
 
 
+def flat(observation):
+    return {key: value.reshape(len(value), -1) for key, value in observation.items()}
+
+
 def as_tensors(observation):
-    return {key: torch.from_numpy(value) for key, value in observation.items()}
+    return {key: torch.from_numpy(value) for key, value in flat(observation).items()}
 
 
 def reached(parameter):
@@ -59,7 +64,7 @@ class Bandit(gymnasium.Env):
     def _observation(self):
         one = {key: value[0] for key, value in observed(self.np_random, 1).items()}
         self.gains = one["prospects"][:-1, 4]
-        return one
+        return {key: value.reshape(-1) for key, value in one.items()}
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
@@ -113,9 +118,9 @@ def test_prospects_near_a_turn_are_those_of_the_move_there(rng):
     observation = as_tensors(observed(rng, 4))
     for move, turn in enumerate(TURNS):
         near = prospects_of(observation, torch.from_numpy(turn).expand(4, 2), width=0.1)
-        torch.testing.assert_close(near, observation["prospects"][:, move, 2:])
+        torch.testing.assert_close(near, moves_of(observation)[:, move, 2:])
     halfway = prospects_of(observation, torch.tensor([0.5, 0.5]).expand(4, 2), width=0.01)
-    between = observation["prospects"][:, [1, 2, 4], 2:].clone()
+    between = moves_of(observation)[:, [1, 2, 4], 2:].clone()
     between[:, 2, 1:] = 0.0
     torch.testing.assert_close(halfway, between.mean(1), atol=1e-4, rtol=0)
 
@@ -123,13 +128,13 @@ def test_prospects_near_a_turn_are_those_of_the_move_there(rng):
 def test_a_move_by_nothing_brings_nothing_new(rng):
     observation = as_tensors(observed(rng, 4))
     still = prospects_of(observation, torch.zeros(4, 2), width=0.1)
-    torch.testing.assert_close(still[:, 0], observation["prospects"][:, -1, 2])
+    torch.testing.assert_close(still[:, 0], moves_of(observation)[:, -1, 2])
     torch.testing.assert_close(still[:, 1:], torch.zeros(4, 2))
 
 
 def test_prospects_show_the_way_to_a_better_turn(rng):
     observation = as_tensors(observed(rng, 1))
-    observation["prospects"][:, :, 4] = torch.tensor([0.0, 5.0, 0.0, 0.0, 0.0])
+    moves_of(observation)[:, :, 4] = torch.tensor([0.0, 5.0, 0.0, 0.0, 0.0])
     turn = torch.tensor([[0.5, 0.0]], requires_grad=True)
     prospects_of(observation, turn, width=0.3)[:, -1].sum().backward()
     assert turn.grad[0, 0] > 0.1
@@ -146,14 +151,14 @@ def test_at_its_best_it_makes_moves_that_it_was_told_of(policy, rng):
     observation = observed(rng, 40)
     with torch.no_grad():
         policy.actor.mu.weight *= 20.0
-    best, _ = policy.predict(observation, deterministic=True)
+    best, _ = policy.predict(flat(observation), deterministic=True)
     assert (np.abs(TURNS - best[:, None, :2]).max(2).min(1) == 0.0).all()
     assert len(np.unique(best[:, :2], axis=0)) > 1
     with torch.no_grad():
         mean, *_ = policy.actor.get_action_dist_params(as_tensors(observation))
     nearest = np.square(TURNS - mean.tanh().numpy()[:, None, :2]).sum(2).argmin(1)
     np.testing.assert_array_equal(best[:, :2], TURNS[nearest])
-    explored, _ = policy.predict(observation)
+    explored, _ = policy.predict(flat(observation))
     assert (np.abs(TURNS - explored[:, None, :2]).max(2).min(1) > 1e-3).all()
 
 
@@ -171,13 +176,13 @@ def test_the_critic_values_a_turn_by_what_it_brings_alone(policy, rng):
     right, left = torch.tensor([[1.0, 0.0, -1.0]]), torch.tensor([[-1.0, 0.0, -1.0]])
     before = policy.critic(observation, right)[0].item()
     other = {key: value.clone() for key, value in observation.items()}
-    other["prospects"][:, 1, 4] += 1.0
+    moves_of(other)[:, 1, 4] += 1.0
     assert policy.critic(other, right)[0].item() != pytest.approx(before, abs=1e-3)
     other = {key: value.clone() for key, value in observation.items()}
-    other["prospects"][:, 0, 4] += 1.0  # that of the move to the left
+    moves_of(other)[:, 0, 4] += 1.0  # that of the move to the left
     assert policy.critic(other, right)[0].item() == pytest.approx(before, abs=1e-4)
     mirrored = {key: value.clone() for key, value in observation.items()}
-    mirrored["prospects"][:, [0, 1], 2:] = observation["prospects"][:, [1, 0], 2:]
+    moves_of(mirrored)[:, [0, 1], 2:] = moves_of(observation)[:, [1, 0], 2:]
     assert policy.critic(mirrored, left)[0].item() == pytest.approx(before, abs=1e-4)
 
 
@@ -220,7 +225,7 @@ def test_sac_learns_to_make_the_move_that_gains_most():
     )
     model.learn(1_200)
     observation = observed(np.random.default_rng(1), 400)
-    actions, _ = model.predict(observation, deterministic=True)
+    actions, _ = model.predict(flat(observation), deterministic=True)
     chosen = np.square(TURNS - actions[:, None, :2]).sum(2).argmin(1)
     gains = observation["prospects"][:, :-1, 4]
     # At random it would be 1.0, the best of four 1.6.

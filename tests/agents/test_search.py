@@ -47,7 +47,8 @@ def test_whatever_is_drawn_builds_a_model(algo: str) -> None:
             changes = suggested(Drawn(seed), search_space(algo, section))
             for name, value in changes.items():
                 assert isinstance(settings[name], dict) == isinstance(value, dict)
-            env = GymnasiumVecEnv(fake_vector_env(2, continuous=kind is spaces.Box))
+            rows = fake_vector_env(2, continuous=kind is spaces.Box, prospects=True)
+            env = GymnasiumVecEnv(rows)
             model: Any = make_model(
                 algo, env, merged(settings, changes), num_answers=NUM_ANSWERS, device="cpu"
             )

@@ -7,6 +7,7 @@ import pytest
 
 from envs.camera_angles import CameraAngles
 from envs.camera_control import CONTROLS, LARGEST_TURN, STEP, make_control
+from envs.prospects import COLUMNS
 from gqn_rl.viewpoint import Viewpoints
 from tests.envs.fake_encoder import FakeDreamer
 
@@ -35,7 +36,12 @@ def directions(encoded):
 
 def parts_of(prospects):
     """Closeness of the moves, of the views so far, and novelty."""
-    return prospects[:, :-1, 2], prospects[:, -1, 2], prospects[:, :-1, 3]
+    moves = matrix(prospects)
+    return moves[:, :-1, 2], moves[:, -1, 2], moves[:, :-1, 3]
+
+
+def matrix(prospects):
+    return prospects.reshape(len(prospects), -1, COLUMNS)
 
 
 def action_for(env_id, move, n):
@@ -93,7 +99,7 @@ def test_an_informed_encoder_is_asked_about_what_happened_and_could(make_vec):
     np.testing.assert_allclose(query, observation["cue"], atol=1e-6)
     assert is_seen.all()
     np.testing.assert_allclose(seen, np.stack(poses, axis=1), atol=1e-6)
-    gain = observation["prospects"][..., 4]
+    gain = matrix(observation["prospects"])[..., 4]
     distance = np.linalg.norm(candidates[..., :3] - query[:, None, :3], axis=-1)
     np.testing.assert_allclose(gain[:, :4], np.minimum(distance + 0.3, 10.0), atol=1e-5)
     np.testing.assert_allclose(gain[:, 4], 2.3, atol=1e-5)
@@ -119,17 +125,18 @@ def test_what_the_encoder_knows_is_told_only_with_its_representation(make_vec):
     for observation in ("pixels", "state"):
         encoder = FakeInformed()
         env = make_vec(DISCRETE, num_envs=2, encoder=encoder, observation=observation)
-        assert env.single_observation_space["prospects"].shape == (5, 4)
+        assert env.single_observation_space["prospects"].shape == (25,)
         assert not encoder.asked
+        assert not matrix(env.reset(seed=0)[0]["prospects"])[..., 4].any()
     informed = make_vec(DISCRETE, num_envs=2, encoder=FakeInformed())
-    assert informed.single_observation_space["prospects"].shape == (5, 5)
+    assert informed.single_observation_space["prospects"].shape == (25,)
 
 
 @pytest.mark.parametrize("env_id", [DISCRETE, CONTINUOUS])
 def test_prospects_name_the_turns_they_tell_of(make_vec, env_id):
     control = make_control("discrete" if env_id == DISCRETE else "continuous", 1)
     seen, _ = make_vec(env_id, num_envs=3, encoder=FakeInformed()).reset(seed=0)
-    turns = seen["prospects"][..., :2]
+    turns = matrix(seen["prospects"])[..., :2]
     largest = STEP if env_id == DISCRETE else LARGEST_TURN
     np.testing.assert_allclose(turns[:, :-1] * largest, [control.probes] * 3, atol=1e-6)
     np.testing.assert_array_equal(turns[:, -1], 0.0)
@@ -138,7 +145,7 @@ def test_prospects_name_the_turns_they_tell_of(make_vec, env_id):
 def test_nothing_is_new_about_making_no_move(make_vec):
     env = make_vec(CONTINUOUS, num_envs=5, encoder=FakeInformed())
     seen, _ = env.reset(seed=0)
-    np.testing.assert_array_equal(seen["prospects"][:, -1, 3], 0.0)
+    np.testing.assert_array_equal(matrix(seen["prospects"])[:, -1, 3], 0.0)
 
 
 @pytest.mark.parametrize("env_id", ["GQNShepard-v0", "GQNShepardMentalRotation-v0"])
