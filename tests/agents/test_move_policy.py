@@ -9,11 +9,13 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import DummyVecEnv
 
+from agents import move_features
 from agents.answer_sac import AnswerSAC
 from agents.bundle import load_bundle, make_record, save_bundle
 from agents.move_features import MoveFeatures, moves_of, prospects_of
 from agents.move_sac_policy import MoveSACPolicy
 from agents.sb3_zip import export_zip
+from envs import prospects
 from gqn_rl.errors import UserError
 from tests.agents.conftest import small_sac_model
 from tests.agents.fake_env import NUM_ANSWERS
@@ -34,11 +36,11 @@ def space():
 
 def observed(rng, n):
     """Prospects as matrices, to be worked on; `as_tensors` and `flat` make vectors of them."""
-    prospects = rng.uniform(0.0, 2.0, (n, len(TURNS) + 1, 5)).astype(np.float32)
-    prospects[:, :-1, :2], prospects[:, -1, :2] = TURNS, 0.0
+    moves = rng.uniform(0.0, 2.0, (n, len(TURNS) + 1, 5)).astype(np.float32)
+    moves[:, :-1, :2], moves[:, -1, :2] = TURNS, 0.0
     return {
         "looks_left": rng.uniform(size=(n, 1)).astype(np.float32),
-        "prospects": prospects,
+        "prospects": moves,
         "representation": rng.normal(size=(n, 6)).astype(np.float32),
     }
 
@@ -73,6 +75,10 @@ class Bandit(gymnasium.Env):
     def step(self, action):
         reward = float(self.gains[np.square(TURNS - action[:2]).sum(1).argmin()])
         return self._observation(), reward, True, False, {}
+
+
+def test_agents_and_environments_mean_the_same_columns():
+    assert move_features.COLUMNS == prospects.COLUMNS
 
 
 @pytest.fixture

@@ -156,7 +156,7 @@ def test_sac_trains_and_is_evaluated_on_every_continuous_id(
     flags = ["--env-id", env_id, "--algo", "sac", "--observation", "state", "--encoder", "random"]
     flags += ["--num-envs", "8", "--max-looks", "4", "--total-timesteps", "256"]
     flags += ["--eval-episodes", "16", "--eval-every", "128", "--eval-every-episodes", "8"]
-    flags += ["--hyper", "learning_starts=64", "gradient_steps=1", "batch_size=32"]
+    flags += ["--hyper", "learning_starts=64", "gradient_steps=16", "batch_size=32"]
     assert run(train_agent, monkeypatch, *flags, "--output", tmp_path / "run") == 0
     trained = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert trained["algo"] == "sac"
@@ -165,12 +165,10 @@ def test_sac_trains_and_is_evaluated_on_every_continuous_id(
     flags += ["--labelled-episodes", 32, "--look-around", "right", "down"]
     assert run(evaluate_agent, monkeypatch, *flags, "--output", tmp_path / "e") == 0
     metrics = json.loads((tmp_path / "e" / "metrics.json").read_text())
+    assert metrics[measure] is not None
     if measure == "error":
-        # After so few steps an agent may never answer, and then there is no error.
-        assert (metrics["error"] is None) == (metrics["unanswered"] == 1.0)
         assert metrics["baselines"]["farthest views"]["error"] > 0.0
     else:
-        assert metrics["accuracy"] is not None
         assert metrics["baselines"]["oracle"]["accuracy"] == 1.0
         assert metrics["baselines"]["look around"]["looks"] == 3.0
     assert measure in capsys.readouterr().out
