@@ -163,16 +163,22 @@ def make_model(
         check_batch(env.num_envs, arguments)
     if arguments.get("aux_turned") == "auto":
         arguments["aux_turned"] = volumes or {}
-    return model(
-        policy,
-        env,
-        policy_kwargs=keywords,
-        num_answers=num_answers,
-        seed=seed,
-        device=device,
-        tensorboard_log=None if tensorboard_log is None else str(tensorboard_log),
-        **arguments,
-    )
+    try:
+        return model(
+            policy,
+            env,
+            policy_kwargs=keywords,
+            num_answers=num_answers,
+            seed=seed,
+            device=device,
+            tensorboard_log=None if tensorboard_log is None else str(tensorboard_log),
+            **arguments,
+        )
+    except TypeError as error:
+        if "keyword argument" not in str(error):
+            raise
+        name = hyperparameters["policy"]
+        raise UserError(f"policy {name!r} does not take its policy_kwargs: {error}") from error
 
 
 def algorithm_named(name: str) -> Algorithm:

@@ -40,6 +40,27 @@ def test_actions_of_the_other_kind_are_refused(algo: str) -> None:
         make_model(algo, env, load_hyperparameters(algo, "x"), num_answers=NUM_ANSWERS)
 
 
+@pytest.mark.parametrize(
+    ("policy", "keywords"),
+    [
+        ("MovePolicy", {"features_extractor_class": "scene"}),
+        ("MultiInputPolicy", {"features_extractor_kwargs": {"heads": 4}}),
+        ("MultiInputPolicy", {"nonsense": 1}),
+    ],
+)
+def test_settings_that_a_policy_does_not_take_are_refused(
+    policy: str, keywords: dict[str, Any]
+) -> None:
+    settings = load_hyperparameters("sac", "x") | {
+        "policy": policy,
+        "policy_kwargs": keywords,
+        "aux_coef": 0.0,
+    }
+    env = GymnasiumVecEnv(fake_vector_env(2, continuous=True, prospects=True))
+    with pytest.raises(UserError, match=f"policy '{policy}' does not take its policy_kwargs: .*"):
+        make_model("sac", env, settings, num_answers=NUM_ANSWERS, device="cpu")
+
+
 def test_schedules() -> None:
     assert schedule(0.5) == 0.5
     linear = schedule("lin_3e-4")
