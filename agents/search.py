@@ -47,6 +47,41 @@ def suggested(trial: Trial, space: dict[str, Dimension]) -> dict[str, Any]:
     return changes
 
 
+def parameters_of(settings: dict[str, Any], space: dict[str, Dimension]) -> dict[str, Any]:
+    """What a trial must draw so that `suggested` gives settings as they are.
+
+    Args:
+        settings: hyperparameters, nested as in their files.
+
+    Returns:
+        name to what is drawn, without names that the settings lack or whose value is never drawn.
+    """
+    parameters: dict[str, Any] = {}
+    for name, dimension in space.items():
+        value: Any = settings
+        for part in name.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        drawn = None if value is None else _drawn(value, dimension)
+        if drawn is not None:
+            parameters[name] = drawn
+    return parameters
+
+
+def _drawn(value: Any, dimension: Dimension) -> Any:
+    """What `_value` makes this value of; None where it makes it of nothing."""
+    if "choices" in dimension:
+        return json.dumps(value) if value in dimension["choices"] else None
+    low, high = dimension["low"], dimension["high"]
+    if "as" in dimension:
+        before, after = dimension["as"].split("{}")
+        if not (isinstance(value, str) and value.startswith(before) and value.endswith(after)):
+            return None
+        value = float(value.removeprefix(before).removesuffix(after))
+    if isinstance(value, str) or not low <= value <= high:
+        return None
+    return value
+
+
 def _value(trial: Trial, name: str, dimension: Dimension) -> Any:
     if "choices" in dimension:
         # Lists go by their text: what is kept of a trial are numbers and text.

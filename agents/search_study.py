@@ -52,14 +52,22 @@ class SharedStudy:
         worker: this process.
         seed: of the samplers.
         wanted: trials, pruned ones included, after which the search is over.
+        first: what the first trial of a new study draws, by name; it draws the rest at random.
 
     Attributes:
         study: Optuna's.
     """
 
-    def __init__(self, folder: Path, worker: Worker, seed: int, wanted: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        worker: Worker,
+        seed: int,
+        wanted: int,
+        first: dict[str, Any] | None = None,
+    ) -> None:
         self._folder, self._worker = folder, worker
-        self._seed, self._wanted = seed, wanted
+        self._seed, self._wanted, self._first = seed, wanted, first
         self.study = opened_study(folder / JOURNAL)
 
     @property
@@ -110,6 +118,8 @@ class SharedStudy:
 
     def _begun(self) -> Trial:
         """A trial of this worker; the lock must be held."""
+        if self._first and not self.study.get_trials(deepcopy=False):
+            self._enqueue(self._first, attempt=1)
         trial = self.study.ask()
         trial.set_user_attr(WORKER, self._worker.identity)
         self.study.sampler = sampler_of(self._seed, trial.number)

@@ -18,7 +18,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from agents.callbacks import EvaluationCallback, ProgressCallback, TimeLimitCallback
 from agents.factory import ALGORITHMS, merged
-from agents.search import search_space, suggested
+from agents.search import parameters_of, search_space, suggested
 from agents.search_study import LOCK, SharedStudy, imported_optuna, lock
 from agents.search_workers import Worker
 from experiments.agent_report import EVALUATION_SEED
@@ -121,7 +121,10 @@ def optimize(settings: TrainAgentSettings, trainee: Trainee, folder: Path) -> No
     imported_optuna()
     assert settings.optimize is not None
     with Worker(folder, settings.study_timeout) as worker:
-        shared = SharedStudy(folder, worker, settings.seed, settings.optimize)
+        # What is known to be good is tried first: no search ends with less than it began with.
+        space = search_space(settings.algo, trainee.environment.env_id)
+        first = parameters_of(trainee.hyperparameters, space)
+        shared = SharedStudy(folder, worker, settings.seed, settings.optimize, first)
         if shared.done >= settings.optimize:
             message = f"{str(folder)!r} has already done {shared.done} trials; "
             message += f"--optimize is {settings.optimize}, raise it to go on"

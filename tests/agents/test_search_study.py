@@ -72,6 +72,18 @@ def test_workers_do_as_many_trials_as_wanted_together(workers: Any) -> None:
     assert one.done == other.done == 3
 
 
+def test_the_first_trial_draws_what_it_is_told(tmp_path: Path) -> None:
+    with Worker(tmp_path, timeout=1000.0) as worker:
+        begun = SharedStudy(tmp_path, worker, 0, 2, first={"x": 0.25})
+        begun.run(begun.next_trial(waits), drawn)
+        # Who joins or resumes tells it nothing.
+        joined = SharedStudy(tmp_path, worker, 0, 2, first={"x": 0.5})
+        joined.run(joined.next_trial(waits), drawn)
+    one, other = (trial.params["x"] for trial in begun.study.get_trials())
+    assert one == 0.25
+    assert other not in (0.25, 0.5)
+
+
 def test_workers_of_one_seed_draw_different_trials(workers: Any) -> None:
     one, other = workers(8), workers(8)
     values = [drawn(shared.next_trial(waits)) for _ in range(4) for shared in (one, other)]

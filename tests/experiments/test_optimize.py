@@ -52,6 +52,9 @@ def test_the_best_trial_becomes_a_hyperparameter_file(searched: Path) -> None:
     trials = json.loads((searched / "trials.json").read_text())
     assert [trial["number"] for trial in trials] == [0, 1]
     assert {trial["state"] for trial in trials} == {"complete"}
+    # The first has the settings that the search began with, as far as the space has them.
+    assert trials[0]["changes"]["n_steps"] == 16
+    assert trials[0]["changes"]["gamma"] == load_hyperparameters("ppo", ENV_ID)["gamma"]
     best = max(trials, key=lambda trial: trial["reward"])
     assert yaml.safe_load((searched / BEST).read_text()) == {ENV_ID: best["changes"]}
     taken = load_hyperparameters("ppo", ENV_ID, path=searched / BEST)
