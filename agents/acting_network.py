@@ -69,11 +69,12 @@ class ActingNetwork(nn.Module):
     def _best_action(actor: Any, observation: dict[str, Tensor]) -> Tensor:
         """The actor's mode, without the distribution that it belongs to."""
         features = actor.extract_features(observation, actor.features_extractor)
-        drawn = torch.tanh(actor.mu(actor.latent_pi(features)))
+        means = actor.mu(actor.latent_pi(features))
         if isinstance(actor, MoveActor):
-            return actor.on_moves(observation, drawn)
+            return actor.on_moves(observation, torch.tanh(means))
         if not isinstance(actor, AnswerActor):
-            return drawn
+            return torch.tanh(means)
+        drawn = torch.tanh(actor.inclined(means, features))
         return torch.cat([drawn, actor.answer_logits(features)], dim=1)
 
     def example(self, count: int, seed: int) -> dict[str, Tensor]:

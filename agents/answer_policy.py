@@ -22,7 +22,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, MlpExtr
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 
-from agents.belief import CONFIDENCE, answer_network, with_confidence
+from agents.belief import CONFIDENCE, answer_network, inclination, with_confidence
 from agents.features import SceneFeatures
 
 
@@ -112,7 +112,7 @@ class FactoredActionHead(nn.Module):
         choice = self.choice(hidden)
         answers = torch.log_softmax(self.sharpness * belief, dim=1)
         best = belief.max(dim=1, keepdim=True).values.exp()
-        answering = choice[:, -1:] + self.assurance * (best - self.threshold)
+        answering = choice[:, -1:] + inclination(best, self.assurance, self.threshold)
         return torch.cat([choice[:, :-1], answering + answers], dim=1)
 
 

@@ -20,7 +20,13 @@ from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from stable_baselines3.sac.policies import Actor, SACPolicy
 from torch import Tensor, nn
 
-from agents.belief import CONFIDENCE, MIN_LOG_PROBABILITY, answer_network, with_confidence
+from agents.belief import (
+    CONFIDENCE,
+    MIN_LOG_PROBABILITY,
+    answer_network,
+    inclination,
+    with_confidence,
+)
 from agents.features import SceneFeatures
 
 
@@ -62,10 +68,13 @@ class BeliefFeatures(BaseFeaturesExtractor):
 class AnswerActor(Actor):
     """Draws the numbers before the logits and appends the belief.
 
-    Observations may be given as their features (B, features_dim).
+    The last of those numbers answers if it is above 0. See `AnswerSACPolicy` for `assurance` and
+    `threshold`. Observations may be given as their features (B, features_dim).
     """
 
     num_answers: int
+    assurance: float
+    threshold: float
 
     def extract_features(
         self, obs: PyTorchObs, features_extractor: BaseFeaturesExtractor | None = None
@@ -85,6 +94,18 @@ class AnswerActor(Actor):
         features = self.extract_features(obs)
         drawn, log_prob = super().action_log_prob(features)
         return torch.cat([drawn, self.answer_logits(features)], dim=1), log_prob
+
+    def get_action_dist_params(self, obs: PyTorchObs) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """Means (B, A) and logarithms of deviations (B, A) before tanh."""
+        features = self.extract_features(obs)
+        means, log_deviations, more = super().get_action_dist_params(features)
+        return self.inclined(means, features), log_deviations, more
+
+    def inclined(self, means: Tensor, features: Tensor) -> Tensor:
+        """`means` (B, A) with the inclination to answer."""
+        # The best probability is the last of what `with_confidence` appends.
+        favour = inclination(features[:, -1:], self.assurance, self.threshold)
+        return torch.cat([means[:, :-1], means[:, -1:] + favour], dim=1)
 
     def answer_logits(self, features: Tensor) -> Tensor:
         """The belief's log-probabilities (B, K), from [-1, 0] to the range of an action."""
@@ -121,6 +142,8 @@ class AnswerSACPolicy(SACPolicy):
     Args:
         num_answers: K, at least 2.
         answer_hidden: see `BeliefFeatures`.
+        assurance, threshold: before anything is learned, the mean of the number that answers, taken
+            before tanh, stands `assurance` x (the belief's best probability - `threshold`) above 0.
     """
 
     def __init__(
@@ -131,11 +154,14 @@ class AnswerSACPolicy(SACPolicy):
         *,
         num_answers: int,
         answer_hidden: int = 128,
+        assurance: float = 0.0,
+        threshold: float = 0.7,
         features_extractor_class: type[BaseFeaturesExtractor] = SceneFeatures,
         features_extractor_kwargs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         self.num_answers = num_answers
+        self.assurance, self.threshold = assurance, threshold
         super().__init__(
             observation_space,
             action_space,
@@ -154,6 +180,7 @@ class AnswerSACPolicy(SACPolicy):
         keywords = self._update_features_extractor(self.actor_kwargs, features_extractor)
         actor = AnswerActor(**keywords | {"action_space": self.drawn_space(0)})
         actor.num_answers = self.num_answers
+        actor.assurance, actor.threshold = self.assurance, self.threshold
         return actor.to(self.device)
 
     def make_critic(self, features_extractor: BaseFeaturesExtractor | None = None) -> AnswerCritic:

@@ -40,3 +40,17 @@ def with_confidence(features: Tensor, belief: Tensor) -> Tensor:
     best = probability.max(dim=1, keepdim=True).values
     clipped = belief.clamp_min(MIN_LOG_PROBABILITY) / -MIN_LOG_PROBABILITY
     return torch.cat([features, clipped, entropy, best], 1)
+
+
+def inclination(best: Tensor, assurance: float, threshold: float) -> Tensor:
+    """How much answering is favoured before anything is learned, as `best`.
+
+    An untrained controller looks on while the belief is unsure and answers once it is sure; what is
+    learned is added, and can overrule it.
+
+    Args:
+        best: the belief's best probability.
+        assurance: the slope; 0 leaves the controller indifferent.
+        threshold: the best probability at which it is indifferent.
+    """
+    return assurance * (best - threshold)

@@ -77,6 +77,41 @@ def test_the_belief_is_the_answer_and_has_no_entropy() -> None:
     assert model.target_entropy == -2.0
 
 
+def told(policy: AnswerSACPolicy, best: float) -> torch.Tensor:
+    """Features of 64 rows in which the belief's best probability is `best`, all else at random."""
+    generator = torch.Generator().manual_seed(0)
+    features = torch.rand(64, policy.actor.features_dim, generator=generator)
+    features[:, -1] = best
+    return features
+
+
+def test_with_assurance_an_untrained_actor_answers_once_it_is_sure() -> None:
+    policy: Any = small_sac_model(policy_kwargs={"assurance": 12.0, "threshold": 0.7}).policy
+    with torch.no_grad():
+        unsure = policy.actor(told(policy, 0.4), deterministic=True)
+        sure = policy.actor(told(policy, 0.98), deterministic=True)
+    commit = policy.actor.mu.out_features - 1
+    assert (unsure[:, commit] < 0).all()
+    assert (sure[:, commit] > 0).all()
+
+
+def test_learning_can_overrule_assurance_and_moves_are_left_alone() -> None:
+    model = small_sac_model(policy_kwargs={"assurance": 12.0, "threshold": 0.7})
+    actor: Any = model.policy.actor  # type: ignore[union-attr]
+    features = told(model.policy, 0.98)  # type: ignore[arg-type]
+    with torch.no_grad():
+        inclined = actor(features, deterministic=True)
+        actor.assurance = 0.0
+        indifferent = actor(features, deterministic=True)
+        actor.assurance = 12.0
+        actor.mu.bias[-1] = -20.0
+        overruled = actor(features, deterministic=True)
+    commit = actor.mu.out_features - 1
+    assert torch.equal(inclined[:, :commit], indifferent[:, :commit])
+    assert not torch.equal(inclined[:, commit], indifferent[:, commit])
+    assert (overruled[:, commit] < 0).all()
+
+
 def test_the_critic_values_an_old_answer_by_how_likely_it_is_now() -> None:
     model: Any = small_sac_model()
     policy = model.policy
