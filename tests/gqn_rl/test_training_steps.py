@@ -17,13 +17,6 @@ from gqn_rl.gqn.families import FAMILIES
 from gqn_rl.gqn.objective import Terms
 from gqn_rl.gqn.query_rays import sample_query_rays
 from gqn_rl.gqn.scene_latent import SceneLatentGQN
-from gqn_rl.training.batches import (
-    SyntheticBatches,
-    UnrenderedBatches,
-    rendered_on,
-    stream,
-)
-from gqn_rl.training.recipe import Recipe, recipe
 from gqn_rl.training.trainer import Trainer
 from tests.gqn_rl.gqn_models import TINY, as_tensors, make_trainer, random_views
 
@@ -245,80 +238,6 @@ def test_a_state_of_another_network_is_refused(batch: SceneViews) -> None:
     state = {k: v for k, v in trainer.state().items() if not k.endswith("write.weight")}
     with pytest.raises(UserError, match="another network"):
         make_trainer().load_state(state, 1)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"batch_size": 0},
-        {"iterations": 0},
-        {"num_rays": 0},
-        {"num_views": 1},
-        {"free_fraction": 1.5},
-        {"ema_decay": -0.1},
-        {"learning_rate": 0.0},
-        {"sigma_start": -1.0},
-        {"sigma_end": 0.0},
-        {"sigma_end": float("nan")},
-        {"num_queries": 0},
-        {"prior_share": 2.0},
-        {"max_gradient_norm": -1.0},
-        {"adam_beta2": 1.1},
-    ],
-)
-def test_impossible_recipes_are_refused(change: dict[str, float]) -> None:
-    name, value = next(iter(change.items()))
-    with pytest.raises(UserError, match=f"{name} is {value}, expected"):
-        Recipe(**change)  # type: ignore[arg-type]
-
-
-def test_batch_k_depends_on_seed_and_k_alone() -> None:
-    recipe = Recipe(iterations=6, batch_size=4, num_views=2)
-    batches = SyntheticBatches(recipe, 7, "raycast", 32)
-    whole = list(stream(batches, 0, 6, workers=0))
-    assert len(whole) == len(batches) == 6
-    again = SyntheticBatches(recipe, 7, "raycast", 32)
-    for workers in (0, 1):
-        for k, got in enumerate(stream(again, 3, 6, workers), start=3):
-            np.testing.assert_array_equal(got.images, whole[k].images)
-            np.testing.assert_array_equal(got.viewpoints, whole[k].viewpoints)
-    assert not np.array_equal(whole[0].images, whole[1].images)
-    halves = [SyntheticBatches(recipe, 7, "raycast", 32, rows)[2] for rows in halves_of(4)]
-    together = np.concatenate([half.images for half in halves])
-    np.testing.assert_array_equal(together, whole[2].images)
-
-
-def halves_of(total: int) -> list[slice]:
-    return [slice(0, total // 2), slice(total // 2, total)]
-
-
-@pytest.mark.parametrize("rows", [None, slice(2, 4)])
-def test_batches_drawn_on_the_device_are_those_drawn_by_the_loader(rows: slice | None) -> None:
-    recipe = Recipe(iterations=3, batch_size=4, num_views=2)
-    batches = SyntheticBatches(recipe, 7, "raycast", 32, rows)
-    unrendered = stream(UnrenderedBatches(batches), 0, 3, workers=0)
-    for k, views in enumerate(rendered_on(torch.device("cpu"), unrendered, 32)):
-        np.testing.assert_array_equal(views.images.numpy(), batches[k].images)
-        np.testing.assert_array_equal(views.viewpoints.numpy(), batches[k].viewpoints)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"learning_rate_schedule": "step"}, "learning_rate_schedule 'step'"),
-        ({"sigma_schedule": "none"}, "sigma_schedule 'none'"),
-        ({"loss_unit": "bits"}, "loss_unit 'bits'"),
-    ],
-)
-def test_unknown_schedules_list_the_known_ones(change: dict[str, str], message: str) -> None:
-    with pytest.raises(UserError, match=f"{message}; expected one of"):
-        Recipe(**change)  # type: ignore[arg-type]
-
-
-def test_named_recipes_take_changes_and_ignore_what_is_not_given() -> None:
-    assert recipe("modern", batch_size=None, seed=3) == Recipe(seed=3)
-    with pytest.raises(UserError, match=r"'fast'; expected one of .*published"):
-        recipe("fast")
 
 
 def test_poses_that_are_not_finite_stop_training(batch: SceneViews) -> None:
