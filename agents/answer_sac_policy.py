@@ -160,7 +160,7 @@ class AnswerSACPolicy(SACPolicy):
         features_extractor_kwargs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        self.num_answers = num_answers
+        self.num_answers, self.answer_hidden = num_answers, answer_hidden
         self.assurance, self.threshold = assurance, threshold
         super().__init__(
             observation_space,
@@ -175,6 +175,17 @@ class AnswerSACPolicy(SACPolicy):
             },
             **kwargs,
         )
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        extractor = self.features_extractor_kwargs
+        return super()._get_constructor_parameters() | {
+            "num_answers": self.num_answers,
+            "answer_hidden": self.answer_hidden,
+            "assurance": self.assurance,
+            "threshold": self.threshold,
+            "features_extractor_class": extractor["scene_class"],
+            "features_extractor_kwargs": extractor["scene_kwargs"],
+        }
 
     def make_actor(self, features_extractor: BaseFeaturesExtractor | None = None) -> AnswerActor:
         keywords = self._update_features_extractor(self.actor_kwargs, features_extractor)

@@ -79,6 +79,11 @@ class MoveSACPolicy(SACPolicy):
             **kwargs,
         )
 
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        parameters = super()._get_constructor_parameters()
+        del parameters["features_extractor_class"]  # it is always the same
+        return parameters
+
     def make_actor(self, features_extractor: BaseFeaturesExtractor | None = None) -> MoveActor:
         keywords = self._update_features_extractor(self.actor_kwargs, features_extractor)
         return MoveActor(**keywords).to(self.device)

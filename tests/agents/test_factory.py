@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,26 @@ def test_every_section_of_every_file_builds_a_model(algo: str) -> None:
         assert isinstance(model, ALGORITHMS[algo].model)
         assert model.gamma == settings["gamma"]
         assert type(model.policy) is ALGORITHMS[algo].policies[settings["policy"]]
+
+
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_every_policy_acts_the_same_after_its_own_save_and_load(algo: str, tmp_path: Path) -> None:
+    sections = yaml.safe_load((FOLDER / f"{algo}.yml").read_text())
+    continuous = ALGORITHMS[algo].action_space is spaces.Box
+    for env_id in sections:
+        env = GymnasiumVecEnv(fake_vector_env(8, continuous=continuous, prospects=True))
+        settings = load_hyperparameters(algo, env_id)
+        if settings["policy"] == "AnswerPolicy":
+            settings = merged(settings, {"policy_kwargs": {"answer_hidden": 24}})  # not the default
+        model: Any = make_model(algo, env, settings, num_answers=NUM_ANSWERS, device="cpu", seed=1)
+        model.policy.save(str(tmp_path / "policy.pt"))
+        loaded = type(model.policy).load(str(tmp_path / "policy.pt"), device="cpu")
+        observations: Any = env.reset()
+        for _ in range(5):
+            expected, _ = model.policy.predict(observations, deterministic=True)
+            received, _ = loaded.predict(observations, deterministic=True)
+            np.testing.assert_array_equal(received, expected, err_msg=env_id)
+            observations, *_ = env.step(expected)
 
 
 @pytest.mark.parametrize("algo", ALGORITHMS)
