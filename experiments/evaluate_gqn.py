@@ -2,7 +2,7 @@
 
 Everything is measured on held-out shapes. Predictions are samples from the prior path, beside
 black, mean-image and nearest-view predictions of the same queries. Probes of the representation
-(gqn_rl/probe_tasks.py) stand beside the same probes on random weights and on raw pixels. Networks
+(gqn_rl/probes/tasks.py) stand beside the same probes on random weights and on raw pixels. Networks
 that imagine cells are also asked whether two objects are mirror images, without training
 (experiments/gqn_turning.py). The output folder gets metrics.json, curves.png, contact_sheet.png and
 failures.png, the queries with the largest errors.
@@ -44,9 +44,9 @@ from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.files import write_json
 from gqn_rl.gqn.checkpoint import DEFAULT_WEIGHTS, load_checkpoint, pretrained_path
 from gqn_rl.gqn.model import GenerativeQueryNetwork
-from gqn_rl.probe_features import Features
-from gqn_rl.probe_scenes import ProbeScenes
-from gqn_rl.probe_tasks import PROBES
+from gqn_rl.probes.features import Features
+from gqn_rl.probes.scenes import ProbeScenes
+from gqn_rl.probes.tasks import PROBES
 from gqn_rl.rendering import Renderer, make_renderer
 from gqn_rl.shape_catalogue import shape_catalogue
 from gqn_rl.shepard_metzler import check_num_cubes

@@ -18,10 +18,10 @@ from gqn_rl.data.synthetic import SceneDistribution
 from gqn_rl.errors import UserError
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.metrics import representations
-from gqn_rl.probe_features import Features, FeatureTable, fill_tables, pixel_features
-from gqn_rl.probe_scenes import ProbeScenes, Trials
-from gqn_rl.probe_tasks import PROBES
 from gqn_rl.probes import Labelled, probe
+from gqn_rl.probes.features import Features, FeatureTable, fill_tables, pixel_features
+from gqn_rl.probes.scenes import ProbeScenes, Trials
+from gqn_rl.probes.tasks import PROBES
 from gqn_rl.rendering import Renderer
 from gqn_rl.representation_variance import variance_by_views
 

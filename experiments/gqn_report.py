@@ -14,8 +14,8 @@ from scipy import stats
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_json
 from gqn_rl.gqn.checkpoint import read_sidecar, sidecar_path
-from gqn_rl.probe_tasks import PROBES
 from gqn_rl.probes import KINDS
+from gqn_rl.probes.tasks import PROBES
 
 BASELINES = ("black", "mean_image", "nearest_view")
 COLUMNS = {

@@ -22,9 +22,9 @@ from gqn_rl.data.synthetic import SceneViews, render_views
 from gqn_rl.devices import autocast
 from gqn_rl.gqn.canonical.canonical_gqn import CanonicalGQN
 from gqn_rl.gqn.model import GenerativeQueryNetwork
-from gqn_rl.probe_scenes import ProbeScenes, Trials
-from gqn_rl.probe_targets import Classes
-from gqn_rl.probe_tasks import by_angle
+from gqn_rl.probes.scenes import ProbeScenes, Trials
+from gqn_rl.probes.targets import Classes
+from gqn_rl.probes.tasks import by_angle
 from gqn_rl.rendering import Renderer
 from gqn_rl.scene import SceneBatch
 from gqn_rl.turned_volumes import TurnedVolumes

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gqn_rl.data.synthetic import SceneDistribution, SceneViews, render_views
-from gqn_rl.probe_features import SCENES_PER_CHUNK, Features
+from gqn_rl.probes.features import SCENES_PER_CHUNK, Features
 from gqn_rl.rendering import Renderer
 
 

@@ -25,9 +25,9 @@ from gqn_rl.gqn.families import build, preset
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.metrics import predict_queries, prediction_errors
 from gqn_rl.prediction import predict_by_views
-from gqn_rl.probe_scenes import ProbeScenes
-from gqn_rl.probe_tasks import PROBES
 from gqn_rl.probes import KINDS
+from gqn_rl.probes.scenes import ProbeScenes
+from gqn_rl.probes.tasks import PROBES
 from gqn_rl.rendering import make_renderer
 from tests.gqn_rl.gqn_models import TINY
 from tests.gqn_rl.true_cells import true_cells

@@ -7,7 +7,7 @@ import pytest
 
 from gqn_rl.data.synthetic import SceneViews
 from gqn_rl.errors import UserError
-from gqn_rl.probe_features import FeatureTable, fill_tables, pixel_features
+from gqn_rl.probes.features import FeatureTable, fill_tables, pixel_features
 from gqn_rl.rendering import make_renderer
 from gqn_rl.scene import sample_scenes
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gqn_rl.probe_targets import Classes, Directions, Rotations
+from gqn_rl.probes.targets import Classes, Directions, Rotations
 from gqn_rl.rotations import GRID_ROTATIONS, sample_orientations, yaw_matrices
 
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from gqn_rl.probe_scenes import ProbeScenes, Trials
-from gqn_rl.probe_targets import Classes
-from gqn_rl.probe_tasks import (
+from gqn_rl.probes import KINDS, Labelled, probe
+from gqn_rl.probes.scenes import ProbeScenes, Trials
+from gqn_rl.probes.targets import Classes
+from gqn_rl.probes.tasks import (
     CORNER,
     PROBES,
     by_angle,
@@ -19,7 +20,6 @@ from gqn_rl.probe_tasks import (
     hue_directions,
     num_symmetries,
 )
-from gqn_rl.probes import KINDS, Labelled, probe
 from gqn_rl.scene import sample_colours, sample_scenes
 from gqn_rl.shape_catalogue import shape_catalogue
 from gqn_rl.shepard_metzler import ShepardMetzlerObject

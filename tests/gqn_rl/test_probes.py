@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from gqn_rl.probe_networks import ProbeInputs
-from gqn_rl.probe_targets import Classes, Directions, Rotations
 from gqn_rl.probes import COMPARING_KINDS, KINDS, LINEAR, MLP, Labelled, probe
+from gqn_rl.probes.networks import ProbeInputs
+from gqn_rl.probes.targets import Classes, Directions, Rotations
 from gqn_rl.rotations import sample_orientations
 
 CLASSES, SIZE = 10, 64

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from envs.tasks import make_task
-from gqn_rl.probe_tasks import num_symmetries
+from gqn_rl.probes.tasks import num_symmetries
 from gqn_rl.rotations import GRID_ROTATIONS, VERTICAL_TURNS
 from gqn_rl.scene import SceneBatch, sample_scenes
 from gqn_rl.shape_catalogue import shape_catalogue

@@ -1,14 +1,4 @@
-"""What can be read off a representation: small networks trained on frozen features.
-
-A linear probe has no hidden layer, the other has one. Every encoder gets the same treatment:
-features standardised by the probe's own training trials, weight decay chosen from a grid and
-training stopped by the validation score, then one test on fresh trials. A trial is one scene, or
-two that are to be compared.
-
-References:
-    Alain and Bengio, Understanding Intermediate Layers Using Linear Classifier Probes,
-    arXiv:1610.01644, 2016.
-"""
+"""How a probe is trained: decays from a grid, stopped by the validation score, tested once."""
 
 from __future__ import annotations
 
@@ -22,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gqn_rl.devices import autocast
-from gqn_rl.probe_networks import ROWS_PER_CHUNK, HiddenProbe, LinearProbe, ProbeInputs
-from gqn_rl.probe_targets import Score, Target
+from gqn_rl.probes.networks import ROWS_PER_CHUNK, HiddenProbe, LinearProbe, ProbeInputs
+from gqn_rl.probes.targets import Score, Target
 
 
 @dataclass(frozen=True)

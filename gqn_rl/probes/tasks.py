@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from gqn_rl.probe_scenes import ProbeScenes, Trials
-from gqn_rl.probe_targets import Classes, Directions, Rotations, Target
-from gqn_rl.probes import COMPARING_KINDS, KINDS, ProbeRecipe
+from gqn_rl.probes.fitting import COMPARING_KINDS, KINDS, ProbeRecipe
+from gqn_rl.probes.scenes import ProbeScenes, Trials
+from gqn_rl.probes.targets import Classes, Directions, Rotations, Target
 from gqn_rl.rotations import GRID_ROTATIONS
 from gqn_rl.scene import SceneBatch
 
