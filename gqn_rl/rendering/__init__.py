@@ -5,9 +5,9 @@ from gqn_rl.rendering.base import (
     Drawn,
     Renderer,
     RendererIdentity,
-    make_renderer,
     render_portions,
 )
+from gqn_rl.rendering.making import make_renderer
 
 __all__ = [
     "RENDERERS",

@@ -124,32 +124,19 @@ RENDERERS = {
 """Name to `module:class`; imported only when asked for, so that each backend stays optional."""
 
 
-def make_renderer(
-    name: str, image_size: int = 64, *, workers: int = 0, capacity: int = 256, **options: Any
-) -> Renderer:
-    """The renderer called `name`.
+def single_renderer(name: str, image_size: int = 64, **options: Any) -> Renderer:
+    """The renderer called `name`, drawing in this process; see `gqn_rl.rendering.make_renderer`."""
+    check_renderer(name, image_size)
+    renderer: Renderer = find("renderer", name, RENDERERS)(image_size=image_size, **options)
+    return renderer
 
-    Args:
-        name: in `RENDERERS`, or `module:class` for a renderer of one's own.
-        workers: processes that draw, see `PooledRenderer`; 0 to draw in this one.
-        capacity: with workers, how many images are usually drawn at once, at most.
-        options: what else the renderer takes.
 
-    Raises:
-        UserError: for an unknown name, a size that is not positive or a missing backend.
-    """
+def check_renderer(name: str, image_size: int) -> None:
+    """`UserError` for an unknown name and for a size that is too small."""
     if name not in RENDERERS and not is_entry_point(name):
         raise unknown_name("renderer", name, RENDERERS)
     if image_size < 8:
         raise UserError(f"image_size is {image_size}, expected at least 8")
-    if workers < 0:
-        raise UserError(f"{workers} rendering workers, expected at least 0")
-    if workers:
-        from gqn_rl.rendering.pooled_renderer import PooledRenderer
-
-        return PooledRenderer(name, image_size, workers, capacity, options)
-    renderer: Renderer = find("renderer", name, RENDERERS)(image_size=image_size, **options)
-    return renderer
 
 
 def check_batch(scenes: SceneBatch, viewpoints: Viewpoints) -> None:

@@ -14,7 +14,7 @@ import traceback
 from multiprocessing.connection import Connection
 
 from gqn_rl.errors import UserError
-from gqn_rl.rendering.base import make_renderer
+from gqn_rl.rendering.base import single_renderer
 from gqn_rl.rendering.shared_scenes import SharedScenes
 
 REQUEST = struct.Struct("<qqq")
@@ -47,7 +47,7 @@ def main(arguments: str) -> None:
 
 
 def _serve(connection: Connection, given: dict) -> None:
-    renderer = make_renderer(given["renderer"], given["image_size"], **given["options"])
+    renderer = single_renderer(given["renderer"], given["image_size"], **given["options"])
     shared = SharedScenes(given["capacity"], given["image_size"], given["memory"])
     identity = json.dumps(renderer.identity.to_dict())
     connection.send_bytes(bytes([READY]) + identity.encode())

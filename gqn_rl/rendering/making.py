@@ -1,0 +1,33 @@
+"""How a renderer is made, in this process or in several."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gqn_rl.errors import UserError
+from gqn_rl.rendering.base import Renderer, check_renderer, single_renderer
+
+
+def make_renderer(
+    name: str, image_size: int = 64, *, workers: int = 0, capacity: int = 256, **options: Any
+) -> Renderer:
+    """The renderer called `name`.
+
+    Args:
+        name: in `RENDERERS`, or `module:class` for a renderer of one's own.
+        workers: processes that draw, see `PooledRenderer`; 0 to draw in this one.
+        capacity: with workers, how many images are usually drawn at once, at most.
+        options: what else the renderer takes.
+
+    Raises:
+        UserError: for an unknown name, a size that is not positive or a missing backend.
+    """
+    if workers < 0:
+        raise UserError(f"{workers} rendering workers, expected at least 0")
+    if not workers:
+        return single_renderer(name, image_size, **options)
+    check_renderer(name, image_size)
+    # Not at the top: a worker imports this package too, and needs none of it.
+    from gqn_rl.rendering.pooled_renderer import PooledRenderer
+
+    return PooledRenderer(name, image_size, workers, capacity, options)
