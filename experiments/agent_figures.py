@@ -123,12 +123,19 @@ def save_angles(path: Path, by_angle: Sequence[dict[str, Any]], chance: float | 
     _save(figure, path)
 
 
-def save_animation(path: Path, episode: Episode) -> None:
-    """The episode as a GIF, from the environment's own pictures; the last one stays longer."""
-    captions = [f"look {i + 1}: {action}" for i, action in enumerate(episode.actions)]
-    captions[-1] = f"look {len(captions)}: {episode.verdict}"
-    frames = [_captioned(f, c) for f, c in zip(episode.frames, captions, strict=True)]
-    durations = [FRAME_MILLISECONDS] * (len(frames) - 1) + [LAST_FRAME_MILLISECONDS]
+def save_animation(path: Path, episodes: Sequence[Episode]) -> None:
+    """Episodes one after the other as a GIF, from the environment's own pictures.
+
+    The last picture of each, which has its verdict, stays longer.
+    """
+    frames, durations = [], []
+    for number, episode in enumerate(episodes, start=1):
+        of_several = f"episode {number}, " if len(episodes) > 1 else ""
+        says = [*episode.actions[:-1], episode.verdict]
+        for look, (frame, text) in enumerate(zip(episode.frames, says, strict=True), start=1):
+            frames.append(_captioned(frame, f"{of_several}look {look}: {text}"))
+            durations.append(FRAME_MILLISECONDS)
+        durations[-1] = LAST_FRAME_MILLISECONDS
 
     def write(temporary: Path) -> None:
         frames[0].save(

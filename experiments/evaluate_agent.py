@@ -5,8 +5,8 @@ trained here, on labelled episodes of that look-around; the same on an encoder w
 and an oracle that knows the answer. In view prediction: random actions; and random views,
 farthest-point views, the views nearest to the query and those of which the encoder expects most,
 each with as many looks in every episode as the agent took in it. The output folder gets
-metrics.json, comparison.png and episode.gif; of mental rotation angles.png too, accuracy and looks
-against the angle between the objects.
+metrics.json, comparison.png and episode.gif, a few episodes one after the other; of mental rotation
+angles.png too, accuracy and looks against the angle between the objects.
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ from experiments.agent_report import TEST_SEED, evaluate_with_bar
 from experiments.command import new_run_folder, run_command, save_settings
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_json
+
+WATCHED_EPISODES = 5
+"""In the animation: agents that need one or two looks cannot be followed in a single one."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ def main(settings: EvaluateAgentSettings) -> None:
     if len(table) > 1:
         figure = folder / "comparison.png"
         save_comparison(figure, table, evaluation.measures, environment.chance)
-    save_episode(folder, environment, agent, settings.seed + TEST_SEED + settings.episodes)
+    save_episodes(folder, environment, agent, settings.seed + TEST_SEED + settings.episodes)
     environment.close()
     print(folder)
 
@@ -186,10 +189,11 @@ def agent_and_environment(settings: EvaluateAgentSettings) -> tuple[Agent, Agent
     return agent, environment
 
 
-def save_episode(folder: Path, environment: AgentEnvironment, agent: Agent, seed: int) -> None:
-    """The first episode of a seed, as an animation."""
+def save_episodes(folder: Path, environment: AgentEnvironment, agent: Agent, seed: int) -> None:
+    """The first episodes from a seed on, as an animation."""
     single = environment.again(num_envs=1, render_mode="rgb_array")
-    save_animation(folder / "episode.gif", record_episode(single, agent, seed))
+    episodes = [record_episode(single, agent, seed + i) for i in range(WATCHED_EPISODES)]
+    save_animation(folder / "episode.gif", episodes)
     single.close()
 
 

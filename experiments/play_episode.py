@@ -85,7 +85,7 @@ def main(settings: PlayEpisodeSettings) -> None:
         environment.close()
     path = settings.output or new_run_folder(None, "play_episode") / "episode.gif"
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_animation(path, episode)
+    save_animation(path, [episode])
     print(f"{len(episode.views)} looks, {episode.verdict}\n{path}")
 
 

@@ -91,6 +91,7 @@ def test_evaluation_reads_the_run_folder_back(
     assert metrics["look_around"]["labelled_episodes"] == 64
     with Image.open(tmp_path / "e" / "episode.gif") as animation:
         assert animation.format == "GIF"
+        assert animation.n_frames >= evaluate_agent.WATCHED_EPISODES  # type: ignore[attr-defined]
     printed = capsys.readouterr().out
     assert all(name in printed for name in ("agent", "look around", "random", "oracle"))
 
