@@ -15,7 +15,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 from torch.nn import functional
 
-from agents.features import SceneFeatures, channels_first
+from agents.policies.features import SceneFeatures, channels_first
 from gqn_rl.errors import UserError
 
 Observation = dict[str, NDArray[Any]]

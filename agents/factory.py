@@ -20,13 +20,13 @@ from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.sac.policies import MultiInputPolicy as MultiInputSACPolicy
 from torch import nn
 
-from agents.answer_policy import AnswerPolicy
-from agents.answer_ppo import AnswerPPO
-from agents.answer_sac import AnswerSAC
-from agents.answer_sac_policy import AnswerSACPolicy
-from agents.features import SceneFeatures
-from agents.move_sac_policy import MoveSACPolicy
-from agents.pixel_features import LookFeatures
+from agents.algorithms.answer_ppo import AnswerPPO
+from agents.algorithms.answer_sac import AnswerSAC
+from agents.policies.answer_policy import AnswerPolicy
+from agents.policies.answer_sac_policy import AnswerSACPolicy
+from agents.policies.features import SceneFeatures
+from agents.policies.move_sac_policy import MoveSACPolicy
+from agents.policies.pixel_features import LookFeatures
 from gqn_rl.errors import UserError, unknown_name
 
 Schedule = Callable[[float], float]
@@ -146,7 +146,7 @@ def make_model(
         hyperparameters: as `load_hyperparameters` returns them.
         num_answers: K, the number of answers at the end of the action space.
         volumes: observations that hold cells in the frame of the object, to be turned where
-            `aux_turned` is "auto"; see `agents.turning.RandomTurns`.
+            `aux_turned` is "auto"; see `agents.algorithms.turning.RandomTurns`.
 
     Raises:
         UserError: for an unknown name, or an environment that the algorithm cannot act in.

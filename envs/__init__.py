@@ -3,6 +3,31 @@
 Importing the package registers the ids with Gymnasium.
 """
 
-from envs.registration import ENV_IDS, known_id, register_task
+from gqn_rl.moved import register
+
+register(
+    __name__,
+    {
+        "active_perception": "ap_gym.environment",
+        "camera_angles": "camera.angles",
+        "camera_control": "camera.control",
+        "episodes": "rows.episodes",
+        "frames": "drawing.frames",
+        "memory": "rows.encoder_memory",
+        "observers": "observation.observers",
+        "picture": "drawing.picture",
+        "prediction_losses": "ap_gym.losses",
+        "predictions": "rows.query_errors",
+        "prospects": "observation.prospects",
+        "row_access": "rows.row_access",
+        "scene_rows": "rows.scene_rows",
+        "seeding": "rows.seeding",
+        "snapshots": "rows.snapshots",
+        "spaces": "observation.spaces",
+        "view_store": "rows.view_store",
+    },
+)
+
+from envs.registration import ENV_IDS, known_id, register_task  # noqa: E402 - its strings may be old names
 
 __all__ = ["ENV_IDS", "known_id", "register_task"]

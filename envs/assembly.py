@@ -10,13 +10,13 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from envs.camera_control import CameraControl
+from envs.camera.control import CameraControl
 from envs.forked import settle_into_forked_worker
-from envs.memory import EncoderMemory, can_draw, encoder_name, usable_encoder
-from envs.observers import make_observer
-from envs.scene_rows import SceneRows
+from envs.observation.observers import make_observer
+from envs.rows.encoder_memory import EncoderMemory, can_draw, encoder_name, usable_encoder
+from envs.rows.scene_rows import SceneRows
+from envs.rows.view_store import images_per_row
 from envs.tasks import Task
-from envs.view_store import images_per_row
 from gqn_rl.encoders import SceneEncoder
 from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.rendering import make_renderer

@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from envs.episodes import row_of
+from envs.rows.episodes import row_of
 from envs.scene_vector_env import SceneVectorEnv
 
 

@@ -19,13 +19,13 @@ from envs.assembly import (
     make_rows,
     reset_mask,
 )
-from envs.camera_control import make_control
-from envs.episodes import Episodes, FinalInfos, Infos, vector_infos
-from envs.frames import draw_frames
-from envs.row_access import RowAccess
-from envs.seeding import RowGenerators
-from envs.snapshots import Snapshot, restore_parts, snapshot_of
-from envs.spaces import Flattening
+from envs.camera.control import make_control
+from envs.drawing.frames import draw_frames
+from envs.observation.spaces import Flattening
+from envs.rows.episodes import Episodes, FinalInfos, Infos, vector_infos
+from envs.rows.row_access import RowAccess
+from envs.rows.seeding import RowGenerators
+from envs.rows.snapshots import Snapshot, restore_parts, snapshot_of
 from envs.tasks import NO_ANSWER, make_task
 from gqn_rl.encoders import SceneEncoder
 
@@ -46,7 +46,7 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):
     encoder call for all rows, and the final observation is the last one seen. On top come, where
     the task has them, the encoding of new references and the drawing of query views.
 
-    Actions are those of `envs.camera_control`, Discrete or a Box. A move to where the task lets no
+    Actions are those of `envs.camera.control`, Discrete or a Box. A move to where the task lets no
     camera stand is a look like any other: the Discrete camera stays where it is, the continuous
     one goes as far as the border.
 
@@ -55,7 +55,7 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):
     - `representation`: float32 (F,), the encoder's standardised aggregate of the views so far,
       clipped to 10 standard deviations; for observation="pixels" `image` instead, uint8 (H, W, 3),
       the current view, and for observation="state" `state`, float32 (P * 6,), cube centres and
-      colours, see `envs.observers.StateObserver`.
+      colours, see `envs.observation.observers.StateObserver`.
     - `viewpoint`: float32 (7,), the current pose as encoded by `Viewpoints.encode`.
     - `looks_left`: float32 (1,), the fraction of the camera moves not yet used: 1 after the reset,
       0 when `max_looks` looks have been taken.
@@ -63,12 +63,12 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):
       as the pictures of C cue views uint8 (H, W, 3 C) or as state float32 (P * 6,). View
       prediction: the query viewpoint, float32 (7,).
     - `comparison`, in mental rotation with an encoder that compares: float32 (K,), how alike object
-      and reference are, see `gqn_rl.turned_volumes.TurnedVolumes.compare`.
+      and reference are, see `gqn_rl.geometry.turned_volumes.TurnedVolumes.compare`.
 
     - `prospects`, in view prediction: float32, what the camera's moves would bring, see
-      `envs.prospects.Prospects`.
+      `envs.observation.prospects.Prospects`.
 
-    With flatten=True all of it is one float32 Box, see `envs.spaces.Flattening` for the order.
+    With flatten=True all of it is one float32 Box, in the order of `envs.observation.spaces`.
 
     Info: `is_success`, `target`, `answer` (-1 while there is none) and `looks`, with Gymnasium's
     `_key` masks; mental rotation adds `angle`, view prediction `first_error` and `error`, rendering
@@ -84,7 +84,7 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):
     Args:
         num_envs: rows.
         task: a name in `envs.tasks.TASKS`.
-        control: a name in `envs.camera_control.CONTROLS`.
+        control: a name in `envs.camera.control.CONTROLS`.
         observation: "representation", "pixels" or "state".
         flatten: whether the observation is one Box.
         encoder: a name in `gqn_rl.encoders.ENCODERS`, that of shipped weights, the path of a
@@ -234,7 +234,8 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         """What each row would be paid if it gave the first answer now, float64 (N,).
 
         It tells the truth about the scene: it is for shaping rewards in training, see
-        `agents.shaping`, and for figures. In view prediction it draws the query view of every row.
+        `agents.algorithms.shaping`, and for figures. In view prediction it draws the query view of
+        every row.
         """
         self._require_open("worth_of_answering")
         first = np.zeros(self.num_envs, dtype=np.int64)
@@ -258,7 +259,7 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         return {"rows": self._rows, "episodes": self._episodes, "generators": self._generators}
 
     def render(self) -> tuple[NDArray[np.uint8], ...] | None:
-        """One picture per row, see `envs.frames`; None when render_mode is None."""
+        """One picture per row, see `envs.drawing.frames`; None when render_mode is None."""
         if self.render_mode is None:
             logger.warn("render() needs render_mode='rgb_array' at construction")
             return None

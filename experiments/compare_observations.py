@@ -18,9 +18,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from experiments.agent_environment import make_environment
-from experiments.command import run_command
-from experiments.parallel import check_workers
+from experiments.agent.environment import make_environment
+from experiments.shared.command import run_command
+from experiments.shared.parallel import check_workers
 from experiments.study.figures import learning_curves
 from experiments.study.plan import (
     ENV_ID,

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from agents.bundle import load_bundle, save_bundle, weights_path
-from agents.sb3_zip import export_zip, import_zip
-from experiments.agent_settings import TrainAgentSettings
-from experiments.agent_training import make_trainee, record_of
-from experiments.command import run_command
+from agents.saving.bundle import load_bundle, save_bundle, weights_path
+from agents.saving.sb3_zip import export_zip, import_zip
+from experiments.agent.settings import TrainAgentSettings
+from experiments.agent.training import make_trainee, record_of
+from experiments.shared.command import run_command
 from gqn_rl.errors import UserError
 
 

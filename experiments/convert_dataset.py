@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from experiments.command import run_command
-from experiments.parallel import check_workers, processes
+from experiments.shared.command import run_command
+from experiments.shared.parallel import check_workers, processes
 from gqn_rl.data.convert import Conversion, convert, shard_angles_to_origin
 from gqn_rl.data.deepmind import DeepMindDataset, find_dataset
 from gqn_rl.data.shard_file import Shard, read_headers

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
-from experiments.command import run_command
+from experiments.shared.command import run_command
 from gqn_rl.data.deepmind import find_dataset
 from gqn_rl.data.download import BASE_URL, download
 from gqn_rl.errors import UserError

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agents.bundle import Agent, load_bundle, shipped_agent
 from agents.evaluation import Evaluation, Predictor
+from agents.saving.bundle import Agent, load_bundle, shipped_agent
 from envs import known_id
-from experiments.agent_comparison import (
+from experiments.agent.comparison import (
     measured_view_strategies,
     oracle,
     print_table,
@@ -26,11 +26,11 @@ from experiments.agent_comparison import (
     trained_look_around,
     untrained_environment,
 )
-from experiments.agent_environment import AgentEnvironment, make_environment
-from experiments.agent_episode import record_episode
-from experiments.agent_figures import save_angles, save_animation, save_comparison
-from experiments.agent_report import TEST_SEED, evaluate_with_bar
-from experiments.command import new_run_folder, run_command, save_settings
+from experiments.agent.environment import AgentEnvironment, make_environment
+from experiments.agent.episode import record_episode
+from experiments.agent.figures import save_angles, save_animation, save_comparison
+from experiments.agent.report import TEST_SEED, evaluate_with_bar
+from experiments.shared.command import new_run_folder, run_command, save_settings
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_json
 

@@ -4,7 +4,7 @@ Everything is measured on held-out shapes. Predictions are samples from the prio
 black, mean-image and nearest-view predictions of the same queries. Probes of the representation
 (gqn_rl/probes/tasks.py) stand beside the same probes on random weights and on raw pixels. Networks
 that imagine cells are also asked whether two objects are mirror images, without training
-(experiments/gqn_turning.py). The output folder gets metrics.json, curves.png, contact_sheet.png and
+(experiments/gqn/turning.py). The output folder gets metrics.json, curves.png, contact_sheet.png and
 failures.png, the queries with the largest errors.
 
 The default takes minutes. For figures to publish: --scenes 1000 --probe-scenes 20000
@@ -21,23 +21,23 @@ from typing import Any
 import numpy as np
 import torch
 
-from experiments.command import new_run_folder, run_command, save_settings
-from experiments.gqn_figures import save_contact_sheet, save_curves
-from experiments.gqn_prediction import (
+from experiments.gqn.figures import save_contact_sheet, save_curves
+from experiments.gqn.prediction import (
     MOST_VIEWS,
     ORIENTATIONS,
     Measured,
     PredictionPlan,
     measure_prediction,
 )
-from experiments.gqn_probing import (
+from experiments.gqn.probing import (
     ProbePlan,
     ProbeStudy,
     encoders_to_compare,
     variance_of_encoders,
 )
-from experiments.gqn_report import key_figures, print_tables, uncertainty_by_views, write_record
-from experiments.gqn_turning import measure_turning
+from experiments.gqn.report import key_figures, print_tables, uncertainty_by_views, write_record
+from experiments.gqn.turning import measure_turning
+from experiments.shared.command import new_run_folder, run_command, save_settings
 from gqn_rl.data.synthetic import SceneDistribution
 from gqn_rl.devices import PRECISIONS, choose_device
 from gqn_rl.errors import UserError, unknown_name
@@ -48,8 +48,8 @@ from gqn_rl.probes.features import Features
 from gqn_rl.probes.scenes import ProbeScenes
 from gqn_rl.probes.tasks import PROBES
 from gqn_rl.rendering import Renderer, make_renderer
-from gqn_rl.shape_catalogue import shape_catalogue
-from gqn_rl.shepard_metzler import check_num_cubes
+from gqn_rl.scenes.shape_catalogue import shape_catalogue
+from gqn_rl.scenes.shepard_metzler import check_num_cubes
 
 FEWEST_TEST_SCENES = 4
 """Two pairs."""
@@ -88,7 +88,7 @@ class Settings:
     gallery_size: int = 10
     """Shapes of the probes, save that of chirality: it has every chiral shape there is."""
     turning_pairs: int = 200
-    """Pairs of objects told apart by turning what is imagined of them (experiments/gqn_turning.py),
+    """Pairs of objects told apart by turning what is imagined of them (experiments/gqn/turning.py),
     for families that imagine cells; 0 leaves it out."""
     variance_views: tuple[int, ...] = (1, 3, 10)
     """Numbers of views at which the variance of r within and across scenes is measured."""

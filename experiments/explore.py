@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from agents.bundle import load_bundle
-from experiments.command import run_command
+from agents.saving.bundle import load_bundle
+from experiments.shared.command import run_command
 from gqn_rl.errors import UserError
 from gqn_rl.gqn.checkpoint import DEFAULT_WEIGHTS
 

@@ -16,9 +16,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from agents.acting_network import ActingNetwork
-from agents.bundle import TRAINED, load_bundle
-from experiments.command import run_command
+from agents.saving.acting_network import ActingNetwork
+from agents.saving.bundle import TRAINED, load_bundle
+from experiments.shared.command import run_command
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_bytes
 from gqn_rl.gqn.checkpoint import DEFAULT_WEIGHTS, load_checkpoint, pretrained_path

@@ -12,15 +12,15 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from experiments.command import run_command
-from experiments.parallel import check_workers, processes
+from experiments.shared.command import run_command
+from experiments.shared.parallel import check_workers, processes
 from gqn_rl.data.description import DataDescription
 from gqn_rl.data.shard_file import find_shard, write_shard
 from gqn_rl.data.shards import make_shard
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_json
 from gqn_rl.rendering import Renderer, RendererIdentity, make_renderer
-from gqn_rl.shape_catalogue import shape_catalogue
+from gqn_rl.scenes.shape_catalogue import shape_catalogue
 
 
 @dataclass(frozen=True)

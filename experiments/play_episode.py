@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.bundle import load_bundle, shipped_agent
 from agents.evaluation import Predictor
+from agents.saving.bundle import load_bundle, shipped_agent
 from envs import known_id
-from experiments.agent_environment import AgentEnvironment, make_environment
-from experiments.agent_episode import record_episode
-from experiments.agent_figures import save_animation
-from experiments.command import new_run_folder, run_command
+from experiments.agent.environment import AgentEnvironment, make_environment
+from experiments.agent.episode import record_episode
+from experiments.agent.figures import save_animation
+from experiments.shared.command import new_run_folder, run_command
 from gqn_rl.errors import UserError
 
 Actions = NDArray[Any]

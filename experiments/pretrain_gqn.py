@@ -16,9 +16,9 @@ from typing import Any
 
 import torch
 
-from experiments.command import new_run_folder, run_command, save_settings
-from experiments.continuation import METRICS_NAME, Run, find_run
-from experiments.pretraining import Data, DataFlags, open_data, save_picture
+from experiments.gqn.pretraining import Data, DataFlags, open_data, save_picture
+from experiments.shared.command import new_run_folder, run_command, save_settings
+from experiments.shared.continuation import METRICS_NAME, Run, find_run
 from gqn_rl.devices import PRECISIONS, choose_device, has_fast_bf16
 from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.files import write_json

@@ -17,13 +17,13 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from agents.search_study import JOURNAL
-from agents.training_state import NAME as STATE
-from experiments.agent_optimization import begun_study, optimize, study_settings
-from experiments.agent_report import describe, report
-from experiments.agent_settings import TrainAgentSettings, check_numbers, resumed_settings
-from experiments.agent_training import HYPERPARAMETERS, Session, Trainee, make_trainee
-from experiments.command import new_run_folder, run_command, save_settings
+from agents.search.study import JOURNAL
+from agents.training.training_state import NAME as STATE
+from experiments.agent.optimization import begun_study, optimize, study_settings
+from experiments.agent.report import describe, report
+from experiments.agent.settings import TrainAgentSettings, check_numbers, resumed_settings
+from experiments.agent.training import HYPERPARAMETERS, Session, Trainee, make_trainee
+from experiments.shared.command import new_run_folder, run_command, save_settings
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_json
 from gqn_rl.training.interruption import noted_interruption

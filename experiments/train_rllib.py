@@ -19,10 +19,9 @@ from typing import Any
 from rich.console import Console
 
 from agents.factory import load_hyperparameters
-from experiments.agent_environment import AgentEnvironment, make_environment
-from experiments.agent_report import describe
-from experiments.agent_settings import environment_arguments, parse_changes
-from experiments.command import new_run_folder, run_command, save_settings
+from experiments.agent.environment import AgentEnvironment, make_environment
+from experiments.agent.report import describe
+from experiments.agent.settings import environment_arguments, parse_changes
 from experiments.rllib.algorithm import batch_sizes
 from experiments.rllib.checkpoints import checkpoints, newest_notes
 from experiments.rllib.cluster import AUTO, cluster, imported_ray, require_listener
@@ -30,6 +29,7 @@ from experiments.rllib.hyperparameters import Translation, translate
 from experiments.rllib.report import report
 from experiments.rllib.settings import TrainRllibSettings, check, resumed
 from experiments.rllib.training import Session
+from experiments.shared.command import new_run_folder, run_command, save_settings
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_json
 from gqn_rl.training.interruption import noted_interruption

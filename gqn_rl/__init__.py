@@ -4,17 +4,46 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from gqn_rl.moved import register
+
 if TYPE_CHECKING:
+    from gqn_rl.geometry.viewpoint import Viewpoints
     from gqn_rl.gqn.model import GenerativeQueryNetwork
-    from gqn_rl.shepard_metzler import ShepardMetzlerObject
-    from gqn_rl.viewpoint import Viewpoints
+    from gqn_rl.scenes.shepard_metzler import ShepardMetzlerObject
 
 __all__ = ["GenerativeQueryNetwork", "ShepardMetzlerObject", "Viewpoints"]
 
+register(
+    __name__,
+    {
+        "gqn.evidence": "gqn.view_aggregate",
+        "gqn.lattice.points": "gqn.volumes.points",
+        "gqn.lattice.volume_reading": "gqn.volumes.reading",
+        "hub_manifest": "hub.manifest",
+        "metrics": "evaluation.metrics",
+        "prediction": "evaluation.prediction",
+        "rays": "geometry.rays",
+        "rendering.pool_worker": "rendering.pooled.worker",
+        "rendering.pooled_renderer": "rendering.pooled.renderer",
+        "rendering.pybullet_renderer": "rendering.pybullet",
+        "rendering.raycast_renderer": "rendering.raycast",
+        "rendering.shared_scenes": "rendering.pooled.shared_scenes",
+        "rendering.worker_process": "rendering.pooled.process",
+        "representation_variance": "evaluation.representation_variance",
+        "rotations": "geometry.rotations",
+        "scene": "scenes.scene",
+        "shape_catalogue": "scenes.shape_catalogue",
+        "shepard_metzler": "scenes.shepard_metzler",
+        "turned_volumes": "geometry.turned_volumes",
+        "view": "geometry.view",
+        "viewpoint": "geometry.viewpoint",
+    },
+)
+
 _HOME = {
     "GenerativeQueryNetwork": "gqn_rl.gqn.model",
-    "ShepardMetzlerObject": "gqn_rl.shepard_metzler",
-    "Viewpoints": "gqn_rl.viewpoint",
+    "ShepardMetzlerObject": "gqn_rl.scenes.shepard_metzler",
+    "Viewpoints": "gqn_rl.geometry.viewpoint",
 }
 
 

@@ -18,8 +18,8 @@ from gqn_rl.devices import float32_by_default
 from gqn_rl.errors import UserError
 from gqn_rl.extras import require
 from gqn_rl.files import write_atomically
+from gqn_rl.geometry.viewpoint import ENCODING_SIZE
 from gqn_rl.gqn.model import GenerativeQueryNetwork
-from gqn_rl.viewpoint import ENCODING_SIZE
 
 TOLERANCE = 1e-4
 """The largest difference to PyTorch that a file is written with."""

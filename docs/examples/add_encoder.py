@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gqn_rl.view import Views
+from gqn_rl.geometry.view import Views
 
 SIDES, SMALL, IMAGE_SIZE = 8, 8, 64
 State = tuple[NDArray[np.float32], NDArray[np.float32]]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gqn_rl.rays import pixel_directions
+from gqn_rl.geometry.rays import pixel_directions
+from gqn_rl.geometry.viewpoint import SPHERE_RADIUS, Viewpoints
 from gqn_rl.rendering import RendererIdentity
-from gqn_rl.scene import SceneBatch
-from gqn_rl.viewpoint import SPHERE_RADIUS, Viewpoints
+from gqn_rl.scenes.scene import SceneBatch
 
 REACH = 4.5
 """Depths from `SPHERE_RADIUS` - REACH (white) to + REACH (black), in cube edges."""

@@ -9,7 +9,7 @@ import numpy as np
 from envs import register_task
 from envs.tasks import AnswerTask, Trials
 from gqn_rl.errors import UserError
-from gqn_rl.scene import SceneBatch, sample_scenes
+from gqn_rl.scenes.scene import SceneBatch, sample_scenes
 
 RED, BLUE = np.array([1.0, 0.2, 0.2]), np.array([0.2, 0.2, 1.0])
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from envs.tables import construct
 from envs.tasks.trials import QueryErrors, Trials, Verdict
-from gqn_rl.viewpoint import Viewpoints
+from gqn_rl.geometry.viewpoint import Viewpoints
 
 RIGHT, WRONG = 1.0, -1.0
 

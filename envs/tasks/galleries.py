@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gqn_rl.errors import UserError, unknown_name
-from gqn_rl.rotations import GRID_ROTATIONS
-from gqn_rl.shape_catalogue import ShapeCatalogue, shape_catalogue
+from gqn_rl.geometry.rotations import GRID_ROTATIONS
+from gqn_rl.scenes.shape_catalogue import ShapeCatalogue, shape_catalogue
 
 GALLERIES = ("distinct", "confusable")
 

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from envs.tasks.base import AnswerTask
 from envs.tasks.trials import Trials
 from gqn_rl.errors import UserError, unknown_name
-from gqn_rl.rotations import sample_orientations, yaw_matrices
-from gqn_rl.scene import SceneBatch, sample_colours
-from gqn_rl.shape_catalogue import shape_catalogue
-from gqn_rl.viewpoint import look_at_origin
+from gqn_rl.geometry.rotations import sample_orientations, yaw_matrices
+from gqn_rl.geometry.viewpoint import look_at_origin
+from gqn_rl.scenes.scene import SceneBatch, sample_colours
+from gqn_rl.scenes.shape_catalogue import shape_catalogue
 
 ANGLES = np.arange(0.0, 181.0, 20.0)
 """Degrees between the two objects, as Shepard and Metzler chose them."""

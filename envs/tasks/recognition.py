@@ -9,9 +9,9 @@ from envs.tasks.base import AnswerTask
 from envs.tasks.galleries import choose_gallery
 from envs.tasks.trials import Trials
 from gqn_rl.errors import unknown_name
-from gqn_rl.rotations import sample_orientations
-from gqn_rl.scene import SceneBatch, sample_colours
-from gqn_rl.shape_catalogue import shape_catalogue
+from gqn_rl.geometry.rotations import sample_orientations
+from gqn_rl.scenes.scene import SceneBatch, sample_colours
+from gqn_rl.scenes.shape_catalogue import shape_catalogue
 
 ORIENTATIONS = ("grid", "free")
 
@@ -25,7 +25,7 @@ class RecognitionTask(AnswerTask):
     Args:
         num_cubes: cubes per object.
         shapes: "train", "validation", "test" (these two held out from GQN pre-training) or "all".
-        orientation: "grid" or "free", see `gqn_rl.rotations.sample_orientations`.
+        orientation: "grid" or "free", see `gqn_rl.geometry.rotations.sample_orientations`.
         gallery_size: K, from 2 to all of the shapes.
         gallery: "distinct" for shapes without regard to each other, "confusable" for mirror
             pairs and near neighbours.

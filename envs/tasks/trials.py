@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.camera_angles import CameraAngles
-from gqn_rl.scene import SceneBatch
+from envs.camera.angles import CameraAngles
+from gqn_rl.scenes.scene import SceneBatch
 
 NO_ANSWER = -1
 

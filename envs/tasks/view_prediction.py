@@ -7,11 +7,11 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.camera_angles import CameraAngles
-from envs.spaces import encoded, viewpoint_space
+from envs.camera.angles import CameraAngles
+from envs.observation.spaces import encoded, viewpoint_space
 from envs.tasks.base import WRONG, Task
 from envs.tasks.trials import NO_ANSWER, QueryErrors, Trials, Verdict
-from gqn_rl.scene import sample_scenes
+from gqn_rl.scenes.scene import sample_scenes
 
 CLEARANCE = np.deg2rad(40.0)
 """No camera may stand closer to the query viewpoint than this, in radians on the sphere."""
@@ -41,8 +41,9 @@ class ViewPredictionTask(Task):
 
     Args:
         num_cubes: cubes per object.
-        shapes: see `gqn_rl.shape_catalogue`; drawn by the growth rule, as in GQN pre-training.
-        orientation: "grid" or "free", see `gqn_rl.rotations.sample_orientations`.
+        shapes: see `gqn_rl.scenes.shape_catalogue`; drawn by the growth rule, as in
+            GQN pre-training.
+        orientation: "grid" or "free", see `gqn_rl.geometry.rotations.sample_orientations`.
     """
 
     num_answers = 1

@@ -18,12 +18,12 @@ from torch import Tensor
 from envs.tasks.mental_rotation import CUE_VIEWS
 from experiments.explorer.scenes import Image, Shown, Studio
 from gqn_rl.devices import autocast
+from gqn_rl.geometry.view import to_float
+from gqn_rl.geometry.viewpoint import Viewpoints
 from gqn_rl.gqn.checkpoint import load_checkpoint, pretrained_path
-from gqn_rl.gqn.evidence import Evidence
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.gqn.scene_latent import SceneLatentGQN
-from gqn_rl.view import to_float
-from gqn_rl.viewpoint import Viewpoints
+from gqn_rl.gqn.view_aggregate import Evidence
 
 SAMPLES = 6
 """Scenes that are imagined side by side."""

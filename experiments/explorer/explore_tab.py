@@ -17,7 +17,7 @@ from experiments.explorer.nearest import COLOURINGS, GALLERY_SIZE
 from experiments.explorer.objects import MOVES, NUM_CUBES, moves_of, parse_object, read_object
 from experiments.explorer.wiring import AFTERWARDS, EVERY_CLICK, LATEST, ONE_AT_A_TIME
 from gqn_rl.errors import UserError
-from gqn_rl.shape_catalogue import shape_catalogue
+from gqn_rl.scenes.shape_catalogue import shape_catalogue
 
 SAY_WHERE = """
 element.addEventListener('click', (event) => {

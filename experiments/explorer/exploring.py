@@ -17,9 +17,9 @@ from experiments.explorer.nearest import Neighbour, ShapeGallery
 from experiments.explorer.objects import catalogue_object, held_out_object
 from experiments.explorer.scenes import Shown, Studio, pose
 from gqn_rl.errors import UserError
+from gqn_rl.geometry.viewpoint import Viewpoints, wrap_angle
 from gqn_rl.gqn.checkpoint import shipped_names
-from gqn_rl.shepard_metzler import ShepardMetzlerObject
-from gqn_rl.viewpoint import Viewpoints, wrap_angle
+from gqn_rl.scenes.shepard_metzler import ShepardMetzlerObject
 
 Angles = tuple[float, float]
 """Azimuth and elevation in degrees."""

@@ -24,7 +24,7 @@ from experiments.explorer.rotation_test import (
     scores_by_angle,
 )
 from experiments.explorer.scenes import Image
-from experiments.people import SHEPARD_METZLER
+from experiments.shared.people import SHEPARD_METZLER
 
 OWN, AGENT, PEOPLE, ERROR = "#c8501e", "#1f5f99", "#8a8a8a", "#1f5f99"
 DPI = 110

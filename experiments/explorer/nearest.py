@@ -21,11 +21,11 @@ from experiments.explorer.beliefs import Belief, Believer
 from experiments.explorer.objects import NUM_CUBES, shape_number
 from experiments.explorer.scenes import Image, Studio
 from gqn_rl.encoders.gqn_encoder import GQNEncoder
-from gqn_rl.rotations import GRID_ROTATIONS
-from gqn_rl.scene import SceneBatch, sample_colours
-from gqn_rl.shape_catalogue import shape_catalogue
-from gqn_rl.shepard_metzler import ShepardMetzlerObject
-from gqn_rl.view import Views
+from gqn_rl.geometry.rotations import GRID_ROTATIONS
+from gqn_rl.geometry.view import Views
+from gqn_rl.scenes.scene import SceneBatch, sample_colours
+from gqn_rl.scenes.shape_catalogue import shape_catalogue
+from gqn_rl.scenes.shepard_metzler import ShepardMetzlerObject
 
 GALLERY_SIZE = 10
 """As many as the recognition agents choose from, and the same ones."""

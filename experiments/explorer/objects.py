@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from gqn_rl.errors import UserError
-from gqn_rl.shape_catalogue import MIN_CUBES_TO_SPLIT, shape_catalogue
-from gqn_rl.shepard_metzler import MAX_CUBES, MIN_CUBES, STEPS, ShepardMetzlerObject
+from gqn_rl.scenes.shape_catalogue import MIN_CUBES_TO_SPLIT, shape_catalogue
+from gqn_rl.scenes.shepard_metzler import MAX_CUBES, MIN_CUBES, STEPS, ShepardMetzlerObject
 
 NUM_CUBES = 7
 """Of the objects in the catalogue that the page shows: the size the shipped GQNs learned."""

@@ -16,7 +16,7 @@ from experiments.explorer.rotation_test import (
 )
 from experiments.explorer.scenes import Studio
 from experiments.explorer.wiring import ONE_AT_A_TIME
-from experiments.people import SHEPARD_METZLER
+from experiments.shared.people import SHEPARD_METZLER
 from gqn_rl.errors import UserError
 
 INSTRUCTIONS = (

@@ -15,14 +15,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.bundle import TRAINED
 from agents.evaluation import wilson_interval
+from agents.saving.bundle import TRAINED
 from envs.tasks.mental_rotation import MentalRotationTask
 from envs.tasks.trials import Trials
 from experiments.explorer.scenes import Image, Studio
 from gqn_rl.errors import UserError, unknown_name
-from gqn_rl.scene import SceneBatch
-from gqn_rl.viewpoint import look_at_origin
+from gqn_rl.geometry.viewpoint import look_at_origin
+from gqn_rl.scenes.scene import SceneBatch
 
 ENV_ID = "GQNShepardMentalRotation-v0"
 CAMERA = look_at_origin(np.deg2rad([45.0]), np.deg2rad([20.0]), radius=7.5)

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from gqn_rl.geometry.rotations import sample_orientations
+from gqn_rl.geometry.viewpoint import Viewpoints, look_at_origin
 from gqn_rl.rendering import RendererIdentity
-from gqn_rl.rendering.pybullet_renderer import PyBulletRenderer
-from gqn_rl.rotations import sample_orientations
-from gqn_rl.scene import SceneBatch, sample_colours
-from gqn_rl.shepard_metzler import ShepardMetzlerObject
-from gqn_rl.viewpoint import Viewpoints, look_at_origin
+from gqn_rl.rendering.pybullet import PyBulletRenderer
+from gqn_rl.scenes.scene import SceneBatch, sample_colours
+from gqn_rl.scenes.shepard_metzler import ShepardMetzlerObject
 
 Image = NDArray[np.uint8]
 
@@ -27,7 +27,7 @@ class Shown:
 
     Attributes:
         item: the object.
-        orientation: "grid" or "free", see `gqn_rl.rotations.sample_orientations`.
+        orientation: "grid" or "free", see `gqn_rl.geometry.rotations.sample_orientations`.
         rotation: float64 (3, 3), object to world.
         colour: float32 (P, 3), RGB in [0, 1].
         seed: of the session.

@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from agents.bundle import TRAINED, Agent, load_bundle, shipped_agent
-from experiments.agent_environment import AgentEnvironment, make_environment
-from experiments.agent_episode import verdict
+from agents.saving.bundle import TRAINED, Agent, load_bundle, shipped_agent
+from experiments.agent.environment import AgentEnvironment, make_environment
+from experiments.agent.episode import verdict
 from experiments.explorer.scenes import Image
 from gqn_rl.errors import unknown_name
-from gqn_rl.scene import SceneBatch, sample_colours
-from gqn_rl.shape_catalogue import shape_catalogue
-from gqn_rl.viewpoint import look_at_origin
+from gqn_rl.geometry.viewpoint import look_at_origin
+from gqn_rl.scenes.scene import SceneBatch, sample_colours
+from gqn_rl.scenes.shape_catalogue import shape_catalogue
 
 SHOWN_FROM = look_at_origin(np.deg2rad([45.0]), np.deg2rad([35.0]))
 """Whence the shapes that an agent chooses from are shown."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from experiments.agent_environment import AgentEnvironment
+from experiments.agent.environment import AgentEnvironment
 from experiments.rllib.hyperparameters import Translation
 from experiments.rllib.settings import TrainRllibSettings
 

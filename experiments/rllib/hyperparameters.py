@@ -30,7 +30,7 @@ STABLE_BASELINES3 = {
 }
 """Where RLlib's defaults are another algorithm."""
 SCENE_HIDDEN = (512, 256)
-"""What `agents.features.SceneFeatures` has where the file says nothing."""
+"""What `agents.policies.features.SceneFeatures` has where the file says nothing."""
 RUN = ("n_timesteps", "num_envs", "n_steps", "batch_size")
 """Keys of the run and its batches: read by name, see `Translation`."""
 EXTRACTOR = "policy_kwargs.features_extractor_class"

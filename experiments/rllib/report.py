@@ -6,11 +6,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from experiments.agent_comparison import random_agent
-from experiments.agent_environment import AgentEnvironment
-from experiments.agent_episode import record_episode
-from experiments.agent_figures import save_film_strip, save_learning_curve
-from experiments.agent_report import TEST_SEED, evaluate_with_bar, write_curves
+from experiments.agent.comparison import random_agent
+from experiments.agent.environment import AgentEnvironment
+from experiments.agent.episode import record_episode
+from experiments.agent.figures import save_film_strip, save_learning_curve
+from experiments.agent.report import TEST_SEED, evaluate_with_bar, write_curves
 from experiments.rllib.agent import load_agent
 from experiments.rllib.settings import TrainRllibSettings
 from experiments.rllib.training import Session

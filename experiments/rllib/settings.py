@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from experiments.continuation import stored_settings
+from experiments.shared.continuation import stored_settings
 from gqn_rl.errors import UserError, unknown_name
 
 OBSERVATIONS = ("representation", "state")

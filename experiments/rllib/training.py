@@ -12,9 +12,9 @@ import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from agents.evaluation import evaluate
-from agents.spaces_json import space_to_json
-from experiments.agent_environment import AgentEnvironment
-from experiments.agent_report import EVALUATION_SEED
+from agents.saving.spaces_json import space_to_json
+from experiments.agent.environment import AgentEnvironment
+from experiments.agent.report import EVALUATION_SEED
 from experiments.rllib.agent import ModuleRecord, RLlibAgent, save_agent
 from experiments.rllib.algorithm import learned_weights, make_algorithm
 from experiments.rllib.checkpoints import newest_notes, save_checkpoint
@@ -39,7 +39,7 @@ class Progressed:
         restarts: env runners that Ray has started again.
         next_evaluation, next_checkpoint: timesteps.
         best: highest mean reward of an evaluation.
-        curve, evaluations: rows as `experiments.agent_report.write_curves` takes them.
+        curve, evaluations: rows as `experiments.agent.report.write_curves` takes them.
     """
 
     timesteps: int = 0

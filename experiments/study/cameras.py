@@ -12,7 +12,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn, VecEnvWrapper
 
 RIGHT, UP, DOWN = 1, 2, 3
-"""Moves of `envs.camera_control.DiscreteControl`."""
+"""Moves of `envs.camera.control.DiscreteControl`."""
 SCHEDULE = (RIGHT, RIGHT, UP, RIGHT, RIGHT, DOWN)
 """240 degrees round the object in the eleven moves of an episode of twelve looks, at the first
 view's height and 30 degrees above; `evaluate_agent` looks around in the same way."""

@@ -8,7 +8,7 @@ import time
 
 from stable_baselines3.common.callbacks import BaseCallback
 
-from agents.callbacks import EvaluationCallback
+from agents.training.callbacks import EvaluationCallback
 
 Reading = tuple[float, float]
 

@@ -47,7 +47,7 @@ class Subject:
     Attributes:
         observation: argument of the environment.
         encoder: "trained", "random" or None.
-        summary: how a pixel agent's looks become one vector, see agents/pixel_features.py.
+        summary: how a pixel agent's looks become one vector, see agents/policies/pixel_features.py.
         label, description: for people.
         turned: whether cells are turned at random while answers are learned.
     """

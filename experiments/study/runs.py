@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 
-from agents.callbacks import EvaluationCallback
-from experiments.allocator import keep_freed_memory
-from experiments.benchmarks.machine import describe_machine
-from experiments.parallel import processes
+from agents.training.callbacks import EvaluationCallback
+from experiments.benchmark.machine import describe_machine
+from experiments.shared.allocator import keep_freed_memory
+from experiments.shared.parallel import processes
 from experiments.study.clock import Clock, EndWithParent, StartClock, StopClock, StopWhenReached
 from experiments.study.plan import (
     CAMERAS,
@@ -112,7 +112,7 @@ def perform_missing(
     """Do the runs that have no result yet.
 
     Args:
-        jobs: processes; see `experiments.parallel.processes`.
+        jobs: processes; see `experiments.shared.parallel.processes`.
         on_run: called with the file of each run that is done.
 
     Raises:

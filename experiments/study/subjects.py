@@ -9,11 +9,11 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.factory import make_model
-from agents.look_stack import LookStack, LookStore
-from experiments.agent_environment import AgentEnvironment, make_environment
+from agents.policies.look_stack import LookStack, LookStore
+from experiments.agent.environment import AgentEnvironment, make_environment
+from experiments.shared.untrained import untrained_encoder
 from experiments.study.cameras import ScheduledCamera
 from experiments.study.plan import ALGO, ENV_ID, SUBJECTS, Run, hyperparameters_of
-from experiments.untrained import untrained_encoder
 from gqn_rl.encoders import make_encoder
 from gqn_rl.errors import UserError
 

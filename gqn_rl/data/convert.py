@@ -14,7 +14,7 @@ from gqn_rl.data.description import DeepMindDescription
 from gqn_rl.data.shard_file import Shard, find_shard, make_header, shard_path, write_scenes
 from gqn_rl.data.tfrecord import TFRecordReader
 from gqn_rl.errors import UserError
-from gqn_rl.viewpoint import ENCODING_SIZE, FloatArray, Viewpoints
+from gqn_rl.geometry.viewpoint import ENCODING_SIZE, FloatArray, Viewpoints
 
 
 @dataclass(frozen=True)

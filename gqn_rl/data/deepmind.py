@@ -4,7 +4,7 @@ A file <set>/<train|test>/<number>-of-<total>.tfrecord holds scenes as tf.train.
 features `frames`, one JPEG per view, and `cameras`, five float32 per view: x, y, z, yaw, pitch, the
 angles in radians. What the axes are and how long a unit is has not been stated: poses pass
 unchanged, and `angles_to_origin` lets a user see whether yaw and pitch mean what they mean in
-`gqn_rl.viewpoint`.
+`gqn_rl.geometry.viewpoint`.
 
 References:
     Eslami et al., "Neural scene representation and rendering", Science 360:1204, 2018;
@@ -26,8 +26,8 @@ from PIL import Image, UnidentifiedImageError
 from gqn_rl.data.example import Feature, parse_example
 from gqn_rl.data.tfrecord import BadRecord, TFRecordReader
 from gqn_rl.errors import UserError, unknown_name
-from gqn_rl.view import Views
-from gqn_rl.viewpoint import FloatArray, Viewpoints
+from gqn_rl.geometry.view import Views
+from gqn_rl.geometry.viewpoint import FloatArray, Viewpoints
 
 SPLITS = ("train", "test")
 CAMERA_SIZE = 5

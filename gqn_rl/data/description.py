@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from gqn_rl.data.synthetic import SceneDistribution
 from gqn_rl.errors import UserError
-from gqn_rl.viewpoint import CAMERA_CONVENTION
+from gqn_rl.geometry.viewpoint import CAMERA_CONVENTION
 
 DEEPMIND_CAMERA = (
     "as released by DeepMind, axes and unit not stated; x,y,z,cos(yaw),sin(yaw),cos(pitch),"

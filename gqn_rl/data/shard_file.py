@@ -20,8 +20,8 @@ from gqn_rl.data.description import DataDescription, Description, describe, pars
 from gqn_rl.data.synthetic import SceneViews
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_atomically
+from gqn_rl.geometry.viewpoint import ENCODING_SIZE
 from gqn_rl.rendering import RendererIdentity
-from gqn_rl.viewpoint import ENCODING_SIZE
 
 FORMAT = "gqn_rl.shard/1"
 PATTERN = "shard-*.safetensors"

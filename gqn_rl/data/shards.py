@@ -19,8 +19,8 @@ from gqn_rl.data.description import DataDescription, DeepMindDescription
 from gqn_rl.data.shard_file import Shard, read_header, read_headers, shard_path, write_shard
 from gqn_rl.data.synthetic import SceneViews, check_rows
 from gqn_rl.errors import UserError
+from gqn_rl.geometry.viewpoint import ENCODING_SIZE, sample_on_sphere
 from gqn_rl.rendering import Renderer, RendererIdentity
-from gqn_rl.viewpoint import ENCODING_SIZE, sample_on_sphere
 
 __all__ = [
     "DataDescription",

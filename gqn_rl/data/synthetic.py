@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gqn_rl.geometry.viewpoint import ENCODING_SIZE, Viewpoints, sample_on_sphere
 from gqn_rl.rendering import Renderer
-from gqn_rl.scene import SceneBatch, sample_scenes
-from gqn_rl.viewpoint import ENCODING_SIZE, Viewpoints, sample_on_sphere
+from gqn_rl.scenes.scene import SceneBatch, sample_scenes
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class SceneDistribution:
 
     Attributes:
         num_cubes: cubes per object.
-        shapes: "train", "validation", "test" or "all", see `gqn_rl.shape_catalogue`.
+        shapes: "train", "validation", "test" or "all", see `gqn_rl.scenes.shape_catalogue`.
         free_fraction: share of scenes in free orientation, the others in grid orientation.
     """
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from gqn_rl.entry_points import find, is_entry_point
 from gqn_rl.errors import unknown_name
-from gqn_rl.hub import is_address
-from gqn_rl.view import Views
-from gqn_rl.viewpoint import Viewpoints
+from gqn_rl.geometry.view import Views
+from gqn_rl.geometry.viewpoint import Viewpoints
+from gqn_rl.hub.repository import is_address
 
 State = TypeVar("State")
 

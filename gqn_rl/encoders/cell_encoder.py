@@ -19,10 +19,10 @@ from torch import Tensor
 from gqn_rl.devices import autocast, choose_device
 from gqn_rl.encoders.gqn_encoder import ENCODED_PER_THREAD, GQNEncoder
 from gqn_rl.errors import UserError
+from gqn_rl.geometry.turned_volumes import TurnedVolumes
 from gqn_rl.gqn.canonical.canonical_gqn import CanonicalGQN
 from gqn_rl.gqn.checkpoint import load_checkpoint, pretrained_path
-from gqn_rl.gqn.evidence import Evidence
-from gqn_rl.turned_volumes import TurnedVolumes
+from gqn_rl.gqn.view_aggregate import Evidence
 
 WEIGHTS = "base"
 """The shipped weights that imagine cells."""

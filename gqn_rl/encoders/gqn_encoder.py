@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from gqn_rl.devices import autocast
 from gqn_rl.errors import UserError
-from gqn_rl.gqn.evidence import Evidence
+from gqn_rl.geometry.view import Views, to_float, to_uint8
+from gqn_rl.geometry.viewpoint import Viewpoints
 from gqn_rl.gqn.model import GenerativeQueryNetwork
-from gqn_rl.view import Views, to_float, to_uint8
-from gqn_rl.viewpoint import Viewpoints
+from gqn_rl.gqn.view_aggregate import Evidence
 
 IMAGINATION_SEED = 0
 ENCODED_PER_THREAD, DRAWN_PER_THREAD = 24, 8

@@ -21,10 +21,10 @@ from torch import Tensor
 from gqn_rl.data.description import DEEPMIND_CAMERA
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_bytes, write_json
+from gqn_rl.geometry.viewpoint import CAMERA_CONVENTION
 from gqn_rl.gqn.families import build, config_from_dict
 from gqn_rl.gqn.model import GenerativeQueryNetwork
-from gqn_rl.hub import is_address, parse_address, pull
-from gqn_rl.viewpoint import CAMERA_CONVENTION
+from gqn_rl.hub.repository import is_address, parse_address, pull
 
 FORMAT = "gqn_rl.gqn/1"
 DEFAULT_WEIGHTS = "small"

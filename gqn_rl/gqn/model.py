@@ -15,12 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from gqn_rl.errors import UserError
+from gqn_rl.geometry.view import Context
+from gqn_rl.geometry.viewpoint import ENCODING_SIZE
 from gqn_rl.gqn.config import Config
 from gqn_rl.gqn.draws import Draws
-from gqn_rl.gqn.evidence import Evidence
 from gqn_rl.gqn.objective import Sampling, SceneTerms
-from gqn_rl.view import Context
-from gqn_rl.viewpoint import ENCODING_SIZE
+from gqn_rl.gqn.view_aggregate import Evidence
 
 EvidenceType = TypeVar("EvidenceType", bound=Evidence)
 

@@ -18,11 +18,11 @@ import torch
 from torch import Tensor
 from torch.distributions import Independent, Normal, kl_divergence
 
+from gqn_rl.geometry.view import to_float
 from gqn_rl.gqn.draws import Draws
 from gqn_rl.gqn.model import EvidenceType, GenerativeQueryNetwork
 from gqn_rl.gqn.objective import Sampling, SceneTerms
 from gqn_rl.gqn.query_rays import QueryRays, sample_query_rays
-from gqn_rl.view import to_float
 
 
 class SceneLatentGQN(GenerativeQueryNetwork[EvidenceType]):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gqn_rl.data.synthetic import SceneViews, render_views
 from gqn_rl.errors import UserError
 from gqn_rl.rendering import Renderer
-from gqn_rl.scene import SceneBatch
+from gqn_rl.scenes.scene import SceneBatch
 
 SCENES_PER_CHUNK = 64
 PIXELS_PER_SIDE = 32

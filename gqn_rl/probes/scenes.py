@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gqn_rl.errors import UserError
-from gqn_rl.rotations import rotation_angles, sample_orientations
-from gqn_rl.scene import SceneBatch, sample_colours
-from gqn_rl.shape_catalogue import shape_catalogue
+from gqn_rl.geometry.rotations import rotation_angles, sample_orientations
+from gqn_rl.scenes.scene import SceneBatch, sample_colours
+from gqn_rl.scenes.shape_catalogue import shape_catalogue
 
 MIRROR = np.array([-1.0, 1.0, 1.0])
 PAIRS_PER_SCENE = 4
@@ -117,7 +117,7 @@ class ProbeScenes:
 
     Attributes:
         num_cubes: cubes per object.
-        shapes: of the test, see `gqn_rl.shape_catalogue.SHAPES`.
+        shapes: of the test, see `gqn_rl.scenes.shape_catalogue.SHAPES`.
         gallery_size: shapes of `gallery`.
         orientation: "grid" or "free".
     """

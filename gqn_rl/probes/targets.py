@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from torch import Tensor
 
-from gqn_rl.rotations import nearest_rotations, rotation_angles
+from gqn_rl.geometry.rotations import nearest_rotations, rotation_angles
 
 TWO_SIDED_95 = 1.96
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from gqn_rl.geometry.rotations import GRID_ROTATIONS
 from gqn_rl.probes.fitting import COMPARING_KINDS, KINDS, ProbeRecipe
 from gqn_rl.probes.scenes import ProbeScenes, Trials
 from gqn_rl.probes.targets import Classes, Directions, Rotations, Target
-from gqn_rl.rotations import GRID_ROTATIONS
-from gqn_rl.scene import SceneBatch
+from gqn_rl.scenes.scene import SceneBatch
 
 CORNER = np.sqrt([1.0, 2.0, 3.0])
 """Direction from the barycentre to the fixed corner of the colour probe. No two cubes whose offset

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from gqn_rl.entry_points import find, is_entry_point
 from gqn_rl.errors import UserError, unknown_name
-from gqn_rl.scene import SceneBatch
-from gqn_rl.viewpoint import FIELD_OF_VIEW, Viewpoints
+from gqn_rl.geometry.viewpoint import FIELD_OF_VIEW, Viewpoints
+from gqn_rl.scenes.scene import SceneBatch
 
 LIGHT_DIRECTION = (0.42, 0.27, 0.87)
 """Points from the objects to the light, world axes; normalised where it is used. Oblique, so that
@@ -118,8 +118,8 @@ def render_portions(
 
 
 RENDERERS = {
-    "pybullet": "gqn_rl.rendering.pybullet_renderer:PyBulletRenderer",
-    "raycast": "gqn_rl.rendering.raycast_renderer:RaycastRenderer",
+    "pybullet": "gqn_rl.rendering.pybullet:PyBulletRenderer",
+    "raycast": "gqn_rl.rendering.raycast:RaycastRenderer",
 }
 """Name to `module:class`; imported only when asked for, so that each backend stays optional."""
 

@@ -28,6 +28,6 @@ def make_renderer(
         return single_renderer(name, image_size, **options)
     check_renderer(name, image_size)
     # Not at the top: a worker imports this package too, and needs none of it.
-    from gqn_rl.rendering.pooled_renderer import PooledRenderer
+    from gqn_rl.rendering.pooled.renderer import PooledRenderer
 
     return PooledRenderer(name, image_size, workers, capacity, options)

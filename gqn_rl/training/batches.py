@@ -10,10 +10,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from gqn_rl.data.synthetic import SceneDistribution, SceneViews, synthetic_batch, synthetic_scenes
+from gqn_rl.geometry.viewpoint import ENCODING_SIZE
 from gqn_rl.rendering import Renderer, make_renderer
-from gqn_rl.rendering.raycast_renderer import RaycastRenderer
+from gqn_rl.rendering.raycast import RaycastRenderer
 from gqn_rl.training.recipe import Recipe
-from gqn_rl.viewpoint import ENCODING_SIZE
 
 
 class SyntheticBatches(Dataset[SceneViews]):

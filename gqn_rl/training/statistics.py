@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from gqn_rl.data.synthetic import SceneDistribution, SceneViews, render_views
+from gqn_rl.evaluation.metrics import representations
 from gqn_rl.gqn.model import GenerativeQueryNetwork
-from gqn_rl.metrics import representations
 from gqn_rl.rendering import Renderer
 
 SCENES_PER_COUNT = 256

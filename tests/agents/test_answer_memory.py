@@ -7,7 +7,7 @@ import pytest
 import torch
 from gymnasium import spaces
 
-from agents.answer_memory import AnswerMemory
+from agents.algorithms.answer_memory import AnswerMemory
 
 SPACE = spaces.Dict(
     {

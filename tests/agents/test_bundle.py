@@ -13,8 +13,9 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.base_class import BaseAlgorithm
 
-from agents import bundle
-from agents.bundle import (
+from agents.factory import ALGORITHMS, load_hyperparameters
+from agents.saving import bundle
+from agents.saving.bundle import (
     acting_part,
     load_bundle,
     make_record,
@@ -23,8 +24,7 @@ from agents.bundle import (
     shipped_agent,
     weights_path,
 )
-from agents.factory import ALGORITHMS, load_hyperparameters
-from agents.spaces_json import space_from_json, space_to_json
+from agents.saving.spaces_json import space_from_json, space_to_json
 from gqn_rl.errors import UserError
 from tests.agents.conftest import SMALL, SMALL_SAC
 from tests.agents.fake_env import NUM_ANSWERS

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from agents.callbacks import (
+from agents.sb3_vec_env import GymnasiumVecEnv
+from agents.training.callbacks import (
     CurveCallback,
     EvaluationCallback,
     ProgressCallback,
     TimeLimitCallback,
 )
-from agents.sb3_vec_env import GymnasiumVecEnv
 from tests.agents.conftest import small_model
 from tests.agents.fake_env import fake_vector_env
 

@@ -12,7 +12,7 @@ import yaml
 from gymnasium import spaces
 
 from agents.factory import ALGORITHMS, FOLDER, load_hyperparameters, make_model, merged, schedule
-from agents.features import SceneFeatures
+from agents.policies.features import SceneFeatures
 from agents.sb3_vec_env import GymnasiumVecEnv
 from gqn_rl.errors import UserError
 from tests.agents.conftest import small_hyperparameters

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from agents.look_stack import LookStack, LookStore
+from agents.policies.look_stack import LookStack, LookStore
 from tests.agents.fake_env import FakeRecognitionEnv
 from tests.agents.fake_looks import MAX_LOOKS, NUM_MOVES, SIZE, fake_looks
 

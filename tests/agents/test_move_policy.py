@@ -9,13 +9,13 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from agents import move_features
-from agents.answer_sac import AnswerSAC
-from agents.bundle import load_bundle, make_record, save_bundle
-from agents.move_features import MoveFeatures, moves_of, prospects_of
-from agents.move_sac_policy import MoveSACPolicy
-from agents.sb3_zip import export_zip
-from envs import prospects
+from agents.algorithms.answer_sac import AnswerSAC
+from agents.policies import move_features
+from agents.policies.move_features import MoveFeatures, moves_of, prospects_of
+from agents.policies.move_sac_policy import MoveSACPolicy
+from agents.saving.bundle import load_bundle, make_record, save_bundle
+from agents.saving.sb3_zip import export_zip
+from envs.observation import prospects
 from gqn_rl.errors import UserError
 from tests.agents.conftest import small_sac_model
 from tests.agents.fake_env import NUM_ANSWERS

@@ -12,8 +12,8 @@ from torch import nn
 
 from agents.evaluation import evaluate
 from agents.factory import make_model
-from agents.look_stack import LookStack, LookStore
-from agents.pixel_features import SUMMARIES, LookFeatures, Recurrent
+from agents.policies.look_stack import LookStack, LookStore
+from agents.policies.pixel_features import SUMMARIES, LookFeatures, Recurrent
 from gqn_rl.errors import UserError
 from tests.agents.conftest import small_hyperparameters
 from tests.agents.fake_looks import MAX_LOOKS, NUM_ANSWERS, NUM_MOVES, SIZE, fake_looks

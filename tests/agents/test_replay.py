@@ -9,7 +9,7 @@ import pytest
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from agents.replay import TargetReplayBuffer
+from agents.algorithms.replay import TargetReplayBuffer
 from gqn_rl.errors import UserError
 
 ROWS, SLOTS = 2, 6

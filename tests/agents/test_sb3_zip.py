@@ -14,9 +14,9 @@ import torch
 from stable_baselines3 import PPO
 from stable_baselines3.common.base_class import BaseAlgorithm
 
-from agents.bundle import Agent, acting_part, load_bundle
 from agents.factory import ALGORITHMS
-from agents.sb3_zip import VERSION, WEIGHTS, export_zip, import_zip
+from agents.saving.bundle import Agent, acting_part, load_bundle
+from agents.saving.sb3_zip import VERSION, WEIGHTS, export_zip, import_zip
 from gqn_rl.errors import UserError
 from tests.agents.conftest import small_model, small_sac_model
 from tests.agents.test_bundle import saved_bundle

@@ -11,7 +11,7 @@ from gymnasium import spaces
 
 from agents.factory import ALGORITHMS, load_hyperparameters, make_model, merged
 from agents.sb3_vec_env import GymnasiumVecEnv
-from agents.search import FOLDER, parameters_of, search_space, suggested
+from agents.search.space import FOLDER, parameters_of, search_space, suggested
 from tests.agents.fake_env import NUM_ANSWERS, fake_vector_env
 
 

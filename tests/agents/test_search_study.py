@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agents.search_study import (
+from agents.search.study import (
     ATTEMPT,
     ATTEMPTS,
     JOURNAL,
@@ -20,7 +20,7 @@ from agents.search_study import (
     opened_study,
     sampler_of,
 )
-from agents.search_workers import Worker
+from agents.search.workers import Worker
 
 
 class Waits(Exception):

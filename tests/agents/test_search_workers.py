@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.search_workers import FOLDER, Worker, machine, started
+from agents.search.workers import FOLDER, Worker, machine, started
 from gqn_rl.errors import UserError
 
 pytestmark = pytest.mark.skipif(not machine(), reason="process numbers need /proc")

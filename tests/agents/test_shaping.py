@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode
 
+from agents.algorithms.shaping import PaidByLook
 from agents.factory import load_hyperparameters
 from agents.sb3_vec_env import GymnasiumVecEnv
-from agents.shaping import PaidByLook
-from experiments.agent_environment import make_environment
-from experiments.agent_settings import TrainAgentSettings
-from experiments.agent_training import model_for, shaped
+from experiments.agent.environment import make_environment
+from experiments.agent.settings import TrainAgentSettings
+from experiments.agent.training import model_for, shaped
 from gqn_rl.errors import UserError
 from tests.agents.fake_env import fake_vector_env
 from tests.envs.fake_encoder import FakeDreamer

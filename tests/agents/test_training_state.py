@@ -14,15 +14,20 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from safetensors.torch import save_file
 from stable_baselines3.common.base_class import BaseAlgorithm
 
-from agents import training_state
-from agents.bundle import AgentRecord
-from agents.callbacks import CurveCallback, EvaluationCallback, TimeLimitCallback
-from agents.checkpoints import CheckpointCallback
 from agents.factory import ALGORITHMS
-from agents.global_random import global_random_state, set_global_random_state
-from agents.model_state import ModelState, model_state
+from agents.saving.bundle import AgentRecord
 from agents.sb3_vec_env import GymnasiumVecEnv
-from agents.training_state import NAME, load_training_state, read_record, save_training_state
+from agents.training import training_state
+from agents.training.callbacks import CurveCallback, EvaluationCallback, TimeLimitCallback
+from agents.training.checkpoints import CheckpointCallback
+from agents.training.global_random import global_random_state, set_global_random_state
+from agents.training.model_state import ModelState, model_state
+from agents.training.training_state import (
+    NAME,
+    load_training_state,
+    read_record,
+    save_training_state,
+)
 from gqn_rl.errors import UserError
 from tests.agents.conftest import small_model, small_sac_model
 from tests.agents.fake_env import FakeRecognitionEnv, fake_vector_env

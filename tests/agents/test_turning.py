@@ -7,10 +7,10 @@ import pytest
 import torch
 from gymnasium import spaces
 
-from agents.answer_memory import AnswerMemory
-from agents.turning import RandomTurns
+from agents.algorithms.answer_memory import AnswerMemory
+from agents.algorithms.turning import RandomTurns
 from gqn_rl.errors import UserError
-from gqn_rl.turned_volumes import TurnedVolumes
+from gqn_rl.geometry.turned_volumes import TurnedVolumes
 
 SIDE = 4
 SHAPE = (4, SIDE, SIDE, SIDE)

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 from experiments import train_rllib
-from experiments.command import EXIT_BAD_INPUT, EXIT_INTERRUPTED
 from experiments.rllib import cluster as cluster_module
 from experiments.rllib.agent import load_agent
 from experiments.rllib.algorithm import learned_weights
 from experiments.rllib.settings import TrainRllibSettings
 from experiments.rllib.training import Session
+from experiments.shared.command import EXIT_BAD_INPUT, EXIT_INTERRUPTED
 from tests.experiments.running import run
 
 pytestmark = pytest.mark.client("ray")

@@ -14,10 +14,10 @@ from gymnasium.utils.env_checker import check_env, data_equivalence
 
 from gqn_rl.encoders import make_encoder
 from gqn_rl.errors import UserError
+from gqn_rl.geometry.view import Views
+from gqn_rl.geometry.viewpoint import look_at_origin, sample_on_sphere
 from gqn_rl.rendering import make_renderer
-from gqn_rl.scene import SceneBatch, sample_scenes
-from gqn_rl.view import Views
-from gqn_rl.viewpoint import look_at_origin, sample_on_sphere
+from gqn_rl.scenes.scene import SceneBatch, sample_scenes
 from tests.docs.conftest import EXAMPLES
 
 RED = (1.0, 0.2, 0.2)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from envs.camera_control import LARGEST_TURN, ContinuousControl, DiscreteControl
+from envs.camera.control import LARGEST_TURN, ContinuousControl, DiscreteControl
 
 LEFT, RIGHT, UP, DOWN = range(4)
 

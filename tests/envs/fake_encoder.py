@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gqn_rl.view import Views
-from gqn_rl.viewpoint import Viewpoints
+from gqn_rl.geometry.view import Views
+from gqn_rl.geometry.viewpoint import Viewpoints
 
 GRID = 4
 State = tuple[NDArray[np.float64], NDArray[np.int64]]

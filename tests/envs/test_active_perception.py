@@ -11,8 +11,8 @@ import torch
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
 
-from envs.active_perception import ActivePerceptionEnv, ActivePerceptionVectorEnv, make, make_vec
-from envs.prediction_losses import AnswerLoss, ImageLoss
+from envs.ap_gym.environment import ActivePerceptionEnv, ActivePerceptionVectorEnv, make, make_vec
+from envs.ap_gym.losses import AnswerLoss, ImageLoss
 from envs.scene_vector_env import LOOK_COST
 from gqn_rl.errors import UserError
 from tests.envs.fake_encoder import FakeDreamer

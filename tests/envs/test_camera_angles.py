@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from envs.camera_angles import CameraAngles, KeepOut
-from gqn_rl.viewpoint import SPHERE_RADIUS
+from envs.camera.angles import CameraAngles, KeepOut
+from gqn_rl.geometry.viewpoint import SPHERE_RADIUS
 
 RADIUS = np.deg2rad(40.0)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from envs.camera_angles import CameraAngles
-from envs.camera_control import LARGEST_TURN, ContinuousControl, DiscreteControl
+from envs.camera.angles import CameraAngles
+from envs.camera.control import LARGEST_TURN, ContinuousControl, DiscreteControl
 from gqn_rl.errors import UserError
-from gqn_rl.viewpoint import SPHERE_RADIUS
+from gqn_rl.geometry.viewpoint import SPHERE_RADIUS
 from tests.envs.actions import DOWN, LEFT, RIGHT, UP, answer, move
 
 CONTROLS = [DiscreteControl, ContinuousControl]

@@ -12,7 +12,7 @@ from gymnasium.utils.env_checker import check_env, data_equivalence
 from stable_baselines3.common.env_checker import check_env as check_env_for_sb3
 from stable_baselines3.common.monitor import Monitor
 
-from envs.camera_control import CONTROLS
+from envs.camera.control import CONTROLS
 from envs.registration import CONTROL_IDS, ENVIRONMENTS, TASK_IDS
 from envs.tasks import TASKS
 from tests.envs.actions import RIGHT, UP, answer, answers, move, moves

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from gymnasium.wrappers import RecordVideo
 
-from envs.camera_angles import CameraAngles, KeepOut
-from envs.picture import CAPTION, PANEL, Panel, compose_frame, draw_path, tiled
-from gqn_rl.view import Views
-from gqn_rl.viewpoint import SPHERE_RADIUS
+from envs.camera.angles import CameraAngles, KeepOut
+from envs.drawing.picture import CAPTION, PANEL, Panel, compose_frame, draw_path, tiled
+from gqn_rl.geometry.view import Views
+from gqn_rl.geometry.viewpoint import SPHERE_RADIUS
 from tests.envs.actions import LEFT, UP, answer, move
 from tests.envs.fake_encoder import FakeDreamer, FakeEncoder
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gqn_rl.view import Views
+from gqn_rl.geometry.view import Views
 from tests.envs.fake_encoder import FakeEncoder
 
 LEFT, RIGHT, UP, DOWN, FIRST_ANSWER = range(5)

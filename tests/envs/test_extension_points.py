@@ -10,12 +10,12 @@ from gymnasium import spaces
 from gymnasium.utils.env_checker import check_env, data_equivalence
 from gymnasium.vector import SyncVectorEnv
 
-from envs.camera_control import CONTROLS, NO_ANSWER, Commands
+from envs.camera.control import CONTROLS, NO_ANSWER, Commands
 from envs.scene_env import SceneEnv
 from envs.scene_vector_env import SceneVectorEnv
 from envs.tasks import TASKS, AnswerTask, Task, Trials, Verdict
 from gqn_rl.errors import UserError
-from gqn_rl.scene import sample_scenes
+from gqn_rl.scenes.scene import sample_scenes
 
 
 class OddOneTask(AnswerTask):

@@ -9,11 +9,11 @@ import pytest
 
 from envs.tasks import make_task
 from envs.tasks.mental_rotation import ANGLES, CUE_VIEWS, MIRROR
-from gqn_rl.rotations import yaw_matrices
-from gqn_rl.shape_catalogue import shape_catalogue
-from gqn_rl.shepard_metzler import canonical_forms
-from gqn_rl.view import Views
-from gqn_rl.viewpoint import SPHERE_RADIUS
+from gqn_rl.geometry.rotations import yaw_matrices
+from gqn_rl.geometry.view import Views
+from gqn_rl.geometry.viewpoint import SPHERE_RADIUS
+from gqn_rl.scenes.shape_catalogue import shape_catalogue
+from gqn_rl.scenes.shepard_metzler import canonical_forms
 from tests.envs.fake_encoder import FakeDreamer
 
 N = 500

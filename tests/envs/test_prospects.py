@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from envs.camera_angles import CameraAngles
-from envs.camera_control import CONTROLS, LARGEST_TURN, STEP, make_control
-from envs.prospects import COLUMNS
-from gqn_rl.viewpoint import Viewpoints
+from envs.camera.angles import CameraAngles
+from envs.camera.control import CONTROLS, LARGEST_TURN, STEP, make_control
+from envs.observation.prospects import COLUMNS
+from gqn_rl.geometry.viewpoint import Viewpoints
 from tests.envs.fake_encoder import FakeDreamer
 
 DISCRETE, CONTINUOUS = "GQNShepardViewPrediction-v0", "GQNShepardViewPredictionContinuous-v0"

@@ -8,9 +8,9 @@ import pytest
 from envs.tasks import make_task
 from envs.tasks.galleries import GALLERIES, shape_distances
 from gqn_rl.errors import UserError
-from gqn_rl.rotations import GRID_ROTATIONS
-from gqn_rl.shape_catalogue import shape_catalogue
-from gqn_rl.shepard_metzler import canonical_forms
+from gqn_rl.geometry.rotations import GRID_ROTATIONS
+from gqn_rl.scenes.shape_catalogue import shape_catalogue
+from gqn_rl.scenes.shepard_metzler import canonical_forms
 
 
 def test_scenes_show_the_gallery_shape_that_the_target_names():

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
+from envs.rows.view_store import ViewStore
 from envs.tasks import NO_ANSWER, TASKS, AnswerTask, QueryErrors, Trials, make_task
-from envs.view_store import ViewStore
 from gqn_rl.entry_points import find
 from gqn_rl.errors import UserError
 
@@ -148,7 +148,7 @@ def test_every_task_can_be_sampled_and_scored_without_a_renderer(task, monkeypat
         raise AssertionError("drawn")
 
     monkeypatch.setattr(ViewStore, "draw", refuse)
-    monkeypatch.setattr("gqn_rl.rendering.pybullet_renderer.PyBulletRenderer.render", refuse)
+    monkeypatch.setattr("gqn_rl.rendering.pybullet.PyBulletRenderer.render", refuse)
     trials = task.sample(np.random.default_rng(0), 10)
     errors = QueryErrors(np.full(10, 20.0), np.full(10, 10.0)) if task.has_query else None
     assert len(task.settle(trials, trials.target, errors).reward) == 10

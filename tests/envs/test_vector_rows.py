@@ -13,8 +13,8 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from envs.registration import ENVIRONMENTS
 from envs.scene_env import SceneEnv
 from gqn_rl.encoders.loading import random_weights
+from gqn_rl.geometry.view import Views
 from gqn_rl.rendering import make_renderer
-from gqn_rl.view import Views
 from tests.envs.actions import LEFT, RIGHT, UP, answer, answers, mixed, moves
 from tests.envs.fake_encoder import CountingRenderer, FakeDreamer
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from envs.camera_angles import CameraAngles
-from envs.predictions import root_mean_square_error
+from envs.camera.angles import CameraAngles
+from envs.rows.query_errors import root_mean_square_error
 from envs.tasks import NO_ANSWER, QueryErrors, make_task
 from envs.tasks.view_prediction import CLEARANCE, SUCCESS
-from gqn_rl.metrics import image_errors
-from gqn_rl.view import Views
-from gqn_rl.viewpoint import Viewpoints
+from gqn_rl.evaluation.metrics import image_errors
+from gqn_rl.geometry.view import Views
+from gqn_rl.geometry.viewpoint import Viewpoints
 from tests.envs.actions import DOWN, LEFT, RIGHT, UP, answer, answers, mixed, move
 from tests.envs.fake_encoder import FakeDreamer
 

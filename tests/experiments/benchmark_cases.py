@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 
-from experiments.benchmarks.timing import Work
+from experiments.benchmark.timing import Work
 from gqn_rl.errors import UserError
 
 

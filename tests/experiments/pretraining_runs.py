@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 from experiments import pretrain_gqn
-from experiments.command import run_command
+from experiments.shared.command import run_command
 from gqn_rl.errors import UserError
 from gqn_rl.training.state import FILE_NAME, read_metadata
 
@@ -30,7 +30,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *flags: object, small: bool = True) -> 
     """The exit code of `python -m experiments.pretrain_gqn flags`."""
     arguments = [*SMALL, *map(str, flags)] if small else [*map(str, flags)]
     monkeypatch.setattr("sys.argv", ["pretrain_gqn", *arguments])
-    monkeypatch.setattr("experiments.pretraining.EVALUATION_SCENES", 2)
+    monkeypatch.setattr("experiments.gqn.pretraining.EVALUATION_SCENES", 2)
     monkeypatch.setattr("gqn_rl.training.statistics.SCENES_PER_COUNT", 4)
     try:
         run_command(pretrain_gqn.main, pretrain_gqn.Settings, pretrain_gqn.__doc__)

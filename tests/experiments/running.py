@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 
-from experiments.command import run_command
+from experiments.shared.command import run_command
 
 
 def run(

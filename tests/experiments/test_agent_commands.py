@@ -13,8 +13,8 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from experiments import convert_agent, evaluate_agent, train_agent
-from experiments.agent_environment import encoder_identity
-from experiments.command import EXIT_BAD_INPUT, run_command
+from experiments.agent.environment import encoder_identity
+from experiments.shared.command import EXIT_BAD_INPUT, run_command
 from gqn_rl.encoders import make_encoder
 
 SETTINGS = {

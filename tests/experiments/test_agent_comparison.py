@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from experiments import untrained
-from experiments.agent_comparison import untrained_environment
-from experiments.agent_environment import AgentEnvironment, make_environment
+from experiments.agent.comparison import untrained_environment
+from experiments.agent.environment import AgentEnvironment, make_environment
 from experiments.evaluate_agent import EvaluateAgentSettings, measured_random_weights
+from experiments.shared import untrained
 from gqn_rl.encoders.canonical_encoder import CanonicalEncoder
 from gqn_rl.encoders.cell_encoder import CellEncoder
 from gqn_rl.encoders.gqn_encoder import GQNEncoder

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import envs
-from envs.camera_control import STEP, make_control
+from envs.camera.control import STEP, make_control
 from envs.registration import ENVIRONMENTS
 from envs.tasks import NO_ANSWER
-from experiments.agent_controls import MOVES, controls_of
+from experiments.agent.controls import MOVES, controls_of
 from gqn_rl.errors import UserError
 
 ANSWERS = 3

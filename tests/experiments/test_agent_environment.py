@@ -9,11 +9,11 @@ import torch
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
-from experiments.agent_environment import encoder_identity, make_environment
-from experiments.agent_episode import Imagination, record_episode
+from experiments.agent.environment import encoder_identity, make_environment
+from experiments.agent.episode import Imagination, record_episode
 from gqn_rl.errors import UserError
-from gqn_rl.view import Views
-from gqn_rl.viewpoint import Viewpoints
+from gqn_rl.geometry.view import Views
+from gqn_rl.geometry.viewpoint import Viewpoints
 from tests.envs.fake_encoder import FakeDreamer
 
 KEYWORDS = {"max_looks": 4, "gallery_size": 3}

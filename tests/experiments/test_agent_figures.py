@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from experiments.agent_episode import Episode
-from experiments.agent_figures import (
+from experiments.agent.episode import Episode
+from experiments.agent.figures import (
     FRAME_MILLISECONDS,
     LAST_FRAME_MILLISECONDS,
     save_animation,

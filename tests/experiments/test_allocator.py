@@ -9,7 +9,7 @@ import pytest
 
 FAULTS = """
 import resource, sys
-from experiments.allocator import keep_freed_memory
+from experiments.shared.allocator import keep_freed_memory
 
 if sys.argv[1] == "kept" and not keep_freed_memory():
     print("cannot")

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import torch
 
-from experiments import benchmark
-from experiments.benchmarks.gqn_results import NAMES
-from experiments.benchmarks.gqn_work import (
+from experiments.benchmark import __main__ as benchmark
+from experiments.benchmark.gqn_results import NAMES
+from experiments.benchmark.gqn_work import (
     ConvolutionRecorder,
     Subject,
     our_training,
@@ -23,7 +23,7 @@ from experiments.benchmarks.gqn_work import (
     plain_training,
     representing,
 )
-from experiments.benchmarks.plain_gqn import SPREADS
+from experiments.benchmark.plain_gqn import SPREADS
 from gqn_rl.devices import PRECISIONS
 
 TINY = ["--preset", "published-tiny", "--layers", "0", "--others", "tiny", "--batch-size", "2"]

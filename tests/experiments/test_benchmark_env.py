@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from stable_baselines3.common.vec_env import SubprocVecEnv
 
-from experiments import benchmark
-from experiments.benchmarks import env_work
-from experiments.benchmarks.env_results import (
+from experiments.benchmark import __main__ as benchmark
+from experiments.benchmark import env_work
+from experiments.benchmark.env_results import (
     BARE_ENCODING,
     BARE_RENDERING,
     PIXELS,
@@ -26,10 +26,10 @@ from experiments.benchmarks.env_results import (
     memory_growth,
     print_tables,
 )
-from experiments.benchmarks.env_speed import MEMORY_ROWS
-from experiments.benchmarks.machine import cpu_seconds
-from experiments.benchmarks.memory import Memory
-from experiments.benchmarks.timing import Case, Measured, Plan, Sample, Work, measure
+from experiments.benchmark.env_speed import MEMORY_ROWS
+from experiments.benchmark.machine import cpu_seconds
+from experiments.benchmark.memory import Memory
+from experiments.benchmark.timing import Case, Measured, Plan, Sample, Work, measure
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from experiments.benchmarks import machine
-from experiments.benchmarks.statistics import ratio_of_medians, summary
-from experiments.benchmarks.timing import Case, Measured, Plan, Sample, Work, measure
+from experiments.benchmark import machine
+from experiments.benchmark.statistics import ratio_of_medians, summary
+from experiments.benchmark.timing import Case, Measured, Plan, Sample, Work, measure
 from gqn_rl.errors import UserError
 from tests.experiments.benchmark_cases import (
     computing,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.command import new_run_folder, run_command, save_settings, unused
+from experiments.shared.command import new_run_folder, run_command, save_settings, unused
 from gqn_rl.errors import UserError
 
 
@@ -102,7 +102,7 @@ def test_interruption_leaves_with_130(
 COMMAND = """
 from dataclasses import dataclass
 from pathlib import Path
-from experiments.command import new_run_folder, run_command
+from experiments.shared.command import new_run_folder, run_command
 
 @dataclass
 class Settings:

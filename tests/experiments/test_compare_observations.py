@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from experiments import compare_observations
-from experiments.command import EXIT_BAD_INPUT, EXIT_INTERRUPTED, run_command
 from experiments.compare_observations import CompareObservationsSettings, command
+from experiments.shared.command import EXIT_BAD_INPUT, EXIT_INTERRUPTED, run_command
 from experiments.study import runs
 from experiments.study.plan import FULL, SUBJECTS, SUBSET
 from tests.experiments.study.made_up import result, write

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import pytest
 
-from experiments.command import EXIT_BAD_INPUT, EXIT_INTERRUPTED
+from experiments.shared.command import EXIT_BAD_INPUT, EXIT_INTERRUPTED
 from gqn_rl.training.state import FILE_NAME, PREVIOUS_NAME
 from tests.experiments.pretraining_runs import assert_same_weights, run, saved_step
 

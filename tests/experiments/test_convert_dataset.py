@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from experiments import convert_dataset
-from experiments.command import EXIT_BAD_INPUT, EXIT_INTERRUPTED
+from experiments.shared.command import EXIT_BAD_INPUT, EXIT_INTERRUPTED
 from gqn_rl.data.deepmind import DATASETS, angles_to_origin, read_scenes, to_viewpoints
 from gqn_rl.data.description import DEEPMIND_CAMERA, DeepMindDescription
 from gqn_rl.data.shards import ShardBatches, read_headers, shard_path

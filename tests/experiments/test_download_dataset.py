@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from experiments import convert_dataset, download_dataset
-from experiments.command import EXIT_BAD_INPUT, EXIT_INTERRUPTED
 from experiments.download_dataset import parse_numbers
+from experiments.shared.command import EXIT_BAD_INPUT, EXIT_INTERRUPTED
 from gqn_rl.data.deepmind import DATASETS
 from gqn_rl.errors import UserError
 from tests.experiments.running import run

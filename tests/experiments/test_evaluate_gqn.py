@@ -16,15 +16,15 @@ import torch
 from PIL import Image
 
 from experiments import evaluate_gqn
-from experiments.command import EXIT_BAD_INPUT, run_command
-from experiments.gqn_report import MEASURES, uncertainty_by_views
-from experiments.gqn_turning import answers
+from experiments.gqn.report import MEASURES, uncertainty_by_views
+from experiments.gqn.turning import answers
+from experiments.shared.command import EXIT_BAD_INPUT, run_command
 from gqn_rl.data.synthetic import SceneDistribution, SceneViews, render_views
+from gqn_rl.evaluation.metrics import predict_queries, prediction_errors
+from gqn_rl.evaluation.prediction import predict_by_views
 from gqn_rl.gqn.checkpoint import load_checkpoint, save_checkpoint
 from gqn_rl.gqn.families import build, preset
 from gqn_rl.gqn.model import GenerativeQueryNetwork
-from gqn_rl.metrics import predict_queries, prediction_errors
-from gqn_rl.prediction import predict_by_views
 from gqn_rl.probes import KINDS
 from gqn_rl.probes.scenes import ProbeScenes
 from gqn_rl.probes.tasks import PROBES

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from experiments import generate_dataset
-from experiments.command import EXIT_BAD_INPUT
+from experiments.shared.command import EXIT_BAD_INPUT
 from gqn_rl.data.shards import read_headers, shard_path
 from gqn_rl.rendering import make_renderer
 from tests.experiments.running import run as run_flags

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from experiments.command import EXIT_BAD_INPUT
+from experiments.shared.command import EXIT_BAD_INPUT
 from gqn_rl import GenerativeQueryNetwork
 from tests.experiments.pretraining_runs import run
 

@@ -8,9 +8,10 @@ from types import ModuleType
 
 import pytest
 
-from experiments import export_onnx, hub, pretrain_gqn, train_agent
-from experiments.agent_settings import TrainAgentSettings
+from experiments import export_onnx, pretrain_gqn, train_agent
+from experiments.agent.settings import TrainAgentSettings
 from experiments.export_onnx import ExportSettings
+from experiments.hub import __main__ as hub
 from gqn_rl.errors import UserError
 from gqn_rl.extras import require
 from tests.experiments.running import run

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 import yaml
 
-from agents.callbacks import EvaluationCallback
 from agents.factory import load_hyperparameters
 from agents.sb3_vec_env import GymnasiumVecEnv
-from agents.search_study import JOURNAL, imported_optuna, opened_study
+from agents.search.study import JOURNAL, imported_optuna, opened_study
+from agents.training.callbacks import EvaluationCallback
 from experiments import train_agent
-from experiments.agent_optimization import BEST, ReportCallback
-from experiments.agent_settings import TrainAgentSettings
-from experiments.command import EXIT_BAD_INPUT, run_command
+from experiments.agent.optimization import BEST, ReportCallback
+from experiments.agent.settings import TrainAgentSettings
+from experiments.shared.command import EXIT_BAD_INPUT, run_command
 from gqn_rl.errors import UserError
 from tests.agents.conftest import small_model
 from tests.agents.fake_env import fake_vector_env

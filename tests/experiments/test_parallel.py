@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from experiments import parallel
-from experiments.parallel import available_cores, check_workers, processes
+from experiments.shared import parallel
+from experiments.shared.parallel import available_cores, check_workers, processes
 from gqn_rl.errors import UserError
 from tests.experiments.work import (
     die,

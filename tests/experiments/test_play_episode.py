@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from experiments import play_episode
-from experiments.command import EXIT_BAD_INPUT, run_command
+from experiments.shared.command import EXIT_BAD_INPUT, run_command
 
 
 def play(monkeypatch: pytest.MonkeyPatch, *flags: object) -> int:

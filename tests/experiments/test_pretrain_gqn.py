@@ -19,7 +19,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch.nn.utils import parameters_to_vector
 
 from experiments import generate_dataset, pretrain_gqn
-from experiments.command import EXIT_BAD_INPUT
+from experiments.shared.command import EXIT_BAD_INPUT
 from gqn_rl import GenerativeQueryNetwork
 from gqn_rl.data.synthetic import SceneViews
 from gqn_rl.gqn.families import build, preset

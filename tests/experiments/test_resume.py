@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from agents.training_state import NAME
+from agents.training.training_state import NAME
 from experiments import train_agent
-from experiments.agent_settings import TrainAgentSettings
-from experiments.command import EXIT_BAD_INPUT, EXIT_INTERRUPTED, run_command
+from experiments.agent.settings import TrainAgentSettings
+from experiments.shared.command import EXIT_BAD_INPUT, EXIT_INTERRUPTED, run_command
 
 ROOT = Path(__file__).parents[2]
 # Views are drawn and encoded, so that what the encoder has seen has to be taken up as well.

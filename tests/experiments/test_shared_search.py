@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from agents.search_study import ATTEMPT, JOURNAL, WORKER, opened_study
-from experiments.agent_optimization import BEST
+from agents.search.study import ATTEMPT, JOURNAL, WORKER, opened_study
+from experiments.agent.optimization import BEST
 
 ROOT = Path(__file__).parents[2]
 WANTED = 6

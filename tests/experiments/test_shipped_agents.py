@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from agents.bundle import load_bundle, shipped_agent
 from agents.evaluation import evaluate
-from experiments.agent_environment import make_environment
+from agents.saving.bundle import load_bundle, shipped_agent
+from experiments.agent.environment import make_environment
 
 TRAINED = Path(__file__).parents[2] / "agents" / "trained"
 ENV_IDS = sorted(path.stem for path in TRAINED.glob("*.safetensors"))

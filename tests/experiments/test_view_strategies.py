@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from agents.evaluation import evaluate
-from envs.camera_angles import CameraAngles
-from envs.spaces import encoded
-from experiments.agent_environment import AgentEnvironment, make_environment
-from experiments.view_strategies import (
+from envs.camera.angles import CameraAngles
+from envs.observation.spaces import encoded
+from experiments.agent.environment import AgentEnvironment, make_environment
+from experiments.agent.view_strategies import (
     angles_of,
     farthest_choice,
     nearest_choice,

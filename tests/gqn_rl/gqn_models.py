@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 from gqn_rl.data.synthetic import SceneDistribution, SceneViews, render_views
+from gqn_rl.geometry.view import to_float
 from gqn_rl.gqn.families import FAMILIES, PRESETS, build, preset
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.rendering import make_renderer
 from gqn_rl.training.group import ALONE, Group
 from gqn_rl.training.recipe import Recipe
 from gqn_rl.training.trainer import Trainer
-from gqn_rl.view import to_float
 
 TINY = {
     family: next(name for name in entry.presets if "tiny" in name)

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gqn_rl.geometry.view import Views
+from gqn_rl.geometry.viewpoint import Viewpoints
 from gqn_rl.gqn.draws import Draws
 from gqn_rl.gqn.families import build
 from gqn_rl.gqn.objective import Sampling, SceneTerms
 from gqn_rl.gqn.published.config import PRESETS
 from gqn_rl.gqn.published.published_gqn import PublishedGQN
-from gqn_rl.view import Views
-from gqn_rl.viewpoint import Viewpoints
 
 TINY = PRESETS["published-tiny"]
 SIZE = 32

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.distributions import kl_divergence
 
+from gqn_rl.geometry.view import Context, to_float
 from gqn_rl.gqn.attention.attention_gqn import AttentionGQN
 from gqn_rl.gqn.attention.config import PRESETS
 from gqn_rl.gqn.attention.ray_encodings import RAY_ENCODINGS
@@ -18,7 +19,6 @@ from gqn_rl.gqn.draws import Draws
 from gqn_rl.gqn.families import build, preset
 from gqn_rl.gqn.objective import Sampling, Terms, combine
 from gqn_rl.rendering.base import RendererIdentity
-from gqn_rl.view import Context, to_float
 from tests.gqn_rl.gqn_models import TINY, as_tensors, make_model, random_views
 
 

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from gqn_rl.errors import UserError
+from gqn_rl.geometry.rays import pixel_directions
+from gqn_rl.geometry.viewpoint import sample_on_sphere
 from gqn_rl.gqn.attention.config import AttentionConfig
 from gqn_rl.gqn.attention.places import Nearness, ray_distances2, spacing, spread
 from gqn_rl.gqn.attention.ray_encodings import (
@@ -22,8 +24,6 @@ from gqn_rl.gqn.attention.ray_encodings import (
 )
 from gqn_rl.gqn.attention.transformer import attend
 from gqn_rl.gqn.attention.view_encoder import patch_directions, to_patches
-from gqn_rl.rays import pixel_directions
-from gqn_rl.viewpoint import sample_on_sphere
 
 RADIUS = 3.7
 

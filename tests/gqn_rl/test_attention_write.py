@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from gqn_rl.geometry.view import Context
 from gqn_rl.gqn.attention.attention_gqn import AttentionGQN
 from gqn_rl.gqn.attention.slots import MAX_LOGIT
-from gqn_rl.view import Context
 from tests.gqn_rl.gqn_models import TINY, as_tensors, make_model, random_views
 
 SCENES, VIEWS = 2, 4

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from gqn_rl.geometry.rotations import yaw_matrices
 from gqn_rl.gqn.canonical.canonical_gqn import CanonicalGQN
 from gqn_rl.gqn.canonical.frame import Frame, direction_angle, fourfold, quarter_angle
 from gqn_rl.gqn.canonical.frame_finder import _phases
 from gqn_rl.gqn.objective import grid_pose_error
-from gqn_rl.rotations import yaw_matrices
-from gqn_rl.scene import sample_scenes
+from gqn_rl.scenes.scene import sample_scenes
 from tests.gqn_rl.gqn_models import as_tensors, make_model, random_views
 
 

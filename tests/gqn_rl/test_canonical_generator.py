@@ -7,14 +7,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from gqn_rl.geometry.viewpoint import sample_on_sphere
 from gqn_rl.gqn.canonical.canonical_gqn import CanonicalGQN
 from gqn_rl.gqn.canonical.frame import Frame
 from gqn_rl.gqn.canonical.generator import CellScene
 from gqn_rl.gqn.canonical.traversal import traverse
 from gqn_rl.rendering.base import AMBIENT, DIFFUSE, LIGHT_DIRECTION
-from gqn_rl.rendering.raycast_renderer import RaycastRenderer
-from gqn_rl.scene import SceneBatch, sample_scenes
-from gqn_rl.viewpoint import sample_on_sphere
+from gqn_rl.rendering.raycast import RaycastRenderer
+from gqn_rl.scenes.scene import SceneBatch, sample_scenes
 from tests.gqn_rl.gqn_models import make_model
 
 CELLS = 8

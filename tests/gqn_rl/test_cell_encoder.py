@@ -10,9 +10,9 @@ import pytest
 from gqn_rl.encoders import make_encoder
 from gqn_rl.encoders.cell_encoder import CellEncoder, cell_encoder
 from gqn_rl.errors import UserError
+from gqn_rl.geometry.view import Views
+from gqn_rl.geometry.viewpoint import Viewpoints
 from gqn_rl.gqn.checkpoint import save_checkpoint
-from gqn_rl.view import Views
-from gqn_rl.viewpoint import Viewpoints
 from tests.gqn_rl.gqn_models import make_model, random_views
 
 SCENES = random_views(5, 3)

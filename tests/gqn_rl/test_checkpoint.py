@@ -12,10 +12,10 @@ import torch
 
 from gqn_rl import GenerativeQueryNetwork
 from gqn_rl.errors import UserError
+from gqn_rl.geometry.view import Context
 from gqn_rl.gqn.checkpoint import load_checkpoint, save_checkpoint, sidecar_path
 from gqn_rl.gqn.families import preset
 from gqn_rl.rendering.base import RendererIdentity
-from gqn_rl.view import Context
 from tests.gqn_rl.gqn_models import QUICK_PRESETS, as_tensors, make_model, random_views
 
 RENDERER = RendererIdentity("raycast", "1", 64).to_dict()

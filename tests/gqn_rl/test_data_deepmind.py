@@ -23,7 +23,7 @@ from gqn_rl.data.deepmind import (
 )
 from gqn_rl.data.tfrecord import RecordError, TFRecordReader
 from gqn_rl.errors import UserError
-from gqn_rl.viewpoint import sample_on_sphere
+from gqn_rl.geometry.viewpoint import sample_on_sphere
 from tests.gqn_rl.tfrecord_writer import (
     bytes_feature,
     example,

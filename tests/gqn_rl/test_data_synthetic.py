@@ -13,9 +13,9 @@ from gqn_rl.data.synthetic import (
     synthetic_scenes,
 )
 from gqn_rl.errors import UserError
+from gqn_rl.geometry.viewpoint import SPHERE_RADIUS, Viewpoints
 from gqn_rl.rendering import make_renderer
 from gqn_rl.rendering.base import RENDERERS
-from gqn_rl.viewpoint import SPHERE_RADIUS, Viewpoints
 
 RENDERER = make_renderer("raycast", 32)
 

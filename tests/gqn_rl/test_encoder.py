@@ -12,10 +12,10 @@ from gqn_rl.encoders import gqn_encoder, make_encoder
 from gqn_rl.encoders.gqn_encoder import GQNEncoder
 from gqn_rl.encoders.loading import load_checkpoint, random_weights
 from gqn_rl.errors import UserError
+from gqn_rl.geometry.view import Views
+from gqn_rl.geometry.viewpoint import Viewpoints
 from gqn_rl.gqn.checkpoint import save_checkpoint
 from gqn_rl.rendering.base import RendererIdentity
-from gqn_rl.view import Views
-from gqn_rl.viewpoint import Viewpoints
 from tests.gqn_rl.gqn_models import as_tensors, make_model, random_views
 
 RENDERER = RendererIdentity("raycast", "1", 64).to_dict()

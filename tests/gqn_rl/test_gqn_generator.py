@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from gqn_rl.geometry.rays import camera_axes, pixel_directions
+from gqn_rl.geometry.viewpoint import sample_on_sphere
 from gqn_rl.gqn.families import preset
 from gqn_rl.gqn.lattice.generator import DENSITY_SCALE
 from gqn_rl.gqn.lattice.lattice_gqn import LatticeGQN
-from gqn_rl.gqn.lattice.points import OBJECT_RADIUS, lattice_points
-from gqn_rl.rays import camera_axes, pixel_directions
-from gqn_rl.rendering.raycast_renderer import RaycastRenderer
-from gqn_rl.scene import SceneBatch, sample_scenes
-from gqn_rl.viewpoint import sample_on_sphere
+from gqn_rl.gqn.volumes.points import OBJECT_RADIUS, lattice_points
+from gqn_rl.rendering.raycast import RaycastRenderer
+from gqn_rl.scenes.scene import SceneBatch, sample_scenes
 from tests.gqn_rl.gqn_models import make_model
 
 VOXELS = 18

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from gqn_rl.gqn.lattice.points import Ball, BlockedBall, subdivided
-from gqn_rl.gqn.lattice.volume_reading import read_volume
+from gqn_rl.gqn.volumes.points import Ball, BlockedBall, subdivided
+from gqn_rl.gqn.volumes.reading import read_volume
 
 
 def random(*shape: int) -> torch.Tensor:

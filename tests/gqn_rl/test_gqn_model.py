@@ -10,11 +10,11 @@ from torch import Tensor
 
 from gqn_rl import GenerativeQueryNetwork
 from gqn_rl.errors import UserError
+from gqn_rl.geometry.view import Context
 from gqn_rl.gqn.families import FAMILIES, PRESETS, config_from_dict, family_of, preset
 from gqn_rl.gqn.lattice.config import LatticeConfig
 from gqn_rl.gqn.lattice.lattice_gqn import LatticeGQN
 from gqn_rl.gqn.scene_latent import SceneLatentGQN
-from gqn_rl.view import Context
 from tests.gqn_rl.gqn_models import QUICK_PRESETS, as_tensors, make_model, random_views
 
 

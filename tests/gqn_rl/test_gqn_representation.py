@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+from gqn_rl.geometry.view import Context
 from gqn_rl.gqn.lattice.lattice_gqn import LatticeGQN
 from gqn_rl.gqn.lattice.representation import LatticeEvidence
 from gqn_rl.gqn.model import GenerativeQueryNetwork
-from gqn_rl.view import Context
 from tests.gqn_rl.gqn_models import QUICK_PRESETS, as_tensors, make_model, random_views
 
 

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from gqn_rl.encoders import make_encoder
 from gqn_rl.encoders.canonical_encoder import CanonicalEncoder
+from gqn_rl.geometry.rays import pixel_directions
+from gqn_rl.geometry.view import Views
+from gqn_rl.geometry.viewpoint import Viewpoints, look_at_origin
 from gqn_rl.gqn.canonical.frame import Frame
 from gqn_rl.gqn.canonical.generator import CellScene
 from gqn_rl.gqn.canonical.information_gain import UNIT, information_gain, visibility
-from gqn_rl.rays import pixel_directions
-from gqn_rl.view import Views
-from gqn_rl.viewpoint import Viewpoints, look_at_origin
 from tests.gqn_rl.gqn_models import random_views
 
 SIZE = 8

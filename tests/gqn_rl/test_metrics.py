@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from gqn_rl.data.synthetic import SceneViews
-from gqn_rl.metrics import (
+from gqn_rl.evaluation.metrics import (
     baseline_errors,
     predict_queries,
     prediction_errors,
     representations,
 )
-from gqn_rl.view import Context
+from gqn_rl.geometry.view import Context
 from tests.gqn_rl.gqn_models import as_tensors, make_model, random_views
 
 

@@ -17,10 +17,11 @@ import numpy as np
 import pytest
 
 from gqn_rl.errors import UserError
-from gqn_rl.rendering import RENDERERS, make_renderer, pooled_renderer, render_portions
-from gqn_rl.rendering.pooled_renderer import PooledRenderer
-from gqn_rl.scene import SceneBatch, sample_scenes
-from gqn_rl.viewpoint import Viewpoints, sample_on_sphere
+from gqn_rl.geometry.viewpoint import Viewpoints, sample_on_sphere
+from gqn_rl.rendering import RENDERERS, make_renderer, render_portions
+from gqn_rl.rendering.pooled import renderer as pooled_renderer
+from gqn_rl.rendering.pooled.renderer import PooledRenderer
+from gqn_rl.scenes.scene import SceneBatch, sample_scenes
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX system")
 SIZE, CAPACITY, WORKERS = 16, 12, 2

@@ -9,7 +9,7 @@ from gqn_rl.data.synthetic import SceneViews
 from gqn_rl.errors import UserError
 from gqn_rl.probes.features import FeatureTable, fill_tables, pixel_features
 from gqn_rl.rendering import make_renderer
-from gqn_rl.scene import sample_scenes
+from gqn_rl.scenes.scene import sample_scenes
 
 
 def test_every_encoder_sees_the_same_scenes(rng: np.random.Generator) -> None:

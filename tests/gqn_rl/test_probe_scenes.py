@@ -9,8 +9,8 @@ from scipy import stats
 from envs.tasks.recognition import RecognitionTask
 from gqn_rl.errors import UserError
 from gqn_rl.probes.scenes import ProbeScenes, Trials, gallery_shapes, mirror_families
-from gqn_rl.shape_catalogue import SHAPES, shape_catalogue
-from gqn_rl.shepard_metzler import canonical_forms
+from gqn_rl.scenes.shape_catalogue import SHAPES, shape_catalogue
+from gqn_rl.scenes.shepard_metzler import canonical_forms
 
 PARTS = pytest.mark.parametrize("part", ["train", "test"])
 

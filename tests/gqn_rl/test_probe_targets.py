@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gqn_rl.geometry.rotations import GRID_ROTATIONS, sample_orientations, yaw_matrices
 from gqn_rl.probes.targets import Classes, Directions, Rotations
-from gqn_rl.rotations import GRID_ROTATIONS, sample_orientations, yaw_matrices
 
 
 def test_the_interval_of_an_accuracy_is_wilsons() -> None:

@@ -20,9 +20,9 @@ from gqn_rl.probes.tasks import (
     hue_directions,
     num_symmetries,
 )
-from gqn_rl.scene import sample_colours, sample_scenes
-from gqn_rl.shape_catalogue import shape_catalogue
-from gqn_rl.shepard_metzler import ShepardMetzlerObject
+from gqn_rl.scenes.scene import sample_colours, sample_scenes
+from gqn_rl.scenes.shape_catalogue import shape_catalogue
+from gqn_rl.scenes.shepard_metzler import ShepardMetzlerObject
 
 CPU = torch.device("cpu")
 SIZE, NOISE = 32, 0.05

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from gqn_rl.geometry.rotations import sample_orientations
 from gqn_rl.probes import COMPARING_KINDS, KINDS, LINEAR, MLP, Labelled, probe
 from gqn_rl.probes.networks import ProbeInputs
 from gqn_rl.probes.targets import Classes, Directions, Rotations
-from gqn_rl.rotations import sample_orientations
 
 CLASSES, SIZE = 10, 64
 CPU = torch.device("cpu")

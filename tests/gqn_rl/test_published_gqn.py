@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch.distributions import Normal
 
+from gqn_rl.geometry.view import Context, to_float
 from gqn_rl.gqn.draws import Draws
 from gqn_rl.gqn.objective import Sampling
 from gqn_rl.gqn.published import published_gqn
 from gqn_rl.gqn.published.generator import Query
 from gqn_rl.gqn.published.published_gqn import choose_queries
-from gqn_rl.view import Context, to_float
 from tests.gqn_rl.published_models import (
     IS_QUERY,
     SIZE,

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from gqn_rl.data.synthetic import SceneDistribution, render_views
+from gqn_rl.geometry.view import Context, to_float
 from gqn_rl.gqn.draws import Draws
 from gqn_rl.gqn.objective import Sampling, combine
 from gqn_rl.gqn.published.published_gqn import PublishedGQN
 from gqn_rl.rendering import make_renderer
-from gqn_rl.view import Context, to_float
 from tests.gqn_rl.published_models import make, seeded
 
 SCENES, VIEWS, SIZE, STEPS = 4, 8, 16, 120

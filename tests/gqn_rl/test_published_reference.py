@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gqn_rl.geometry.view import to_float
 from gqn_rl.gqn.draws import Draws
 from gqn_rl.gqn.families import build
 from gqn_rl.gqn.objective import Sampling, combine
@@ -24,7 +25,6 @@ from gqn_rl.gqn.published.generator import Query
 from gqn_rl.gqn.published.published_gqn import PublishedGQN
 from gqn_rl.gqn.published.representation import Pyramid, RepresentationNetwork
 from gqn_rl.gqn.published.tiled_conv import PosedConv2d, TiledConv2d
-from gqn_rl.view import to_float
 
 SIZE, SCENES, VIEWS, LAYERS, SIGMA = 24, 2, 3, 3, 0.7
 VARIANTS = list(product(("tower", "pyramid", "pool"), (False, True), ("sum", "mean")))

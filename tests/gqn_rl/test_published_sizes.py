@@ -11,6 +11,7 @@ import torch
 
 from gqn_rl.encoders.gqn_encoder import GQNEncoder
 from gqn_rl.errors import UserError
+from gqn_rl.geometry.view import Context, to_float
 from gqn_rl.gqn.checkpoint import load_checkpoint, save_checkpoint
 from gqn_rl.gqn.draws import Draws
 from gqn_rl.gqn.families import preset
@@ -18,7 +19,6 @@ from gqn_rl.gqn.objective import Sampling
 from gqn_rl.gqn.published.config import PRESETS, PublishedConfig
 from gqn_rl.gqn.published.published_gqn import PublishedGQN
 from gqn_rl.rendering.base import RendererIdentity
-from gqn_rl.view import Context, to_float
 from tests.gqn_rl.published_models import SIZE, TINY, make, seeded, tensors, views
 
 

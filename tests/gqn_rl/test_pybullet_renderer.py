@@ -9,9 +9,10 @@ import sys
 import numpy as np
 import pytest
 
-from gqn_rl.rendering import make_renderer, pybullet_renderer
-from gqn_rl.scene import sample_scenes
-from gqn_rl.viewpoint import sample_on_sphere
+from gqn_rl.geometry.viewpoint import sample_on_sphere
+from gqn_rl.rendering import make_renderer
+from gqn_rl.rendering import pybullet as pybullet_renderer
+from gqn_rl.scenes.scene import sample_scenes
 
 
 def resident_megabytes() -> float:
@@ -45,7 +46,7 @@ def test_importing_it_prints_nothing() -> None:
 
 
 def test_errors_after_the_import_are_still_shown() -> None:
-    command = "import gqn_rl.rendering.pybullet_renderer, os; os.write(2, b'seen')"
+    command = "import gqn_rl.rendering.pybullet, os; os.write(2, b'seen')"
     done = subprocess.run([sys.executable, "-c", command], capture_output=True, check=True)
     assert done.stderr == b"seen"
 

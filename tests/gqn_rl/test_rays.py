@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from gqn_rl.rays import camera_axes, pixel_directions, project
-from gqn_rl.rendering.raycast_renderer import RaycastRenderer
-from gqn_rl.scene import sample_scenes
-from gqn_rl.viewpoint import sample_on_sphere
+from gqn_rl.geometry.rays import camera_axes, pixel_directions, project
+from gqn_rl.geometry.viewpoint import sample_on_sphere
+from gqn_rl.rendering.raycast import RaycastRenderer
+from gqn_rl.scenes.scene import sample_scenes
 
 
 def test_axes_are_those_of_the_viewpoints(rng: np.random.Generator) -> None:

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from gqn_rl.errors import UserError
+from gqn_rl.geometry.rotations import sample_orientations
+from gqn_rl.geometry.viewpoint import Viewpoints, look_at_origin, sample_on_sphere
 from gqn_rl.rendering import RENDERERS, Renderer, make_renderer
 from gqn_rl.rendering.base import RendererIdentity
-from gqn_rl.rotations import sample_orientations
-from gqn_rl.scene import SceneBatch, sample_colours, sample_scenes
-from gqn_rl.shepard_metzler import ShepardMetzlerObject
-from gqn_rl.viewpoint import Viewpoints, look_at_origin, sample_on_sphere
+from gqn_rl.scenes.scene import SceneBatch, sample_colours, sample_scenes
+from gqn_rl.scenes.shepard_metzler import ShepardMetzlerObject
 
 
 @pytest.fixture(params=sorted(RENDERERS))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from gqn_rl.data.synthetic import SceneDistribution, SceneViews
+from gqn_rl.evaluation.representation_variance import variance_by_views, variance_components
 from gqn_rl.rendering import make_renderer
-from gqn_rl.representation_variance import variance_by_views, variance_components
 
 
 @pytest.mark.parametrize("within", [0.05, 0.5, 2.0])

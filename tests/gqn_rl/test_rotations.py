@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from gqn_rl.errors import UserError
-from gqn_rl.rotations import (
+from gqn_rl.geometry.rotations import (
     GRID_ROTATIONS,
     nearest_rotations,
     rotation_angles,

@@ -7,9 +7,9 @@ import pytest
 from matplotlib.colors import rgb_to_hsv
 from scipy import stats
 
-from gqn_rl.scene import MIN_SATURATION, SceneBatch, sample_colours, sample_scenes
-from gqn_rl.shape_catalogue import SHAPES, shape_catalogue
-from gqn_rl.shepard_metzler import ShepardMetzlerObject, canonical_forms
+from gqn_rl.scenes.scene import MIN_SATURATION, SceneBatch, sample_colours, sample_scenes
+from gqn_rl.scenes.shape_catalogue import SHAPES, shape_catalogue
+from gqn_rl.scenes.shepard_metzler import ShepardMetzlerObject, canonical_forms
 
 
 def neighbours_lie_on_world_axes(scenes: SceneBatch) -> np.ndarray:

@@ -9,8 +9,8 @@ import pytest
 from scipy import stats
 
 from gqn_rl.errors import UserError
-from gqn_rl.shape_catalogue import SHAPES, shape_catalogue
-from gqn_rl.shepard_metzler import ShepardMetzlerObject
+from gqn_rl.scenes.shape_catalogue import SHAPES, shape_catalogue
+from gqn_rl.scenes.shepard_metzler import ShepardMetzlerObject
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import pytest
 from scipy import stats
 
 from gqn_rl.errors import UserError
-from gqn_rl.rotations import GRID_ROTATIONS
-from gqn_rl.shape_catalogue import shape_catalogue
-from gqn_rl.shepard_metzler import MAX_CUBES, ShepardMetzlerObject
+from gqn_rl.geometry.rotations import GRID_ROTATIONS
+from gqn_rl.scenes.shape_catalogue import shape_catalogue
+from gqn_rl.scenes.shepard_metzler import MAX_CUBES, ShepardMetzlerObject
 
 SCREW = ShepardMetzlerObject(np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]]))
 """The smallest chiral object."""

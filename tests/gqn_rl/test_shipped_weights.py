@@ -10,10 +10,15 @@ import torch
 
 from gqn_rl.data.synthetic import SceneDistribution, SceneViews, render_views
 from gqn_rl.encoders import make_encoder
+from gqn_rl.evaluation.metrics import (
+    baseline_errors,
+    predict_queries,
+    prediction_errors,
+    representations,
+)
 from gqn_rl.gqn.checkpoint import DEFAULT_WEIGHTS, load_checkpoint, pretrained_path
 from gqn_rl.gqn.families import build
 from gqn_rl.gqn.model import GenerativeQueryNetwork
-from gqn_rl.metrics import baseline_errors, predict_queries, prediction_errors, representations
 from gqn_rl.rendering import make_renderer
 
 NAMES = sorted(

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from envs.tasks import make_task
+from gqn_rl.geometry.rotations import GRID_ROTATIONS, VERTICAL_TURNS
+from gqn_rl.geometry.turned_volumes import GROUPS, MIRROR, TurnedVolumes, sources
 from gqn_rl.probes.tasks import num_symmetries
-from gqn_rl.rotations import GRID_ROTATIONS, VERTICAL_TURNS
-from gqn_rl.scene import SceneBatch, sample_scenes
-from gqn_rl.shape_catalogue import shape_catalogue
-from gqn_rl.turned_volumes import GROUPS, MIRROR, TurnedVolumes, sources
+from gqn_rl.scenes.scene import SceneBatch, sample_scenes
+from gqn_rl.scenes.shape_catalogue import shape_catalogue
 from tests.gqn_rl.true_cells import CELLS, true_cells
 
 SHAPE_FITS, COLOUR_FITS = slice(0, 2), slice(3, 5)

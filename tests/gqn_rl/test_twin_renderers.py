@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from gqn_rl.rendering.raycast_renderer import RaycastRenderer
-from gqn_rl.scene import sample_scenes
-from gqn_rl.viewpoint import sample_on_sphere
+from gqn_rl.geometry.viewpoint import sample_on_sphere
+from gqn_rl.rendering.raycast import RaycastRenderer
+from gqn_rl.scenes.scene import sample_scenes
 
 
 def draw_with_both(
     rng: np.random.Generator, n: int, num_cubes: int, size: int, orientation: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Per pixel: whether the two see another cube, and how far the colours are apart."""
-    from gqn_rl.rendering.pybullet_renderer import PyBulletRenderer
+    from gqn_rl.rendering.pybullet import PyBulletRenderer
 
     scenes = sample_scenes(rng, n, num_cubes=num_cubes, shapes="all", orientation=orientation)
     viewpoints = sample_on_sphere(rng, n)
@@ -57,9 +57,7 @@ def test_over_many_scenes_a_pixel_in_a_million_differs(
 def test_chunks_leave_no_seam(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     scenes, viewpoints = sample_scenes(rng, 7), sample_on_sphere(rng, 7)
     expected = RaycastRenderer().render(scenes, viewpoints)
-    monkeypatch.setitem(
-        sys.modules["gqn_rl.rendering.raycast_renderer"].RAYS_PER_CHUNK, "cpu", 3 * 64 * 64
-    )
+    monkeypatch.setitem(sys.modules["gqn_rl.rendering.raycast"].RAYS_PER_CHUNK, "cpu", 3 * 64 * 64)
     np.testing.assert_array_equal(RaycastRenderer().render(scenes, viewpoints), expected)
 
 
@@ -85,8 +83,8 @@ import numpy as np
 import gqn_rl
 from gqn_rl.errors import UserError
 from gqn_rl.rendering import make_renderer
-from gqn_rl.scene import sample_scenes
-from gqn_rl.viewpoint import sample_on_sphere
+from gqn_rl.scenes.scene import sample_scenes
+from gqn_rl.geometry.viewpoint import sample_on_sphere
 
 rng = np.random.default_rng(0)
 images = make_renderer("raycast").render(sample_scenes(rng, 2), sample_on_sphere(rng, 2))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from gqn_rl.view import Views, to_float, to_uint8
-from gqn_rl.viewpoint import sample_on_sphere
+from gqn_rl.geometry.view import Views, to_float, to_uint8
+from gqn_rl.geometry.viewpoint import sample_on_sphere
 
 
 def test_every_byte_survives_the_round_trip() -> None:

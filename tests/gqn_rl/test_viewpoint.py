@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gqn_rl.viewpoint import (
+from gqn_rl.geometry.viewpoint import (
     SPHERE_RADIUS,
     Viewpoints,
     look_at_origin,

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from gqn_rl.gqn.canonical.frame import Frame
-from gqn_rl.scene import SceneBatch
+from gqn_rl.scenes.scene import SceneBatch
 
 CELLS = 8
 

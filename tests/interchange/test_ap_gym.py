@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from envs.active_perception import make, make_vec
-from envs.prediction_losses import AnswerLoss, ImageLoss
+from envs.ap_gym.environment import make, make_vec
+from envs.ap_gym.losses import AnswerLoss, ImageLoss
 from tests.envs.fake_encoder import FakeDreamer
 
 pytestmark = pytest.mark.interchange("ap_gym")

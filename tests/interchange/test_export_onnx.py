@@ -9,9 +9,9 @@ import pytest
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 
-from agents.acting_network import ActingNetwork
-from agents.bundle import TRAINED, load_bundle, make_record, save_bundle
 from agents.factory import load_hyperparameters
+from agents.saving.acting_network import ActingNetwork
+from agents.saving.bundle import TRAINED, load_bundle, make_record, save_bundle
 from experiments import export_onnx
 from experiments.export_onnx import ExportSettings
 from gqn_rl import GenerativeQueryNetwork

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from agents.bundle import TRAINED
+from agents.saving.bundle import TRAINED
 from gqn_rl.gqn.checkpoint import pretrained_path
 from tests.interchange.child import Result, run_module
 from tests.interchange.hub_server import TOKEN, HubServer, Repository, running
@@ -169,7 +169,7 @@ def test_an_unreachable_hub_is_one_line(action: str, tmp_path: Path) -> None:
 def test_a_hub_that_never_answers_is_given_up(
     hub: HubServer, action: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gqn_rl.hub.ANSWER_WITHIN", 1.0)
+    monkeypatch.setattr("gqn_rl.hub.repository.ANSWER_WITHIN", 1.0)
     hub.silent = True
     source = ("--source", "small") if action == "push" else ()
     line = refused(command(hub, tmp_path, action, *source, "--repository", "someone/gqn"))

@@ -6,6 +6,7 @@ from torch import Tensor
 from torch.distributions import Independent
 
 from gqn_rl.devices import full_precision
+from gqn_rl.geometry.rays import pixel_directions
 from gqn_rl.gqn.attention.config import AttentionConfig
 from gqn_rl.gqn.attention.generator import RayGenerator
 from gqn_rl.gqn.attention.ray_encodings import world_rays
@@ -13,7 +14,6 @@ from gqn_rl.gqn.attention.slots import AdditiveWrite, SlotEvidence, SlotReader
 from gqn_rl.gqn.attention.transformer import initialise
 from gqn_rl.gqn.attention.view_encoder import ViewEncoder
 from gqn_rl.gqn.scene_latent import SceneLatentGQN
-from gqn_rl.rays import pixel_directions
 
 
 class AttentionGQN(SceneLatentGQN[SlotEvidence]):

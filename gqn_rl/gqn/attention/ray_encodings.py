@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gqn_rl.rays import camera_axes
+from gqn_rl.geometry.rays import camera_axes
 
 
 class Rays(NamedTuple):

@@ -26,7 +26,7 @@ from gqn_rl.gqn.attention.config import AttentionConfig
 from gqn_rl.gqn.attention.places import Nearness, ray_distances2, spacing, spread
 from gqn_rl.gqn.attention.ray_encodings import Rays
 from gqn_rl.gqn.attention.transformer import at_least_float32, self_attention
-from gqn_rl.gqn.evidence import Evidence
+from gqn_rl.gqn.view_aggregate import Evidence
 
 MAX_LOGIT = 16.0
 """Bound of the logits: exp of it, summed over millions of tokens, is far from float32's limits."""

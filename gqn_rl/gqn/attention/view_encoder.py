@@ -10,10 +10,10 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from gqn_rl.devices import full_precision
+from gqn_rl.geometry.rays import pixel_directions
 from gqn_rl.gqn.attention.config import AttentionConfig
 from gqn_rl.gqn.attention.ray_encodings import Rays, make_ray_encoding, world_rays
 from gqn_rl.gqn.attention.transformer import self_attention
-from gqn_rl.rays import pixel_directions
 
 PIXEL_SCALE = 6.0
 """Brings patches of the object above the size of what the rays add; black ones stay zero."""

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.distributions import Independent
 
 from gqn_rl.devices import full_precision
+from gqn_rl.geometry.rays import camera_axes, pixel_directions
 from gqn_rl.gqn.canonical.config import CanonicalConfig
 from gqn_rl.gqn.canonical.frame import Frame
 from gqn_rl.gqn.canonical.generator import CellGenerator, CellScene
@@ -15,7 +16,6 @@ from gqn_rl.gqn.canonical.information_gain import information_gain, visibility
 from gqn_rl.gqn.canonical.representation import CanonicalRepresentation, read_at
 from gqn_rl.gqn.lattice.representation import LatticeEvidence
 from gqn_rl.gqn.scene_latent import SceneLatentGQN
-from gqn_rl.rays import camera_axes, pixel_directions
 
 FRAME_SIZE = 4
 PIXELS_APART = 5

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from gqn_rl.devices import full_precision
 from gqn_rl.gqn.canonical.config import CanonicalConfig
 from gqn_rl.gqn.canonical.frame import Frame, fourfold, phase_offset, quarter_angle
-from gqn_rl.gqn.lattice.points import Ball, initialise
+from gqn_rl.gqn.volumes.points import Ball, initialise
 
 YAWS = 12
 """Directions tried in a quarter turn; the peaks are wider than the 7.5 degrees between them."""

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from gqn_rl.gqn.canonical.config import CanonicalConfig
 from gqn_rl.gqn.canonical.frame import Frame
-from gqn_rl.gqn.lattice.points import initialise
+from gqn_rl.gqn.volumes.points import initialise
 
 PARTS = 3
 """Points per cell and axis at which colours are read."""

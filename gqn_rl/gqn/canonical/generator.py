@@ -24,7 +24,7 @@ from gqn_rl.gqn.canonical.config import CanonicalConfig
 from gqn_rl.gqn.canonical.frame import Frame
 from gqn_rl.gqn.canonical.traversal import Crossings, traverse
 from gqn_rl.gqn.lattice.generator import LatentHead
-from gqn_rl.gqn.lattice.points import Ball, TwoScales, initialise
+from gqn_rl.gqn.volumes.points import Ball, TwoScales, initialise
 
 DENSITY_SCALE = 10.0
 INITIAL_DENSITY = -6.0

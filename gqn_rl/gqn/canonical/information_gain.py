@@ -17,9 +17,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gqn_rl.geometry.rays import camera_axes
 from gqn_rl.gqn.canonical.generator import CellScene
 from gqn_rl.gqn.canonical.traversal import traverse
-from gqn_rl.rays import camera_axes
 
 LEAST_LENGTH = 1e-3
 """Rays that spend less than this many cube edges in a cell together say nothing about it."""

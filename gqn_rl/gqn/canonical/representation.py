@@ -19,8 +19,8 @@ from gqn_rl.gqn.canonical.config import CanonicalConfig
 from gqn_rl.gqn.canonical.frame import Frame
 from gqn_rl.gqn.canonical.frame_finder import FrameFinder
 from gqn_rl.gqn.canonical.frame_refiner import PARTS, FrameRefiner
-from gqn_rl.gqn.lattice.points import Ball, TwoScales, initialise, lattice_points
 from gqn_rl.gqn.lattice.representation import LatticeEvidence, LatticeFeatures
+from gqn_rl.gqn.volumes.points import Ball, TwoScales, initialise, lattice_points
 
 FRAME_RADIUS = 4.0
 """No cube of a chain of seven lies in a cell whose centre is further from the frame's origin."""

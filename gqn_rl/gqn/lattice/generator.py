@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 
 from gqn_rl.gqn.lattice.config import LatticeConfig
-from gqn_rl.gqn.lattice.points import OBJECT_RADIUS, Ball, TwoScales, initialise, subdivided
-from gqn_rl.gqn.lattice.volume_reading import read_volume
+from gqn_rl.gqn.volumes.points import OBJECT_RADIUS, Ball, TwoScales, initialise, subdivided
+from gqn_rl.gqn.volumes.reading import read_volume
 
 DENSITY_SCALE = 10.0
 INITIAL_DENSITY = -6.5

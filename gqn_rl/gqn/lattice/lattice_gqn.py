@@ -7,11 +7,11 @@ from torch import Tensor
 from torch.distributions import Independent
 
 from gqn_rl.devices import full_precision
+from gqn_rl.geometry.rays import camera_axes, pixel_directions
 from gqn_rl.gqn.lattice.config import LatticeConfig
 from gqn_rl.gqn.lattice.generator import VolumeGenerator
 from gqn_rl.gqn.lattice.representation import LatticeEvidence, LatticeRepresentation
 from gqn_rl.gqn.scene_latent import SceneLatentGQN
-from gqn_rl.rays import camera_axes, pixel_directions
 
 
 class LatticeGQN(SceneLatentGQN[LatticeEvidence]):

@@ -21,11 +21,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gqn_rl.devices import lowered
-from gqn_rl.gqn.evidence import Evidence
+from gqn_rl.geometry.rays import project
+from gqn_rl.geometry.viewpoint import SPHERE_RADIUS
 from gqn_rl.gqn.lattice.config import LatticeConfig
-from gqn_rl.gqn.lattice.points import OBJECT_RADIUS, Ball, BlockedBall, TwoScales, initialise
-from gqn_rl.rays import project
-from gqn_rl.viewpoint import SPHERE_RADIUS
+from gqn_rl.gqn.view_aggregate import Evidence
+from gqn_rl.gqn.volumes.points import OBJECT_RADIUS, Ball, BlockedBall, TwoScales, initialise
 
 MAX_LOG_WEIGHT = 4.0
 """Views differ in weight at an anchor by a factor of at most exp(8)."""

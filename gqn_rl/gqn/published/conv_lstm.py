@@ -25,9 +25,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gqn_rl.geometry.viewpoint import ENCODING_SIZE
 from gqn_rl.gqn.published.config import PublishedConfig
 from gqn_rl.gqn.published.tiled_conv import TiledConv2d, initialise_as_one
-from gqn_rl.viewpoint import ENCODING_SIZE
 
 SCALE = 4
 """Pixels of image and canvas per place of the hidden states, along each axis."""

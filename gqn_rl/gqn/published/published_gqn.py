@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from gqn_rl.geometry.view import to_float
 from gqn_rl.gqn.draws import Draws
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.gqn.objective import Sampling, SceneTerms
@@ -17,7 +18,6 @@ from gqn_rl.gqn.published.representation import (
     REPRESENTATIONS,
     PublishedEvidence,
 )
-from gqn_rl.view import to_float
 
 PIXELS_AT_ONCE = 32 * 64 * 64
 """Of the views that the encoder takes together on a CPU: what it makes of more would spill out of

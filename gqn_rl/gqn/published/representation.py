@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from gqn_rl.gqn.evidence import Evidence
 from gqn_rl.gqn.published.tiled_conv import PosedConv2d
+from gqn_rl.gqn.view_aggregate import Evidence
 
 
 @dataclass(frozen=True)

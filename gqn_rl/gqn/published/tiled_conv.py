@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gqn_rl.viewpoint import ENCODING_SIZE
+from gqn_rl.geometry.viewpoint import ENCODING_SIZE
 
 
 class TiledConv2d(nn.Module):

@@ -19,7 +19,7 @@ from experiments.explorer.objects import (
     shape_number,
 )
 from gqn_rl.errors import UserError
-from gqn_rl.shape_catalogue import shape_catalogue
+from gqn_rl.scenes.shape_catalogue import shape_catalogue
 
 CHAIN = [[0, 0, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]]
 

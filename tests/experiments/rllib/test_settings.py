@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from experiments import train_rllib
-from experiments.agent_environment import make_environment
-from experiments.agent_settings import environment_arguments
-from experiments.command import EXIT_BAD_INPUT, save_settings
+from experiments.agent.environment import make_environment
+from experiments.agent.settings import environment_arguments
 from experiments.rllib.algorithm import batch_sizes, env_config, rows_per_runner
 from experiments.rllib.cluster import reason_in, require_listener, require_room
 from experiments.rllib.hyperparameters import Translation
 from experiments.rllib.settings import TrainRllibSettings, check, resumed
+from experiments.shared.command import EXIT_BAD_INPUT, save_settings
 from gqn_rl.errors import UserError
 from tests.experiments.running import run
 

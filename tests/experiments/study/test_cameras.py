@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from experiments.agent_environment import AgentEnvironment, make_environment
+from experiments.agent.environment import AgentEnvironment, make_environment
 from experiments.study.cameras import DOWN, RIGHT, SCHEDULE, UP, ScheduledCamera
 
 ROWS = 3

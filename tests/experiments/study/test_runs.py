@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from agents.callbacks import EvaluationCallback
+from agents.training.callbacks import EvaluationCallback
 from experiments.study import clock, runs
 from experiments.study.clock import Clock, EndWithParent, StartClock, StopClock, StopWhenReached
 from experiments.study.runs import (

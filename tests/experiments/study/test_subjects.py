@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agents.look_stack import LookStack
+from agents.policies.look_stack import LookStack
 from experiments.study.plan import CAMERAS, SUBJECTS
 from experiments.study.subjects import Trainee, make_trainee
 from gqn_rl.encoders import make_encoder

@@ -1,0 +1,226 @@
+"""A policy in two parts: what the object is (a belief), and whether to look on or to say so.
+
+The action space is Discrete with the camera moves first and the K answers last. The probability
+of an action is factored:
+
+    p(move m)   = softmax([move logits, answer logit])[m]
+    p(answer k) = softmax([move logits, answer logit])[-1] * sharpened belief[k]
+
+so that learning when to answer never changes the belief, and learning a better belief changes how
+often the agent answers only as far as `assurance` has it do so: the answer logit is the
+controller's plus assurance x (best probability of the belief - threshold).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.policies import MultiInputActorCriticPolicy
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, MlpExtractor
+from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
+from torch import Tensor, nn
+
+from agents.policies.answer_posterior import (
+    CONFIDENCE,
+    answer_network,
+    inclination,
+    with_confidence,
+)
+from agents.policies.features import SceneFeatures
+
+
+class BeliefExtractor(nn.Module):
+    """Takes the place of Stable-Baselines3's `MlpExtractor`: features to actor and critic inputs.
+
+    Args:
+        features_dim: width of the features.
+        num_answers: K.
+        answer_hidden: width of the hidden layer between features and belief; 0 for none.
+        net_arch: hidden layers of actor and critic, {"pi": [...], "vf": [...]}.
+        supervised: whether only supervision shapes the features and the belief. Then actor and
+            critic read them without sending gradients back.
+    """
+
+    def __init__(
+        self,
+        features_dim: int,
+        num_answers: int,
+        answer_hidden: int,
+        net_arch: dict[str, list[int]],
+        activation_fn: type[nn.Module],
+        supervised: bool,
+        device: torch.device,
+    ) -> None:
+        super().__init__()
+        self.supervised = supervised
+        self.answer_net = answer_network(features_dim, num_answers, answer_hidden)
+        self.control = MlpExtractor(
+            features_dim + num_answers + CONFIDENCE, net_arch, activation_fn, device=device
+        )
+        self.latent_dim_pi = self.control.latent_dim_pi + num_answers
+        self.latent_dim_vf = self.control.latent_dim_vf
+
+    def belief(self, features: Tensor) -> Tensor:
+        """Log-probabilities of the answers, (B, K)."""
+        return torch.log_softmax(self.answer_net(features), dim=1)
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        seen, belief = self._seen(features)
+        return torch.cat([self.control.forward_actor(seen), belief], 1), self._critic(seen)
+
+    def forward_actor(self, features: Tensor) -> Tensor:
+        """Hidden units of the actor, then the belief: (B, latent_dim_pi)."""
+        seen, belief = self._seen(features)
+        return torch.cat([self.control.forward_actor(seen), belief], 1)
+
+    def forward_critic(self, features: Tensor) -> Tensor:
+        return self._critic(self._seen(features)[0])
+
+    def _critic(self, seen: Tensor) -> Tensor:
+        return self.control.forward_critic(seen)
+
+    def _seen(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """What the controller reads, and the belief it answers with."""
+        belief = self.belief(features)
+        if self.supervised:
+            features, belief = features.detach(), belief.detach()
+        return with_confidence(features, belief), belief
+
+
+class FactoredActionHead(nn.Module):
+    """Actor units and belief (B, H + K) to the logits of all actions (B, moves + K).
+
+    See `AnswerPolicy` for `sharpness`, `assurance` and `threshold`.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        num_moves: int,
+        num_answers: int,
+        sharpness: float,
+        assurance: float,
+        threshold: float,
+    ) -> None:
+        super().__init__()
+        self.num_answers, self.sharpness = num_answers, sharpness
+        self.assurance, self.threshold = assurance, threshold
+        self.choice = nn.Linear(latent_dim - num_answers, num_moves + 1)
+        # As Stable-Baselines3 starts its action heads: all choices nearly equally likely.
+        nn.init.orthogonal_(self.choice.weight, gain=0.01)
+        nn.init.zeros_(self.choice.bias)
+
+    def forward(self, latent: Tensor) -> Tensor:
+        hidden, belief = latent[:, : -self.num_answers], latent[:, -self.num_answers :]
+        choice = self.choice(hidden)
+        answers = torch.log_softmax(self.sharpness * belief, dim=1)
+        best = belief.max(dim=1, keepdim=True).values.exp()
+        answering = choice[:, -1:] + inclination(best, self.assurance, self.threshold)
+        return torch.cat([choice[:, :-1], answering + answers], dim=1)
+
+
+class AnswerPolicy(MultiInputActorCriticPolicy):
+    """Actor-critic policy for "moves first, then answers" with a belief over the answers.
+
+    Args:
+        num_answers: K, the last K actions.
+        answer_hidden: hidden units between features and belief; 0 for a linear belief.
+        supervised_belief: see `BeliefExtractor`; False lets reinforcement shape the belief too.
+        sharpness: an answer is drawn from the belief to this power. Sampling from the belief
+            itself would make a 90 % sure agent wrong one time in five, and so teach it to wait.
+        assurance, threshold: before anything is learned, the logit of answering stands
+            `assurance` x (the belief's best probability - `threshold`) above those of the moves,
+            so that an untrained controller looks on while it is unsure. 0 leaves it indifferent.
+    """
+
+    def __init__(
+        self,
+        observation_space: spaces.Dict,
+        action_space: spaces.Discrete,
+        lr_schedule: Schedule,
+        *,
+        num_answers: int,
+        answer_hidden: int = 128,
+        supervised_belief: bool = True,
+        sharpness: float = 4.0,
+        assurance: float = 0.0,
+        threshold: float = 0.7,
+        features_extractor_class: type[BaseFeaturesExtractor] = SceneFeatures,
+        **kwargs: Any,
+    ) -> None:
+        self.num_answers, self.answer_hidden = num_answers, answer_hidden
+        self.supervised_belief, self.sharpness = supervised_belief, sharpness
+        self.assurance, self.threshold = assurance, threshold
+        # Orthogonal starts would overwrite the default ones inside LayerNorm'd, SiLU networks.
+        kwargs.setdefault("ortho_init", False)
+        super().__init__(
+            observation_space,
+            action_space,
+            lr_schedule,
+            features_extractor_class=features_extractor_class,
+            **kwargs,
+        )
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        return super()._get_constructor_parameters() | {
+            "num_answers": self.num_answers,
+            "answer_hidden": self.answer_hidden,
+            "supervised_belief": self.supervised_belief,
+            "sharpness": self.sharpness,
+            "assurance": self.assurance,
+            "threshold": self.threshold,
+        }
+
+    def _build_mlp_extractor(self) -> None:
+        self.mlp_extractor = BeliefExtractor(  # type: ignore[assignment]
+            self.features_dim,
+            self.num_answers,
+            self.answer_hidden,
+            self.net_arch,  # type: ignore[arg-type]
+            self.activation_fn,
+            self.supervised_belief,
+            self.device,
+        )
+
+    def _build(self, lr_schedule: Schedule) -> None:
+        super()._build(lr_schedule)
+        num_moves = int(self.action_space.n) - self.num_answers  # type: ignore[attr-defined]
+        self.action_net = FactoredActionHead(
+            self.mlp_extractor.latent_dim_pi,
+            num_moves,
+            self.num_answers,
+            self.sharpness,
+            self.assurance,
+            self.threshold,
+        )
+        # The optimizer made by the base class knows the action head that was just replaced.
+        self.optimizer = self.optimizer_class(
+            self.parameters(),
+            lr=lr_schedule(1),
+            **self.optimizer_kwargs,  # type: ignore[call-arg]
+        )
+
+    def answer_log_probabilities(self, observations: PyTorchObs) -> Tensor:
+        """The belief (B, K), with gradients into features and belief."""
+        features = self.extract_features(observations)
+        belief: Tensor = self.mlp_extractor.belief(features)  # type: ignore[operator]
+        return belief
+
+    def evaluate_actions(
+        self, obs: PyTorchObs, actions: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """As the base class, with the entropy of the choice between the moves and answering.
+
+        The entropy over all actions would also pay for answering while the belief is uncertain.
+        """
+        features = self.extract_features(obs)
+        latent_pi, latent_vf = self.mlp_extractor(features)
+        distribution = self._get_action_dist_from_latent(latent_pi)
+        categorical: Any = distribution.distribution
+        logits = categorical.logits
+        answer = torch.logsumexp(logits[:, -self.num_answers :], dim=1, keepdim=True)
+        choice = torch.cat([logits[:, : -self.num_answers], answer], dim=1)
+        entropy = -(choice.exp() * choice).sum(1)
+        return self.value_net(latent_vf), distribution.log_prob(actions), entropy

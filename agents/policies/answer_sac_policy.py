@@ -1,0 +1,228 @@
+"""`AnswerPolicy` for continuous actions: the belief answers, the actor looks and commits.
+
+The action space is a Box from -1 to 1 whose last K numbers are the answers' logits. Those are not
+drawn from the actor's distribution: they are the belief, which supervision trains, so that the
+answer is always the likeliest one. The actor decides the numbers before them, which turn the camera
+and say whether to answer, and it alone has an entropy.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.policies import ContinuousCritic
+from stable_baselines3.common.preprocessing import preprocess_obs
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
+from stable_baselines3.sac.policies import Actor, SACPolicy
+from torch import Tensor, nn
+
+from agents.policies.answer_posterior import (
+    CONFIDENCE,
+    MIN_LOG_PROBABILITY,
+    answer_network,
+    inclination,
+    with_confidence,
+)
+from agents.policies.features import SceneFeatures
+
+
+class BeliefFeatures(BaseFeaturesExtractor):
+    """Features and the belief read off them, see `answer_posterior.with_confidence`.
+
+    Only supervision shapes them: the output carries no gradient.
+
+    Args:
+        num_answers: K.
+        answer_hidden: hidden units between features and belief; 0 for a linear belief.
+        scene_class, scene_kwargs: the extractor of the features.
+    """
+
+    def __init__(
+        self,
+        observation_space: spaces.Dict,
+        num_answers: int,
+        answer_hidden: int,
+        scene_class: type[BaseFeaturesExtractor],
+        scene_kwargs: dict[str, Any],
+    ) -> None:
+        scene = scene_class(observation_space, **scene_kwargs)
+        super().__init__(observation_space, scene.features_dim + num_answers + CONFIDENCE)
+        self.scene = scene
+        self.answer_net = answer_network(scene.features_dim, num_answers, answer_hidden)
+
+    def forward(self, observations: dict[str, Tensor]) -> Tensor:
+        """(B, features_dim)."""
+        with torch.no_grad():
+            features = self.scene(observations)
+            return with_confidence(features, torch.log_softmax(self.answer_net(features), dim=1))
+
+    def belief(self, observations: dict[str, Tensor]) -> Tensor:
+        """Log-probabilities of the answers (B, K), with gradients."""
+        return torch.log_softmax(self.answer_net(self.scene(observations)), dim=1)
+
+
+class AnswerActor(Actor):
+    """Draws the numbers before the logits and appends the belief.
+
+    The last of those numbers answers if it is above 0. See `AnswerSACPolicy` for `assurance` and
+    `threshold`. Observations may be given as their features (B, features_dim).
+    """
+
+    num_answers: int
+    assurance: float
+    threshold: float
+
+    def extract_features(
+        self, obs: PyTorchObs, features_extractor: BaseFeaturesExtractor | None = None
+    ) -> Tensor:
+        if isinstance(obs, Tensor):
+            return obs
+        return super().extract_features(obs, features_extractor or self.features_extractor)
+
+    def forward(self, obs: PyTorchObs, deterministic: bool = False) -> Tensor:
+        """Actions (B, A) in [-1, 1]."""
+        features = self.extract_features(obs)
+        drawn = super().forward(features, deterministic)
+        return torch.cat([drawn, self.answer_logits(features)], dim=1)
+
+    def action_log_prob(self, obs: PyTorchObs) -> tuple[Tensor, Tensor]:
+        """Actions (B, A) and the log-density (B,) of the numbers that were drawn."""
+        features = self.extract_features(obs)
+        drawn, log_prob = super().action_log_prob(features)
+        return torch.cat([drawn, self.answer_logits(features)], dim=1), log_prob
+
+    def get_action_dist_params(self, obs: PyTorchObs) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """Means (B, A) and logarithms of deviations (B, A) before tanh."""
+        features = self.extract_features(obs)
+        means, log_deviations, more = super().get_action_dist_params(features)
+        return self.inclined(means, features), log_deviations, more
+
+    def inclined(self, means: Tensor, features: Tensor) -> Tensor:
+        """`means` (B, A) with the inclination to answer."""
+        # The best probability is the last of what `with_confidence` appends.
+        favour = inclination(features[:, -1:], self.assurance, self.threshold)
+        return torch.cat([means[:, :-1], means[:, -1:] + favour], dim=1)
+
+    def answer_logits(self, features: Tensor) -> Tensor:
+        """The belief's log-probabilities (B, K), from [-1, 0] to the range of an action."""
+        return 1.0 + 2.0 * features[:, -self.num_answers - CONFIDENCE : -CONFIDENCE]
+
+
+class AnswerCritic(ContinuousCritic):
+    """Values features (B, features_dim) with an action (B, A).
+
+    Of the answer it is told how likely the belief now takes it to be. An old transition, whose
+    answer was that of an older belief, then still teaches what an unlikely answer is worth.
+    """
+
+    num_answers: int
+
+    def forward(self, obs: Tensor, actions: Tensor) -> tuple[Tensor, ...]:
+        belief = obs[:, -self.num_answers - CONFIDENCE : -CONFIDENCE] * -MIN_LOG_PROBABILITY
+        given = actions[:, -self.num_answers :].argmax(dim=1, keepdim=True)
+        likely = belief.gather(1, given).exp()
+        seen = torch.cat([obs, actions[:, : -self.num_answers], likely], dim=1)
+        return tuple(network(seen) for network in self.q_networks)
+
+
+class NoFeatures(BaseFeaturesExtractor):
+    """For networks that are handed features."""
+
+    def forward(self, observations: Tensor) -> Tensor:
+        return observations
+
+
+class AnswerSACPolicy(SACPolicy):
+    """Actor-critic policy for actions that end in K logits, with a belief over the answers.
+
+    Args:
+        num_answers: K, at least 2.
+        answer_hidden: see `BeliefFeatures`.
+        assurance, threshold: before anything is learned, the mean of the number that answers, taken
+            before tanh, stands `assurance` x (the belief's best probability - `threshold`) above 0.
+    """
+
+    def __init__(
+        self,
+        observation_space: spaces.Dict,
+        action_space: spaces.Box,
+        lr_schedule: Schedule,
+        *,
+        num_answers: int,
+        answer_hidden: int = 128,
+        assurance: float = 0.0,
+        threshold: float = 0.7,
+        features_extractor_class: type[BaseFeaturesExtractor] = SceneFeatures,
+        features_extractor_kwargs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.num_answers, self.answer_hidden = num_answers, answer_hidden
+        self.assurance, self.threshold = assurance, threshold
+        super().__init__(
+            observation_space,
+            action_space,
+            lr_schedule,
+            features_extractor_class=BeliefFeatures,
+            features_extractor_kwargs={
+                "num_answers": num_answers,
+                "answer_hidden": answer_hidden,
+                "scene_class": features_extractor_class,
+                "scene_kwargs": features_extractor_kwargs or {},
+            },
+            **kwargs,
+        )
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        extractor = self.features_extractor_kwargs
+        return super()._get_constructor_parameters() | {
+            "num_answers": self.num_answers,
+            "answer_hidden": self.answer_hidden,
+            "assurance": self.assurance,
+            "threshold": self.threshold,
+            "features_extractor_class": extractor["scene_class"],
+            "features_extractor_kwargs": extractor["scene_kwargs"],
+        }
+
+    def make_actor(self, features_extractor: BaseFeaturesExtractor | None = None) -> AnswerActor:
+        keywords = self._update_features_extractor(self.actor_kwargs, features_extractor)
+        actor = AnswerActor(**keywords | {"action_space": self.drawn_space(0)})
+        actor.num_answers = self.num_answers
+        actor.assurance, actor.threshold = self.assurance, self.threshold
+        return actor.to(self.device)
+
+    def make_critic(self, features_extractor: BaseFeaturesExtractor | None = None) -> AnswerCritic:
+        extractor = NoFeatures(self.observation_space, self.actor.features_dim)
+        keywords = self._update_features_extractor(self.critic_kwargs, extractor)
+        critic = AnswerCritic(**keywords | {"action_space": self.drawn_space(1)})
+        critic.num_answers = self.num_answers
+        return critic.to(self.device)
+
+    def drawn_space(self, more: int) -> spaces.Box:
+        """The numbers before the logits, and `more` of the same kind."""
+        (size,) = self.action_space.shape or (0,)
+        return spaces.Box(-1.0, 1.0, (size - self.num_answers + more,), np.float32)
+
+    def features(self, observations: PyTorchObs) -> Tensor:
+        """What actor and critic read, (B, features_dim), without gradients and dropout."""
+        extractor = self.belief_features.eval()
+        return self.actor.extract_features(observations, extractor)
+
+    def answer_log_probabilities(self, observations: PyTorchObs) -> Tensor:
+        """The belief (B, K), with gradients into features and belief."""
+        prepared: Any = preprocess_obs(observations, self.observation_space)
+        return self.belief_features.belief(prepared)
+
+    @property
+    def belief_features(self) -> BeliefFeatures:
+        extractor = self.actor.features_extractor
+        assert isinstance(extractor, BeliefFeatures)
+        return extractor
+
+
+def supervised_parameters(policy: AnswerSACPolicy) -> list[nn.Parameter]:
+    """Those that only supervision trains."""
+    return list(policy.belief_features.parameters())

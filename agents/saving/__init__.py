@@ -1,0 +1,1 @@
+"""Agents on disk, without pickle."""

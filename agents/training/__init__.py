@@ -1,0 +1,1 @@
+"""Callbacks, checkpoints, and the state that an exact resume needs."""

@@ -1,0 +1,1 @@
+"""The environments in the form of ap_gym."""

@@ -1,0 +1,1 @@
+"""The camera: where it may stand, and the actions that turn it."""

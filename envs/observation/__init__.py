@@ -1,0 +1,1 @@
+"""The observation: one module for each of its parts."""

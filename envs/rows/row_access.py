@@ -1,0 +1,75 @@
+"""What a vector environment tells about its rows beside their observations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.observation.prospects import Prospects
+from envs.rows.scene_rows import SceneRows
+from envs.tasks import Task, Trials
+from gqn_rl.encoders import SceneEncoder
+from gqn_rl.geometry.viewpoint import Viewpoints
+from gqn_rl.rendering import Renderer
+from gqn_rl.scenes.scene import SceneBatch
+
+
+class RowAccess:
+    """The truth about N rows, for baselines, pictures and tests; no agent sees it."""
+
+    _rows: SceneRows
+
+    @property
+    def task(self) -> Task:
+        return self._rows.task
+
+    @property
+    def encoder(self) -> SceneEncoder[Any] | None:
+        """The encoder; None where neither the observation nor the task needs one."""
+        return self._rows.memory.encoder if self._rows.memory else None
+
+    @property
+    def renderer(self) -> Renderer:
+        return self._rows.renderer
+
+    @property
+    def prospects(self) -> Prospects | None:
+        """What tells of the moves; None where the task has no query."""
+        return self._rows.prospects
+
+    @property
+    def trials(self) -> Trials:
+        """What the current episodes are about; `ResetNeeded` before the first reset."""
+        return self._rows.trials
+
+    @property
+    def scenes(self) -> SceneBatch:
+        """The current scenes, one per row."""
+        return self.trials.scenes
+
+    @property
+    def targets(self) -> NDArray[np.int64]:
+        """The right answers, int64 (N,)."""
+        return self.trials.target.copy()
+
+    @property
+    def viewpoints(self) -> Viewpoints:
+        """The current poses, one per row."""
+        return self._rows.viewpoints
+
+    @property
+    def images(self) -> NDArray[np.uint8]:
+        """The current views, uint8 (N, H, W, 3)."""
+        return self._rows.images
+
+    @property
+    def query_images(self) -> NDArray[np.uint8]:
+        """The true query views of view prediction, uint8 (N, H, W, 3)."""
+        return self._rows.extra_images[:, 0]
+
+    @property
+    def looks_taken(self) -> NDArray[np.int64]:
+        """Images taken of each row's scene, int64 (N,)."""
+        return self._rows.looks.copy()

@@ -1,0 +1,1 @@
+"""Parts of the commands that train, evaluate and play agents."""

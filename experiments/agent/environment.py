@@ -1,0 +1,172 @@
+"""Environments for the agents' commands: from flags to a bridged vector environment."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import torch
+from gymnasium.vector import AutoresetMode, VectorEnv
+
+from agents.sb3_vec_env import GymnasiumVecEnv
+from envs import known_id
+from envs.tasks import Task
+from experiments.agent.controls import Controls, controls_of
+from gqn_rl.encoders import make_encoder
+from gqn_rl.errors import UserError
+
+
+@dataclass(frozen=True)
+class AgentEnvironment:
+    """A vector environment as Stable-Baselines3 sees it, and what the commands know about it.
+
+    Attributes:
+        bridge: the environment for agents.
+        native: the Gymnasium vector environment inside.
+        env_id, env_kwargs: what it was made from; the arguments are plain data.
+        device: where encoder and renderer work; no part of the task.
+        num_answers: K; of Discrete actions the last K.
+        encoder: what identifies the encoder's weights; None where there is no encoder.
+    """
+
+    bridge: GymnasiumVecEnv
+    native: VectorEnv
+    env_id: str
+    env_kwargs: dict[str, Any]
+    device: str
+    num_answers: int
+    encoder: dict[str, Any] | None
+
+    @property
+    def task(self) -> Task:
+        task: Task = self.native.unwrapped.task  # type: ignore[attr-defined]
+        return task
+
+    @cached_property
+    def controls(self) -> Controls:
+        """What its actions mean."""
+        return controls_of(self.env_id, self.num_answers)
+
+    @property
+    def volumes(self) -> dict[str, tuple[int, ...]]:
+        """Observations that hold cells in the frame of the object, by key, with the shape of the
+        cells; none where the answer depends on how the object stands."""
+        shape = getattr(getattr(self.native.unwrapped, "encoder", None), "cells_shape", None)
+        seen: Any = self.native.single_observation_space
+        if shape is None or not self.task.is_turnable or "representation" not in seen.spaces:
+            return {}
+        return {"representation": tuple(shape)}
+
+    @property
+    def num_moves(self) -> int:
+        """How many camera moves a strategy chooses from; of Discrete actions the first ones."""
+        return len(self.controls.actions)
+
+    @property
+    def is_graded(self) -> bool:
+        """Whether episodes are graded by an error and no answer is right or wrong."""
+        return self.task.has_query
+
+    @property
+    def is_informed(self) -> bool:
+        """Whether the observation says what views would tell about the query view."""
+        prospects: Any = self.native.unwrapped.prospects  # type: ignore[attr-defined]
+        return prospects is not None and prospects.is_informed
+
+    @property
+    def chance(self) -> float | None:
+        """Accuracy of a blind guess; None where there is nothing to guess."""
+        return None if self.is_graded else 1.0 / self.num_answers
+
+    def again(self, num_envs: int | None = None, **changes: Any) -> AgentEnvironment:
+        """The same environment once more, with the same encoder object; only the rows differ."""
+        encoder = getattr(self.native.unwrapped, "encoder", None)
+        return make_environment(
+            self.env_id,
+            num_envs or self.native.num_envs,
+            self.env_kwargs,
+            device=self.device,
+            encoder=encoder,
+            **changes,
+        )
+
+    def close(self) -> None:
+        self.bridge.close()
+
+
+def make_environment(
+    env_id: str,
+    num_envs: int,
+    env_kwargs: dict[str, Any],
+    *,
+    device: str = "cpu",
+    encoder: Any = None,
+    **unrecorded: Any,
+) -> AgentEnvironment:
+    """Build the vector environment.
+
+    Args:
+        env_kwargs: arguments of the environment; those that are None are left to it.
+        device: where encoder and renderer work.
+        encoder: an encoder object to use instead of loading `env_kwargs["encoder"]` again.
+        unrecorded: arguments that are no part of the task, such as `render_mode`.
+
+    Raises:
+        UserError: for an unknown id or any argument that the environment refuses.
+    """
+    name = known_id(env_id)
+    given = {key: value for key, value in env_kwargs.items() if value is not None}
+    arguments = given | unrecorded | {"device": device}
+    if encoder is not None:
+        arguments["encoder"] = encoder
+    elif "encoder" in given and given.get("observation", "representation") == "representation":
+        # Checked here, so that a wrong name fails before a renderer is started.
+        arguments["encoder"] = make_encoder(given["encoder"], device=device)
+    try:
+        native = gymnasium.make_vec(
+            name, num_envs=num_envs, autoreset_mode=AutoresetMode.SAME_STEP, **arguments
+        )
+    except TypeError as error:
+        raise UserError(f"{name} refuses its arguments: {error}") from error
+    task = native.unwrapped.task  # type: ignore[attr-defined]
+    used = getattr(native.unwrapped, "encoder", None)
+    if used is not None:  # written down, so that another default later changes nothing
+        given.setdefault("encoder", task.encoder)
+    return AgentEnvironment(
+        bridge=GymnasiumVecEnv(native),
+        native=native,
+        env_id=name,
+        device=device,
+        env_kwargs={key: _plain(value) for key, value in given.items()},
+        num_answers=int(task.num_answers),
+        encoder=encoder_identity(used, given.get("encoder", task.encoder)),
+    )
+
+
+def encoder_identity(encoder: Any, name: str | Path) -> dict[str, Any] | None:
+    """Name and SHA-256 of all weights of an encoder; None for no encoder.
+
+    The weights themselves are hashed, not their file: the same weights in another file are the
+    same encoder.
+    """
+    if encoder is None:
+        return None
+    digest = hashlib.sha256()
+    parts = [encoder, *vars(encoder).values()]
+    for module in [part for part in parts if isinstance(part, torch.nn.Module)][:1]:
+        for key, value in sorted(module.state_dict().items()):
+            digest.update(key.encode())
+            digest.update(value.detach().cpu().float().numpy().tobytes())
+    return {
+        "name": Path(name).name,
+        "sha256": digest.hexdigest(),
+        "representation_size": int(encoder.representation_size),
+    }
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value

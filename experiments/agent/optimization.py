@@ -1,0 +1,211 @@
+"""The search for hyperparameters: many short trainings, the next chosen by those before.
+
+The run folder holds Optuna's journal, from which the search goes on after a crash, trials.json and
+hyperparameters.yml, the best so far, which `train_agent --hyperparameters` takes. With --study the
+folder is shared by any number of processes, on one host or several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from rich.console import Console
+from stable_baselines3.common.callbacks import BaseCallback
+
+from agents.factory import ALGORITHMS, merged
+from agents.search.space import parameters_of, search_space, suggested
+from agents.search.study import LOCK, SharedStudy, imported_optuna, lock
+from agents.search.workers import Worker
+from agents.training.callbacks import EvaluationCallback, ProgressCallback, TimeLimitCallback
+from experiments.agent.report import EVALUATION_SEED
+from experiments.agent.settings import TrainAgentSettings, resumed_settings, stored_settings
+from experiments.agent.training import HYPERPARAMETERS, Trainee, model_for
+from experiments.shared.command import save_settings
+from gqn_rl.errors import UserError
+from gqn_rl.files import write_json, write_text
+
+if TYPE_CHECKING:
+    from optuna import Study, Trial
+
+BEST, SETTINGS = "hyperparameters.yml", "settings.json"
+
+
+class ReportCallback(BaseCallback):
+    """Tells Optuna how each evaluation of a trial went, and gives hopeless trials up."""
+
+    def __init__(self, trial: Trial, evaluations: EvaluationCallback) -> None:
+        super().__init__()
+        self._trial, self._evaluations, self._told = trial, evaluations, 0
+
+    def _on_rollout_start(self) -> None:
+        from optuna import TrialPruned
+
+        rows = self._evaluations.curve
+        if len(rows) > self._told:
+            self._told = len(rows)
+            self._trial.report(rows[-1]["reward"], rows[-1]["timesteps"])
+            if self._trial.should_prune():
+                raise TrialPruned
+
+    def _on_step(self) -> bool:
+        return True
+
+
+def study_settings(settings: TrainAgentSettings) -> TrainAgentSettings:
+    """Those of the study in `settings.study`, as if it were resumed; the given ones for a new one.
+
+    Raises:
+        UserError: where they contradict each other, or nobody says how many trials there shall be.
+    """
+    folder = settings.study
+    assert folder is not None
+    if settings.resume is not None or settings.output is not None:
+        raise UserError(f"--study {str(folder)!r} is a folder to begin or to join; drop the other")
+    imported_optuna()
+    if not (folder / SETTINGS).is_file():
+        if settings.optimize is None:
+            raise UserError("--study needs --optimize: how many trials there shall be in all")
+        return settings
+    stored = stored_settings(folder)
+    if stored.optimize is None:
+        raise UserError(f"the run in {str(folder)!r} is a training, no study to join")
+    if settings.time_limit not in (TrainAgentSettings.time_limit, stored.time_limit):
+        raise UserError(
+            f"time_limit is {settings.time_limit:g}, but the trials of the study in "
+            f"{str(folder)!r} have {stored.time_limit:g}"
+        )
+    joined = resumed_settings(replace(settings, resume=folder))
+    return replace(joined, time_limit=stored.time_limit)
+
+
+def begun_study(settings: TrainAgentSettings, hyperparameters: dict[str, Any]) -> Path:
+    """The folder of a study; the first of its workers writes down what it is about.
+
+    Raises:
+        UserError: for a folder with something else in it, or a study with other settings that
+            another worker has meanwhile begun.
+    """
+    folder = settings.study
+    assert folder is not None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make study {str(folder)!r}: {error.strerror}") from error
+    with lock(folder):
+        if (folder / SETTINGS).is_file():
+            resumed_settings(replace(settings, resume=folder))
+            return folder
+        others = [path.name for path in folder.iterdir() if not path.name.startswith(LOCK)]
+        if others and others != [HYPERPARAMETERS]:  # that of a worker that died here
+            raise UserError(f"{str(folder)!r} exists and holds no study, but {sorted(others)[0]!r}")
+        write_json(folder / HYPERPARAMETERS, hyperparameters)
+        save_settings(folder, settings)
+    return folder
+
+
+def optimize(settings: TrainAgentSettings, trainee: Trainee, folder: Path) -> None:
+    """Do what is missing of `settings.optimize` trials; the best is written after each.
+
+    Args:
+        trainee: lends its environments to the trials.
+        folder: with the journal of the trials that have been done, if any; other workers may be
+            working on it.
+
+    Raises:
+        UserError: without Optuna, or where nothing is missing of a search that is no study.
+    """
+    imported_optuna()
+    assert settings.optimize is not None
+    with Worker(folder, settings.study_timeout) as worker:
+        # What is known to be good is tried first: no search ends with less than it began with.
+        space = search_space(settings.algo, trainee.environment.env_id)
+        first = parameters_of(trainee.hyperparameters, space)
+        shared = SharedStudy(folder, worker, settings.seed, settings.optimize, first)
+        if shared.done >= settings.optimize:
+            message = f"{str(folder)!r} has already done {shared.done} trials; "
+            message += f"--optimize is {settings.optimize}, raise it to go on"
+            if settings.study is None:
+                raise UserError(message)
+            print(message)
+            return
+        objective = objective_of(settings, trainee)
+        while (trial := next_trial(shared)) is not None:
+            shared.run(trial, objective)
+            with lock(folder):
+                write_results(folder, settings, trainee, shared.study, trial.number)
+    Console().print(f"best hyperparameters: {folder / BEST}")
+
+
+def next_trial(shared: SharedStudy) -> Trial | None:
+    """A trial for this process; while it waits for other workers it says so."""
+    with Console().status("waiting for the other workers of the study") as status:
+        return shared.next_trial(
+            lambda running: status.update(f"waiting for {running} trials of other workers")
+        )
+
+
+def objective_of(settings: TrainAgentSettings, trainee: Trainee) -> Callable[[Trial], float]:
+    """Trains with the hyperparameters of a trial; the mean reward of held-out episodes."""
+    space = search_space(settings.algo, trainee.environment.env_id)
+
+    def objective(trial: Trial) -> float:
+        trial.set_user_attr("changes", suggested(trial, space))
+        hyperparameters = merged(trainee.hyperparameters, trial.user_attrs["changes"])
+        seed = settings.seed + trial.number
+        model = model_for(settings, trainee.environment, hyperparameters, seed)
+        evaluations = EvaluationCallback(
+            trainee.held_out.bridge,
+            settings.eval_every,
+            settings.eval_every_episodes,
+            settings.seed + EVALUATION_SEED,
+            lambda best, evaluation: None,
+        )
+        limit, progress = TimeLimitCallback(settings.time_limit), ProgressCallback()
+        callbacks = [limit, progress, evaluations, ReportCallback(trial, evaluations)]
+        log_interval = ALGORITHMS[settings.algo].episodes_per_log or 1
+        try:
+            model.learn(trainee.steps, callback=callbacks, log_interval=log_interval)
+        finally:
+            progress.close()
+        return float(evaluations.curve[-1]["reward"])
+
+    return objective
+
+
+def write_results(
+    folder: Path, settings: TrainAgentSettings, trainee: Trainee, study: Study, number: int
+) -> None:
+    """All trials so far as trials.json, and the best as a hyperparameter file.
+
+    Args:
+        number: of the trial that was just done.
+    """
+    trials = study.get_trials()
+    rows: list[dict[str, Any]] = [
+        {
+            "number": trial.number,
+            "state": trial.state.name.lower(),
+            "reward": trial.value,
+            "changes": trial.user_attrs.get("changes"),
+            "seconds": trial.duration.total_seconds() if trial.duration else None,
+        }
+        for trial in trials
+    ]
+    write_json(folder / "trials.json", rows)
+    complete = [row for row in rows if row["state"] == "complete"]
+    if not complete:
+        return
+    best = max(complete, key=lambda row: row["reward"])
+    env_id = trainee.environment.env_id
+    about = (
+        f"# {settings.algo} on {env_id}: the best of {len(rows)} trials, number {best['number']}.\n"
+        f"# Mean reward {best['reward']:.3f} of {settings.eval_every_episodes} held-out episodes, "
+        f"too good by the choice,\n# after {trainee.steps} steps or {settings.time_limit:.0f} "
+        f"seconds. For train_agent --hyperparameters.\n"
+    )
+    write_text(folder / BEST, about + yaml.safe_dump({env_id: best["changes"]}, sort_keys=False))
+    print(f"trial {number}: {rows[number]['state']}, best reward {best['reward']:.3f}")

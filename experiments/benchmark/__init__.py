@@ -1,0 +1,1 @@
+"""Speed and memory, a module for each subcommand of `python -m experiments.benchmark`."""

@@ -1,0 +1,191 @@
+"""Time the environments: against bare rendering and encoding, and against subprocesses.
+
+Steps of the native vector environment take turns with bare calls of PyBullet's camera and of the
+encoder, with one thread each; with themselves at other numbers of rows; and, with all cores, with
+Stable-Baselines3's SubprocVecEnv, which holds an environment and a GQN in every process. Then the
+memory is watched over many steps. The output folder gets metrics.json.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from experiments.benchmark.env_results import (
+    BARE_ENCODING,
+    BARE_RENDERING,
+    NATIVE,
+    PIXELS,
+    REPRESENTATIONS,
+    SUBPROCESSES,
+    WITH_WORKERS,
+    Found,
+    evaluate,
+    memory_growth,
+    print_tables,
+)
+from experiments.benchmark.env_work import (
+    bare_encoding,
+    bare_rendering,
+    environment_steps,
+    memory_over_steps,
+    native_for_sb3,
+    subprocesses_of_sb3,
+)
+from experiments.benchmark.machine import describe_machine, load
+from experiments.benchmark.timing import CLOCKS, Case, Plan, measure
+from experiments.shared.command import new_run_folder, save_settings
+from experiments.shared.parallel import available_cores
+from gqn_rl.devices import choose_device
+from gqn_rl.errors import UserError, unknown_name
+from gqn_rl.files import write_json
+
+IMAGE_SIZE = 64
+"""That of the shipped GQN."""
+MEMORY_ROWS = 256
+LEAST_SECONDS = 0.7
+"""Of a turn: enough that filling the caches again, which others have used, does not count."""
+QUICK: dict[str, Any] = {
+    "rows": 4,
+    "sizes": (2, 4),
+    "subprocesses": (1,),
+    "rounds": 1,
+    "memory_steps": 2_560,
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Flags of `python -m experiments.benchmark env`."""
+
+    rows: int = 64
+    """Of the vector environment that is compared with the bare work and with SubprocVecEnv."""
+    sizes: tuple[int, ...] = (16, 64, 256, 1024)
+    """Numbers of rows whose cost per row is compared."""
+    subprocesses: tuple[int, ...] = (8, 16)
+    """Single environments, each in a process of its own, of SubprocVecEnv."""
+    subprocess_threads: int = 1
+    """Threads of PyTorch in each of these; 0: PyTorch's default, which is many times slower."""
+    render_workers: int = 1
+    """Of the environments that have some."""
+    memory_steps: int = 100_000
+    """Environment steps over which the memory is watched."""
+    rounds: int = 7
+    """Turns of every alternative that count."""
+    warmup: int = 1
+    """Turns before them that do not."""
+    threads: int = 0
+    """Threads of PyTorch for the native environment beside SubprocVecEnv; 0: one per core. All
+    others have one."""
+    clock: str = "wall"
+    """wall, or cpu: the time in which all processes compute, for a machine that has other work
+    too; with it threads should be 1, for waiting threads compute as well."""
+    device: str = "auto"
+    """Of the encoder: auto, cpu, cuda or another PyTorch device."""
+    seed: int = 0
+    """Of scenes, cameras and actions."""
+    quick: bool = False
+    """See that everything works, in less than a minute; the numbers say nothing."""
+    output: Path | None = None
+    """Output folder; by default runs/benchmark_env-<time>."""
+
+
+def main(settings: Settings) -> None:
+    begin = time.monotonic()
+    if settings.quick:
+        settings = replace(settings, **QUICK)
+    _check(settings)
+    device = choose_device(settings.device)
+    folder = new_run_folder(settings.output, "benchmark_env")
+    save_settings(folder, settings)
+    machine = describe_machine(device, settings.threads or available_cores())
+    limits, sizes, clients = _measure(settings, str(device))
+    metrics = {
+        "rounds": settings.rounds,
+        "clock": settings.clock,
+        **evaluate(limits, sizes, clients, settings.clock),
+        "memory": memory_growth(_watch_memory(settings), MEMORY_ROWS),
+        "machine": machine | {"load_after": load()},
+        "seconds": round(time.monotonic() - begin, 1),
+    }
+    write_json(folder / "metrics.json", metrics)
+    print_tables(metrics)
+    print(folder)
+
+
+def _check(settings: Settings) -> None:
+    if settings.clock not in CLOCKS:
+        raise unknown_name("clock", settings.clock, CLOCKS)
+    least = {"rows": 1, "render_workers": 1, "rounds": 1, "memory_steps": MEMORY_ROWS}
+    least |= dict.fromkeys(("subprocess_threads", "warmup", "threads", "seed"), 0)
+    for name, value in least.items():
+        if getattr(settings, name) < value:
+            raise UserError(f"{name} is {getattr(settings, name)}, expected at least {value}")
+    for name in ("sizes", "subprocesses"):
+        numbers = getattr(settings, name)
+        if not numbers or min(numbers) < 1:
+            raise UserError(f"{name} are {numbers}, expected numbers of at least 1")
+
+
+def _measure(settings: Settings, device: str) -> tuple[Found, Found, Found]:
+    """The sections one after the other; within each the cases take turns."""
+    seconds = 0.0 if settings.quick else LEAST_SECONDS
+    one_thread = Plan(settings.rounds, settings.warmup, seconds, threads=1)
+    every_core = replace(one_thread, threads=settings.threads or available_cores())
+    plans = [
+        (_limits(settings, device), one_thread),
+        (_sizes(settings, device), one_thread),
+        (_clients(settings, device), every_core),
+    ]
+    turns = settings.rounds + settings.warmup
+    with tqdm(total=turns * sum(len(cases) for cases, _ in plans), unit="turn") as bar:
+        advance = _advance(bar)
+        limits, sizes, clients = (measure(cases, plan, advance) for cases, plan in plans)
+    return limits, sizes, clients
+
+
+def _advance(bar: tqdm) -> Callable[[str], None]:
+    def advance(name: str) -> None:
+        bar.set_postfix_str(name)
+        bar.update()
+
+    return advance
+
+
+def _limits(settings: Settings, device: str) -> list[Case]:
+    rows, seed = settings.rows, settings.seed
+    cases = [
+        Case(BARE_RENDERING, bare_rendering, (rows, IMAGE_SIZE, seed)),
+        Case(BARE_ENCODING, bare_encoding, (rows, device, seed)),
+    ]
+    for workers, suffix in ((0, ""), (settings.render_workers, WITH_WORKERS)):
+        for name, observation in ((PIXELS, "pixels"), (REPRESENTATIONS, "representation")):
+            arguments = (rows, observation, workers, device, IMAGE_SIZE, seed)
+            cases.append(Case(name + suffix, environment_steps, arguments))
+    return cases
+
+
+def _sizes(settings: Settings, device: str) -> list[Case]:
+    rest = ("representation", 0, device, IMAGE_SIZE, settings.seed)
+    return [Case(f"{n} rows", environment_steps, (n, *rest)) for n in settings.sizes]
+
+
+def _clients(settings: Settings, device: str) -> list[Case]:
+    rows, threads, seed = settings.rows, settings.subprocess_threads, settings.seed
+    cases = [Case(f"{NATIVE}, {rows} rows", native_for_sb3, (rows, device, seed))]
+    for count in settings.subprocesses:
+        arguments = (count, threads, device, seed)
+        name = f"{SUBPROCESSES}, {count} processes"
+        cases.append(Case(name, subprocesses_of_sb3, arguments, has_children=True))
+    return cases
+
+
+def _watch_memory(settings: Settings) -> list[int]:
+    steps = settings.memory_steps // MEMORY_ROWS
+    resident = memory_over_steps(MEMORY_ROWS, steps, IMAGE_SIZE, settings.seed)
+    return list(tqdm(resident, total=steps, unit_scale=MEMORY_ROWS, unit="step", desc="memory"))

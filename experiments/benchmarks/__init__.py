@@ -1,1 +1,0 @@
-"""What `python -m experiments.benchmark` measures, a module for each subcommand."""

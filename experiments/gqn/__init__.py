@@ -1,0 +1,1 @@
+"""Parts of the commands that pre-train and evaluate a GQN."""

@@ -1,0 +1,125 @@
+"""How well a network predicts views, by orientation and number of views; and the pictures of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from experiments.gqn.figures import Panel
+from experiments.gqn.probing import PREDICTION_STREAM, progress
+from gqn_rl.data.synthetic import SceneDistribution, SceneViews, render_views
+from gqn_rl.evaluation.metrics import baseline_errors
+from gqn_rl.evaluation.prediction import Predictions, predict_by_views
+from gqn_rl.gqn.model import GenerativeQueryNetwork
+from gqn_rl.rendering import Renderer
+
+MOST_VIEWS = 10
+"""Scenes always have one view more, the query, so that it does not depend on the plan."""
+ORIENTATIONS = {"grid": 0.0, "free": 1.0}
+"""Name to share of scenes in free orientation."""
+SHEET_ROWS = 4
+"""Queries of each orientation that are shown."""
+
+
+@dataclass(frozen=True)
+class PredictionPlan:
+    """What is predicted.
+
+    Attributes:
+        num_cubes, shapes: of the scenes.
+        scenes: queries of each orientation, one a scene.
+        views: numbers of context views.
+        curve_samples: prior-path samples of each query at each number of views.
+        sample_views: the number of views of the pictures and of `samples` samples.
+        seed: of scenes and latents.
+        precision: "auto", "bf16" or "fp32".
+    """
+
+    num_cubes: int
+    shapes: str
+    scenes: int
+    views: tuple[int, ...]
+    curve_samples: int
+    sample_views: int
+    samples: int
+    seed: int
+    precision: str
+
+    @property
+    def samples_by_views(self) -> dict[int, int]:
+        counts = sorted({*self.views, self.sample_views})
+        return dict.fromkeys(counts, self.curve_samples) | {self.sample_views: self.samples}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What came out.
+
+    Attributes:
+        numbers: by orientation, `views` and `baselines` by number of views.
+        panels: rows of a contact sheet, the first queries.
+        worst: the same of the queries with the largest errors.
+    """
+
+    numbers: dict[str, Any]
+    panels: list[Panel]
+    worst: list[Panel]
+
+
+def measure_prediction(
+    plan: PredictionPlan, model: GenerativeQueryNetwork, renderer: Renderer
+) -> Measured:
+    """Predict, in grid and in free orientation."""
+    measured = Measured({}, [], [])
+    for index, (name, free) in enumerate(ORIENTATIONS.items()):
+        rng = np.random.default_rng([plan.seed, PREDICTION_STREAM, index])
+        scenes = SceneDistribution(plan.num_cubes, plan.shapes, free).sample(rng, plan.scenes)
+        views = render_views(renderer, scenes, MOST_VIEWS + 1, rng)
+        found = _predicted(plan, model, views, name)
+        measured.numbers[name] = {
+            "views": {str(count): each.summary() for count, each in found.items()},
+            "baselines": {str(count): baseline_errors(views, count) for count in found},
+        }
+        shown = found[plan.sample_views]
+        measured.panels.extend(_panels(plan, name, views, shown))
+        worst = views.select(np.argsort(shown.errors.squared)[::-1][:SHEET_ROWS])
+        measured.worst.extend(_panels(plan, name, worst, _drawn_again(plan, model, worst)))
+    return measured
+
+
+def _predicted(
+    plan: PredictionPlan, model: GenerativeQueryNetwork, views: SceneViews, orientation: str
+) -> dict[int, Predictions]:
+    with progress(f"prediction, {orientation}", len(views)) as advance:
+        return predict_by_views(
+            model,
+            views,
+            plan.samples_by_views,
+            seed=plan.seed,
+            precision=plan.precision,
+            keep=SHEET_ROWS,
+            on_scenes=advance,
+        )
+
+
+def _drawn_again(
+    plan: PredictionPlan, model: GenerativeQueryNetwork, views: SceneViews
+) -> Predictions:
+    """Fresh samples of a few queries."""
+    samples = {plan.sample_views: plan.samples}
+    found = predict_by_views(
+        model, views, samples, seed=plan.seed, precision=plan.precision, keep=len(views)
+    )
+    return found[plan.sample_views]
+
+
+def _panels(
+    plan: PredictionPlan, orientation: str, views: SceneViews, found: Predictions
+) -> list[Panel]:
+    context = views.images[:, : plan.sample_views]
+    return [
+        Panel(orientation, context[row], views.images[row, -1], found.kept[:, row])
+        for row in range(found.kept.shape[1])
+    ]

@@ -1,0 +1,1 @@
+"""Weights and agents on the Hugging Face hub."""

@@ -1,0 +1,87 @@
+"""What every command shares: flags from a dataclass, run folders and one-line errors."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, is_dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import tyro
+
+from experiments.shared.allocator import keep_freed_memory
+from gqn_rl.errors import UserError
+from gqn_rl.files import write_json
+
+Settings = TypeVar("Settings")
+
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+OUTSIDE_CAUSES = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
+"""Full disks and missing permissions are the user's to mend; a traceback would not help."""
+
+
+def run_command(
+    main: Callable[[Settings], None], settings_type: type[Settings], description: str | None
+) -> None:
+    """Parse the flags into `settings_type`, run `main`, turn a user's mistake into exit code 2.
+
+    Flags, defaults and help come from the dataclass: its fields and the docstring below each.
+    """
+    settings = tyro.cli(settings_type, description=description)
+    keep_freed_memory()
+    try:
+        main(settings)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(EXIT_BAD_INPUT)
+    except OSError as error:
+        if error.errno not in OUTSIDE_CAUSES:
+            raise
+        print(f"error: {error.strerror}: {error.filename or 'output'}", file=sys.stderr)
+        sys.exit(EXIT_BAD_INPUT)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)
+
+
+def new_run_folder(output: Path | None, command: str, parent: Path = Path("runs")) -> Path:
+    """Make the folder for one run: `output`, or <parent>/<command>-<time> when it is None.
+
+    Raises:
+        UserError: when `output` exists and is not an empty folder. Nothing in it is touched.
+    """
+    if output is None:
+        stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+        output = unused(parent / f"{command}-{stamp}")
+    try:
+        if output.exists() and (not output.is_dir() or any(output.iterdir())):
+            raise UserError(f"output folder {str(output)!r} exists; choose another or remove it")
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror
+        raise UserError(f"cannot make output folder {str(output)!r}: {reason}") from error
+    return output
+
+
+def unused(path: Path) -> Path:
+    """`path`, or the first of path-2, path-3, ... that does not exist."""
+    candidate, number = path, 1
+    while candidate.exists():
+        number += 1
+        candidate = path.with_name(f"{path.name}-{number}")
+    return candidate
+
+
+def save_settings(folder: Path, settings: Any) -> None:
+    """Write the settings dataclass to `folder`/settings.json."""
+    if not is_dataclass(settings) or isinstance(settings, type):
+        raise TypeError(f"settings is {type(settings).__name__}, expected a dataclass instance")
+    plain = {
+        key: str(value) if isinstance(value, Path) else value
+        for key, value in asdict(settings).items()
+    }
+    write_json(folder / "settings.json", plain)

@@ -1,0 +1,169 @@
+"""How well views are predicted: always samples from the prior path, never the posterior.
+
+Errors are on the 0-255 scale of the images, the scale of published GQN results; MSE is in [0, 1]
+units.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gqn_rl.data.synthetic import SceneViews
+from gqn_rl.devices import autocast
+from gqn_rl.geometry.view import to_float
+from gqn_rl.gqn.model import GenerativeQueryNetwork
+
+
+@torch.no_grad()
+def predict_queries(
+    model: GenerativeQueryNetwork,
+    views: SceneViews,
+    context_size: int,
+    *,
+    generator: torch.Generator,
+    num_samples: int = 1,
+    precision: str = "auto",
+    scenes_per_chunk: int = 32,
+) -> NDArray[np.float32]:
+    """Predictions of the last view of each scene from its first `context_size` views.
+
+    Returns:
+        float32 (num_samples, B, H, W, 3) in [0, 1].
+    """
+    if not 1 <= context_size < views.images.shape[1]:
+        raise ValueError(
+            f"context_size is {context_size}, expected 1 to {views.images.shape[1] - 1}"
+        )
+    out = []
+    for images, viewpoints in _chunks(model, views, scenes_per_chunk):
+        with autocast(model.device, precision):
+            r = _representation(model, images[:, :context_size], viewpoints[:, :context_size])
+            drawn = [
+                model.draw_images(
+                    model.imagine(r, model.noise(len(r), generator)), viewpoints[:, -1]
+                )
+                for _ in range(num_samples)
+            ]
+        out.append(torch.stack(drawn).float().movedim(2, -1).cpu().numpy())
+    return np.concatenate(out, axis=1)
+
+
+@torch.no_grad()
+def representations(
+    model: GenerativeQueryNetwork,
+    views: SceneViews,
+    *,
+    precision: str = "auto",
+    scenes_per_chunk: int = 64,
+) -> NDArray[np.float32]:
+    """Representation of each scene from all of its views, not standardised; float32 (B, F)."""
+    out = []
+    for images, viewpoints in _chunks(model, views, scenes_per_chunk):
+        with autocast(model.device, precision):
+            out.append(_representation(model, images, viewpoints).cpu().numpy())
+    return np.concatenate(out)
+
+
+class ImageErrors(NamedTuple):
+    """Errors of each of B images, float64 (B,), in [0, 1] units.
+
+    Attributes:
+        squared, absolute: means over the image.
+        foreground: sum of squared errors over the pixels where the truth shows the object.
+        foreground_values: how many numbers that sum has.
+    """
+
+    squared: NDArray[np.float64]
+    absolute: NDArray[np.float64]
+    foreground: NDArray[np.float64]
+    foreground_values: NDArray[np.float64]
+
+
+def image_errors(prediction: NDArray[np.floating], truth: NDArray[np.uint8]) -> ImageErrors:
+    """Errors of images (B, H, W, 3): predictions in [0, 1] against uint8 truth."""
+    target = truth.astype(np.float64) / 255.0
+    error = np.clip(prediction, 0.0, 1.0).astype(np.float64) - target
+    squared = np.square(error)
+    foreground = truth.max(axis=-1) > 0
+    return ImageErrors(
+        squared.mean(axis=(1, 2, 3)),
+        np.abs(error).mean(axis=(1, 2, 3)),
+        (squared.sum(axis=-1) * foreground).sum(axis=(1, 2)),
+        3.0 * foreground.sum(axis=(1, 2)),
+    )
+
+
+def summarise_errors(errors: ImageErrors) -> dict[str, float]:
+    """Errors over all images.
+
+    Returns:
+        mse in [0, 1] units; mae and rmse on the 0-255 scale; image_rmse, the mean over images of
+        each image's own RMSE, which is what Kulhanek et al. (ViewFormer, ECCV 2022) publish as
+        RMSE and is never above rmse; psnr and foreground_psnr (over the pixels where the truth
+        shows the object) in dB.
+    """
+    mse = float(errors.squared.mean())
+    foreground_mse = errors.foreground.sum() / errors.foreground_values.sum()
+    return {
+        "mse": mse,
+        "mae": 255.0 * float(errors.absolute.mean()),
+        "rmse": 255.0 * math.sqrt(mse),
+        "image_rmse": 255.0 * float(np.sqrt(errors.squared).mean()),
+        "psnr": _psnr(mse),
+        "foreground_psnr": _psnr(float(foreground_mse)),
+    }
+
+
+def prediction_errors(
+    prediction: NDArray[np.floating], truth: NDArray[np.uint8]
+) -> dict[str, float]:
+    """`summarise_errors` of predictions (B, H, W, 3) in [0, 1] against uint8 truth."""
+    return summarise_errors(image_errors(prediction, truth))
+
+
+def baseline_errors(views: SceneViews, context_size: int) -> dict[str, dict[str, float]]:
+    """Errors of predictions that need no model.
+
+    Returns:
+        for black (all background), mean_image (over the truths themselves, the best constant)
+        and nearest_view (the context view taken from closest to the query).
+    """
+    truth = views.images[:, -1]
+    mean = np.broadcast_to(truth.astype(np.float64).mean(axis=0) / 255.0, truth.shape)
+    position = views.viewpoints[:, :, :3]
+    distance = np.linalg.norm(position[:, :context_size] - position[:, -1:], axis=-1)
+    nearest = views.images[np.arange(len(views)), distance.argmin(axis=1)] / 255.0
+    return {
+        "black": prediction_errors(np.zeros(truth.shape), truth),
+        "mean_image": prediction_errors(mean, truth),
+        "nearest_view": prediction_errors(nearest, truth),
+    }
+
+
+def _psnr(mse: float) -> float:
+    return -10.0 * math.log10(max(mse, 1e-12))
+
+
+def _representation(model: GenerativeQueryNetwork, images: Tensor, viewpoints: Tensor) -> Tensor:
+    each = model.look(images.flatten(0, 1), viewpoints.flatten(0, 1))
+    everything = torch.ones(images.shape[:2], dtype=torch.bool, device=images.device)
+    return model.representation(each.sum_views(everything))
+
+
+def _chunks(
+    model: GenerativeQueryNetwork, views: SceneViews, size: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Images float (b, V, 3, H, W) and poses (b, V, 7) on the model's device."""
+    for start in range(0, len(views), size):
+        part = slice(start, start + size)
+        yield (
+            to_float(torch.from_numpy(views.images[part]).to(model.device)),
+            torch.from_numpy(views.viewpoints[part]).to(model.device),
+        )

@@ -1,0 +1,1 @@
+"""Volumes of voxels that several families share."""

@@ -1,0 +1,56 @@
+"""Old import paths: a module that has moved is still found under the name that it had.
+
+Code of others and the `module:class` names in stored files go on working. Both names give the same
+module object, so that classes stay one class.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+
+class MovedModules(MetaPathFinder, Loader):
+    """A finder of modules by old names; one for each package, made where the package begins.
+
+    Args:
+        package: whose modules have moved.
+        places: old names to new ones, both relative to the package.
+
+    >>> import importlib
+    >>> importlib.import_module("gqn_rl.view") is importlib.import_module("gqn_rl.geometry.view")
+    True
+    """
+
+    def __init__(self, package: str, places: Mapping[str, str]) -> None:
+        self._places = {f"{package}.{old}": f"{package}.{new}" for old, new in places.items()}
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None = None,
+        target: ModuleType | None = None,
+    ) -> ModuleSpec | None:
+        """The spec of an old name; None for every other."""
+        return ModuleSpec(fullname, self) if fullname in self._places else None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """The module under its new name."""
+        module = import_module(self._places[spec.name])
+        spec.loader_state = module.__spec__
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Give the module back its own spec, which the import system has just replaced."""
+        spec = module.__spec__
+        assert spec is not None
+        module.__spec__ = spec.loader_state
+
+
+def register(package: str, places: Mapping[str, str]) -> None:
+    """Let old names of a package's modules be imported."""
+    sys.meta_path.append(MovedModules(package, places))

@@ -1,0 +1,1 @@
+"""A renderer of several processes that draw at once."""

@@ -1,0 +1,181 @@
+"""A batched ray caster in PyTorch that draws what PyBullet's TinyRenderer draws.
+
+It needs PyTorch alone and runs on any device: a model trained on its images, on a GPU without
+PyBullet, sees in deployment what it was trained on. The twin test holds the two to at most one
+differing pixel in 10,000.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gqn_rl.geometry.rays import pixel_directions
+from gqn_rl.geometry.viewpoint import Viewpoints
+from gqn_rl.rendering.base import AMBIENT, DIFFUSE, RendererIdentity, check_batch, unit_light
+from gqn_rl.scenes.scene import SceneBatch
+
+VERSION = "1"
+HALF_EDGE = 0.5
+BEYOND = 1e30
+"""Added to the distance of a cube that a ray misses; far above any float that it is added to."""
+RAYS_PER_CHUNK = {"cpu": 8 * 64 * 64, "other": 512 * 64 * 64}
+"""Rays cast at once. On a CPU the (images, cubes, rays) intermediates then stay in its cache."""
+
+
+class RaycastRenderer:
+    """Slab-method ray casting of every pixel against every cube.
+
+    Args:
+        image_size: height and width in pixels.
+        device: where to draw, for example "cpu" or "cuda".
+    """
+
+    def __init__(self, image_size: int = 64, device: str | torch.device = "cpu") -> None:
+        self._identity = RendererIdentity(name="raycast", version=VERSION, image_size=image_size)
+        self.device = torch.device(device)
+        self._directions = pixel_directions(image_size).T.contiguous().to(self.device)  # (3, HW)
+        self._closed = False
+        self._light = torch.from_numpy(unit_light()).float().to(self.device)
+
+    @property
+    def identity(self) -> RendererIdentity:
+        return self._identity
+
+    def render(self, scenes: SceneBatch, viewpoints: Viewpoints) -> NDArray[np.uint8]:
+        """See `Renderer.render`."""
+        return self.render_with_segmentation(scenes, viewpoints)[0]
+
+    def render_with_segmentation(
+        self, scenes: SceneBatch, viewpoints: Viewpoints
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int8]]:
+        """Images uint8 (N, H, W, 3) and cube indices int8 (N, H, W), -1 for the background."""
+        check_batch(scenes, viewpoints)
+        if self._closed:
+            raise RuntimeError("render() called on a closed RaycastRenderer")
+        size = self._identity.image_size
+        rays = RAYS_PER_CHUNK["cpu" if self.device.type == "cpu" else "other"]
+        chunk = max(1, rays // size**2)
+        images, indices = [], []
+        for start in range(0, len(scenes), chunk):
+            part = slice(start, start + chunk)
+            image, index = self.render_tensors(*self.to_tensors(scenes[part], viewpoints[part]))
+            images.append(image.cpu().numpy())
+            indices.append(index.cpu().numpy())
+        if not images:
+            return np.zeros((0, size, size, 3), np.uint8), np.zeros((0, size, size), np.int8)
+        return np.concatenate(images), np.concatenate(indices)
+
+    def to_tensors(
+        self, scenes: SceneBatch, viewpoints: Viewpoints
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The arguments of `render_tensors` on this renderer's device."""
+
+        def move(array: NDArray) -> torch.Tensor:
+            tensor = torch.from_numpy(np.ascontiguousarray(array))
+            return tensor.to(self.device, torch.bool if array.dtype == bool else torch.float32)
+
+        return (
+            move(scenes.cubes),
+            move(scenes.mask),
+            move(scenes.rotation),
+            move(scenes.colour),
+            move(viewpoints.position),
+            move(viewpoints.axes()),
+        )
+
+    @torch.no_grad()
+    def render_tensors(
+        self,
+        cubes: torch.Tensor,
+        mask: torch.Tensor,
+        rotation: torch.Tensor,
+        colour: torch.Tensor,
+        position: torch.Tensor,
+        axes: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Draw with everything on the device.
+
+        Args:
+            cubes: float (N, P, 3), as in `SceneBatch`; mask: bool (N, P);
+            rotation: float (N, 3, 3); colour: float (N, P, 3);
+            position: float (N, 3) and axes: float (N, 3, 3), rows right, up, forward.
+
+        Returns:
+            uint8 (N, H, W, 3) and int8 (N, H, W), -1 for the background.
+        """
+        n, size = len(cubes), self._identity.image_size
+        # In the object's frame every cube is parallel to the axes.
+        to_object = rotation.mT
+        origin = _apply(to_object, position[..., None])[..., 0]  # (N, 3)
+        light = _apply(to_object, self._light[None, :, None])[..., 0]  # (N, 3)
+        directions = _apply(_apply(to_object, axes.mT), self._directions[None])  # (N, 3, HW)
+        distance, index, axis = _nearest_cube(origin, directions, cubes, mask)
+        hit = distance < BEYOND / 2
+        shade = _shade(directions, light, axis)  # (N, HW)
+        base = (colour * 255.0).floor()
+        rgb = base.gather(1, index[..., None].expand(-1, -1, 3))
+        rgb = (rgb * shade[..., None]).clamp(max=255.0) * hit[..., None]
+        index = torch.where(hit, index, -1)
+        return (
+            rgb.to(torch.uint8).view(n, size, size, 3),
+            index.to(torch.int8).view(n, size, size),
+        )
+
+    def close(self) -> None:
+        """After this the renderer draws no more; more than once does no harm."""
+        self._closed = True
+
+
+def _apply(matrix: torch.Tensor, vectors: torch.Tensor) -> torch.Tensor:
+    """(N, 3, 3) times (N or 1, 3, K), both float32.
+
+    Not a matrix product: autocast and a lowered matmul precision, which a training run may have
+    asked for, would round that to bf16 or TF32 and move edges by pixels.
+    """
+    result = matrix[:, :, 0, None] * vectors[:, None, 0]
+    result += matrix[:, :, 1, None] * vectors[:, None, 1]
+    result += matrix[:, :, 2, None] * vectors[:, None, 2]
+    return result
+
+
+def _nearest_cube(
+    origin: torch.Tensor, directions: torch.Tensor, cubes: torch.Tensor, mask: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """First cube along each ray by the slab method.
+
+    Args:
+        origin: (N, 3); directions: (N, 3, R); cubes: (N, P, 3); mask: (N, P).
+
+    Returns:
+        distance (N, R), BEYOND where nothing is hit; cube index (N, R); axis of the face (N, R).
+    """
+    inverse = 1.0 / torch.where(directions == 0, 1e-12, directions)  # (N, 3, R)
+    reach = HALF_EDGE * inverse.abs()
+    relative = (cubes - origin[:, None]).mT  # (N, 3, P)
+    # Written for speed on a CPU, where it is three times as fast as the obvious code: one axis at a
+    # time, and arithmetic in place of `where`, `argmin` and `argmax`, which are not vectorised.
+    centre = relative[:, 0, :, None] * inverse[:, 0, None]  # (N, P, R)
+    enter, leave = centre - reach[:, 0, None], centre + reach[:, 0, None]
+    for axis in (1, 2):
+        centre = relative[:, axis, :, None] * inverse[:, axis, None]
+        enter = torch.maximum(enter, centre - reach[:, axis, None])
+        leave = torch.minimum(leave, centre + reach[:, axis, None])
+    hit = (enter < leave) & (enter > 0) & mask[:, :, None]
+    enter += (~hit).float().mul_(BEYOND)
+    distance = enter.amin(dim=1)  # (N, R)
+    rank = torch.arange(enter.shape[1], 0, -1, device=enter.device)[:, None]
+    is_first = (enter == distance[:, None]).float().mul_(rank)
+    index = enter.shape[1] - is_first.amax(dim=1).long()  # (N, R)
+    nearest = relative.gather(2, index[:, None].expand(-1, 3, -1))  # (N, 3, R)
+    x, y, z = (nearest * inverse).sub_(reach).unbind(1)
+    face = torch.where(z > torch.maximum(x, y), 2, (y > x).long())
+    return distance, index, face
+
+
+def _shade(directions: torch.Tensor, light: torch.Tensor, axis: torch.Tensor) -> torch.Tensor:
+    """Brightness of the face that a ray enters: its normal is -sign(d) along `axis`."""
+    along = directions.gather(1, axis[:, None])[:, 0]
+    cosine = -along.sign() * light.gather(1, axis)
+    return AMBIENT + DIFFUSE * cosine.clamp(min=0.0)

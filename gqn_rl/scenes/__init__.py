@@ -1,0 +1,1 @@
+"""Shepard-Metzler objects, the catalogue of their shapes, and scenes that show one."""

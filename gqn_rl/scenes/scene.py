@@ -1,0 +1,147 @@
+"""What there is to see: objects, how they are turned and coloured; not how they are drawn."""
+
+from __future__ import annotations
+
+import colorsys
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gqn_rl.geometry.rotations import sample_orientations
+from gqn_rl.scenes.shape_catalogue import shape_catalogue
+from gqn_rl.scenes.shepard_metzler import ShepardMetzlerObject
+
+MIN_SATURATION = 0.75
+
+
+@dataclass(frozen=True)
+class SceneBatch:
+    """N scenes with up to P cubes each.
+
+    Attributes:
+        cubes: float64 (N, P, 3), cube centres before the rotation, barycentre at the origin,
+            in cube edges.
+        mask: bool (N, P), which cubes exist.
+        rotation: float64 (N, 3, 3), object to world.
+        colour: float32 (N, P, 3), RGB in [0, 1].
+    """
+
+    cubes: NDArray[np.float64]
+    mask: NDArray[np.bool_]
+    rotation: NDArray[np.float64]
+    colour: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        n, p = self.mask.shape
+        expectations = {"cubes": (n, p, 3), "rotation": (n, 3, 3), "colour": (n, p, 3)}
+        for name, expected in expectations.items():
+            received = getattr(self, name).shape
+            if received != expected:
+                raise ValueError(f"{name} has shape {received}, expected {expected}")
+
+    def __len__(self) -> int:
+        return len(self.mask)
+
+    def __getitem__(self, index: slice | NDArray) -> SceneBatch:
+        """Select scenes with a slice, a mask or an integer array; the result is a batch."""
+        return SceneBatch(
+            self.cubes[index], self.mask[index], self.rotation[index], self.colour[index]
+        )
+
+    def repeat(self, times: int) -> SceneBatch:
+        """Each scene `times` in a row: (N * times) scenes."""
+        return self[np.repeat(np.arange(len(self)), times)]
+
+    @staticmethod
+    def concatenate(parts: list[SceneBatch]) -> SceneBatch:
+        """One batch from several with the same P."""
+        return SceneBatch(
+            np.concatenate([p.cubes for p in parts]),
+            np.concatenate([p.mask for p in parts]),
+            np.concatenate([p.rotation for p in parts]),
+            np.concatenate([p.colour for p in parts]),
+        )
+
+    @staticmethod
+    def from_objects(
+        objects: list[ShepardMetzlerObject],
+        rotation: NDArray[np.floating],
+        colour: NDArray[np.floating],
+    ) -> SceneBatch:
+        """One scene per object; objects of different size are padded.
+
+        Args:
+            rotation: (N, 3, 3).
+            colour: (N, P, 3) with P the size of the largest object.
+        """
+        n, p = len(objects), max(map(len, objects))
+        cubes, mask = np.zeros((n, p, 3)), np.zeros((n, p), dtype=bool)
+        for row, item in enumerate(objects):
+            cubes[row, : len(item)] = item.centred()
+            mask[row, : len(item)] = True
+        return SceneBatch(
+            cubes, mask, np.asarray(rotation, np.float64), np.asarray(colour, np.float32)
+        )
+
+    def grid_poses(self) -> NDArray[np.float32]:
+        """How the grid that the cubes of each scene lie on is placed in the world.
+
+        Returns:
+            float32 (N, 4): yaw in [-pi/4, pi/4) radians, and along the three axes turned by it the
+            offset of the planes between cubes from the origin, in [-0.5, 0.5) cube edges. NaN for
+            scenes none of whose cubes' axes is vertical.
+        """
+        vertical = np.abs(self.rotation[:, 2]).max(axis=1)
+        level = np.hypot(self.rotation[:, 0], self.rotation[:, 1]).argmax(axis=1)
+        axis = np.take_along_axis(self.rotation, level[:, None, None], axis=2)[:, :, 0]
+        yaw = _centred(np.arctan2(axis[:, 1], axis[:, 0]), np.pi / 2)
+        centre = self.cube_centres()[:, 0]
+        cos, sin = np.cos(yaw), np.sin(yaw)
+        turned = [cos * centre[:, 0] + sin * centre[:, 1], cos * centre[:, 1] - sin * centre[:, 0]]
+        offset = _centred(np.stack([*turned, centre[:, 2]], axis=1) - 0.5, 1.0)
+        poses = np.concatenate([yaw[:, None], offset], axis=1).astype(np.float32)
+        poses[vertical < 1 - 1e-6] = np.nan
+        return poses
+
+    def cube_centres(self) -> NDArray[np.float64]:
+        """Cube centres in world coordinates, float64 (N, P, 3)."""
+        return np.einsum("nij,npj->npi", self.rotation, self.cubes)
+
+
+def _centred(value: NDArray[np.float64], period: float) -> NDArray[np.float64]:
+    """The same up to whole periods, in [-period / 2, period / 2)."""
+    return (value + period / 2) % period - period / 2
+
+
+def sample_colours(rng: np.random.Generator, n: int, num_cubes: int) -> NDArray[np.float32]:
+    """Flat colours, float32 (n, num_cubes, 3): hue uniform, saturation at least 0.75, value 1."""
+    hue = rng.uniform(0.0, 1.0, n * num_cubes)
+    saturation = rng.uniform(MIN_SATURATION, 1.0, n * num_cubes)
+    pairs = zip(hue.tolist(), saturation.tolist(), strict=True)  # faster than NumPy's numbers
+    rgb = [colorsys.hsv_to_rgb(h, s, 1.0) for h, s in pairs]
+    return np.array(rgb, dtype=np.float32).reshape(n, num_cubes, 3)
+
+
+def sample_scenes(
+    rng: np.random.Generator,
+    n: int,
+    *,
+    num_cubes: int = 7,
+    shapes: str = "train",
+    orientation: str = "grid",
+) -> SceneBatch:
+    """n random scenes: growth rule over the given shapes, random orientation and colours.
+
+    Args:
+        shapes: "train", "validation", "test" or "all", see `gqn_rl.scenes.shape_catalogue`.
+        orientation: "grid" or "free", see `gqn_rl.geometry.rotations.sample_orientations`.
+    """
+    catalogue = shape_catalogue(num_cubes)
+    cubes = catalogue.walks[catalogue.sample_walks(rng, n, shapes)].astype(np.float64)
+    return SceneBatch(
+        cubes=cubes - cubes.mean(axis=1, keepdims=True),
+        mask=np.ones((n, num_cubes), dtype=bool),
+        rotation=sample_orientations(rng, n, orientation),
+        colour=sample_colours(rng, n, num_cubes),
+    )

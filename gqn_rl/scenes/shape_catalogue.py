@@ -1,0 +1,150 @@
+"""Every Shepard-Metzler shape of a given size, and the split that keeps some of them unseen.
+
+Networks are trained on the "train" shapes only. "validation" shapes may be looked at while recipes
+are chosen; "test" shapes are for the figures that are reported.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gqn_rl.errors import UserError, unknown_name
+from gqn_rl.scenes.shepard_metzler import (
+    STEPS,
+    ShepardMetzlerObject,
+    canonical_forms,
+    check_num_cubes,
+)
+
+SHAPES = ("train", "validation", "test", "all")
+"""Names of the parts of a catalogue, wherever a flag or an argument is called `shapes`."""
+HELD_OUT_FRACTION = 0.2
+VALIDATION_EVERY = 3
+"""Of the held-out shapes, mirror images together, every third in the order of the hash."""
+MIN_CUBES_TO_SPLIT = 6
+"""Five cubes make only 18 shapes: too few to hold some out."""
+
+
+@dataclass(frozen=True, eq=False)
+class ShapeCatalogue:
+    """All walks of one length, grouped into shapes. Build it with `shape_catalogue`.
+
+    Attributes:
+        walks: int8 (W, P, 3), every self-avoiding walk from the origin.
+        probability: float64 (W,), how likely the growth rule makes each walk; sums to 1.
+        shape: int64 (W,), index of the walk's shape.
+        mirror: int64 (S,), index of each shape's mirror image; itself for an achiral shape.
+        is_validation, is_test: bool (S,), the held-out shapes; those in neither are for training.
+            Stable: a hash of the shapes decides, not a seed, and mirror images stay together.
+        rank: int64 (S,), the shapes in a fixed pseudo-random order (by that hash).
+    """
+
+    walks: NDArray[np.int8]
+    probability: NDArray[np.float64]
+    shape: NDArray[np.int64]
+    mirror: NDArray[np.int64]
+    is_validation: NDArray[np.bool_]
+    is_test: NDArray[np.bool_]
+    rank: NDArray[np.int64]
+
+    @property
+    def num_shapes(self) -> int:
+        return len(self.mirror)
+
+    @property
+    def is_chiral(self) -> NDArray[np.bool_]:
+        return self.mirror != np.arange(self.num_shapes)
+
+    def indices(self, shapes: str) -> NDArray[np.int64]:
+        """The shapes of one of `SHAPES`, in their fixed pseudo-random order."""
+        num_cubes = self.walks.shape[1]
+        if shapes not in SHAPES:
+            raise unknown_name("shapes", shapes, SHAPES)
+        if shapes == "all":
+            return self.rank
+        if num_cubes < MIN_CUBES_TO_SPLIT:
+            raise UserError(
+                f"shapes={shapes!r} needs num_cubes >= {MIN_CUBES_TO_SPLIT} (fewer shapes cannot "
+                f"be held out), received num_cubes={num_cubes}; use shapes='all'"
+            )
+        parts = {"validation": self.is_validation, "test": self.is_test}
+        wanted = parts.get(shapes, ~(self.is_validation | self.is_test))
+        return self.rank[wanted[self.rank]]
+
+    def representative(self, shape: int) -> ShepardMetzlerObject:
+        """One object of the shape, always the same."""
+        return ShepardMetzlerObject(self.walks[int(np.argmax(self.shape == shape))])
+
+    def sample_walks(
+        self, rng: np.random.Generator, n: int, shapes: str = "all"
+    ) -> NDArray[np.int64]:
+        """n walks from the growth rule restricted to the given shapes; int64 (n,) into `walks`."""
+        cumulative = self._cumulative(shapes)
+        # `uniform` may round up to its upper bound, beyond which there is no walk.
+        draws = np.minimum(rng.uniform(0.0, cumulative[-1], n), np.nextafter(cumulative[-1], 0.0))
+        return np.searchsorted(cumulative, draws, side="right").astype(np.int64)
+
+    @lru_cache(maxsize=4)  # noqa: B019 - catalogues are themselves cached for the process's life
+    def _cumulative(self, shapes: str) -> NDArray[np.float64]:
+        wanted = np.zeros(self.num_shapes, dtype=bool)
+        wanted[self.indices(shapes)] = True
+        return np.cumsum(np.where(wanted[self.shape], self.probability, 0.0))
+
+
+@lru_cache(maxsize=8)
+def shape_catalogue(num_cubes: int = 7) -> ShapeCatalogue:
+    """The catalogue for objects of `num_cubes` cubes; 7 cubes: 16,926 walks, 310 shapes."""
+    check_num_cubes(num_cubes)
+    walks, probability = _enumerate_walks(num_cubes)
+    forms, shape = np.unique(canonical_forms(walks), axis=0, return_inverse=True)
+    shape = shape.reshape(-1).astype(np.int64)
+    mirror = _mirror_indices(walks, shape, forms)
+    score = _hash_scores(forms)
+    pair_score = score[np.minimum(mirror, np.arange(len(forms)))]
+    held_out = pair_score < HELD_OUT_FRACTION
+    watched = np.unique(pair_score[held_out])[VALIDATION_EVERY - 1 :: VALIDATION_EVERY]
+    is_validation = np.isin(pair_score, watched)
+    catalogue = ShapeCatalogue(
+        walks=walks,
+        probability=probability,
+        shape=shape,
+        mirror=mirror,
+        is_validation=is_validation,
+        is_test=held_out & ~is_validation,
+        rank=np.argsort(score, kind="stable").astype(np.int64),
+    )
+    for array in vars(catalogue).values():
+        array.setflags(write=False)  # everyone shares this object
+    return catalogue
+
+
+def _enumerate_walks(num_cubes: int) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
+    walks = np.zeros((1, 1, 3), dtype=np.int8)
+    probability = np.ones(1)
+    while walks.shape[1] < num_cubes:
+        ends = walks[:, -1:, :] + STEPS  # (W, 6, 3)
+        free = ~(ends[:, :, None, :] == walks[:, None, :, :]).all(-1).any(-1)  # (W, 6)
+        parent, step = np.nonzero(free)
+        probability = probability[parent] / free.sum(axis=1)[parent]
+        walks = np.concatenate([walks[parent], ends[parent, step][:, None]], axis=1)
+    return walks, probability
+
+
+def _mirror_indices(
+    walks: NDArray[np.int8], shape: NDArray[np.int64], forms: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    _, first = np.unique(shape, return_index=True)
+    mirrored = canonical_forms(walks[first] * np.array([-1, 1, 1], dtype=np.int8))
+    lookup = {form.tobytes(): index for index, form in enumerate(forms)}
+    return np.array([lookup[form.tobytes()] for form in mirrored], dtype=np.int64)
+
+
+def _hash_scores(forms: NDArray[np.int64]) -> NDArray[np.float64]:
+    """A number in [0, 1) per shape that depends on nothing but the shape."""
+    digests = [hashlib.sha256(form.astype("<i8").tobytes()).digest() for form in forms]
+    return np.array([int.from_bytes(d[:8], "big") / 2**64 for d in digests])
