@@ -27,6 +27,7 @@ from agents.policies.answer_sac_policy import AnswerSACPolicy
 from agents.policies.features import SceneFeatures
 from agents.policies.move_sac_policy import MoveSACPolicy
 from agents.policies.pixel_features import LookFeatures
+from agents.renamed import current_names
 from gqn_rl.errors import UserError, unknown_name
 
 Schedule = Callable[[float], float]
@@ -70,7 +71,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU, "ta
 FEATURES = {"scene": SceneFeatures, "combined": CombinedExtractor, "looks": LookFeatures}
 
 FOLDER = Path(__file__).parent / "hyperparameters"
-RUN_KEYS = ("n_timesteps", "num_envs", "policy", "policy_kwargs", "pay_by_look")
+RUN_KEYS = ("n_timesteps", "num_envs", "policy", "policy_kwargs", "potential_shaping")
 """Hyperparameters that are not arguments of the algorithm."""
 
 
@@ -92,11 +93,12 @@ def load_hyperparameters(
     sections = yaml.safe_load((FOLDER / f"{algo}.yml").read_text())
     settings: dict[str, Any] = merged(sections["default"], sections.get(env_id) or {})
     given = {} if path is None else read_sections(path)
-    for changes in (given.get("default"), given.get(env_id), overrides):
-        for name in changes or {}:
+    for given_changes in (given.get("default"), given.get(env_id), overrides):
+        changes = current_names(given_changes or {})
+        for name in changes:
             if name not in settings:
                 raise unknown_name("hyperparameter", name, settings)
-        settings = merged(settings, changes or {})
+        settings = merged(settings, changes)
     return settings
 
 
@@ -152,6 +154,7 @@ def make_model(
         UserError: for an unknown name, or an environment that the algorithm cannot act in.
     """
     model: Any = algorithm_for(algo, env.action_space).model
+    hyperparameters = current_names(hyperparameters)
     arguments = {key: value for key, value in hyperparameters.items() if key not in RUN_KEYS}
     policy, keywords = policy_and_arguments(
         algo, hyperparameters["policy"], hyperparameters.get("policy_kwargs", {}), num_answers
@@ -206,7 +209,7 @@ def policy_and_arguments(
     policies = algorithm_named(algo).policies
     if name not in policies:
         raise unknown_name("policy", name, policies)
-    result = copy.deepcopy(keywords)
+    result = current_names(copy.deepcopy(keywords))
     tables = {"activation_fn": ACTIVATIONS, "features_extractor_class": FEATURES}
     for key, table in tables.items():
         if key in result:

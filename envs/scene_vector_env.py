@@ -66,7 +66,7 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):
       and reference are, see `gqn_rl.geometry.turned_volumes.TurnedVolumes.compare`.
 
     - `prospects`, in view prediction: float32, what the camera's moves would bring, see
-      `envs.observation.prospects.Prospects`.
+      `envs.observation.next_best_view.NextBestViewFeatures`.
 
     With flatten=True all of it is one float32 Box, in the order of `envs.observation.spaces`.
 
@@ -192,7 +192,7 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):
             _ = self.trials  # asks for a whole reset first
         self._generators.seed(seed, mask)
         self._begin(mask)
-        self._rows.look(mask)
+        self._rows.take_view(mask)
         return self._observation(), vector_infos(self._facts(), mask)
 
     def step(
@@ -214,7 +214,7 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         exhausted = live & ~answering & (self._rows.looks == self.max_looks)
         moving = live & ~answering & ~exhausted
         over = answering | exhausted
-        rewards = self._settle(over, answering, commands.answer) - LOOK_COST * moving
+        rewards = self._score(over, answering, commands.answer) - LOOK_COST * moving
         self._episodes.returns += rewards
 
         same_step, finals = self.autoreset_mode == AutoresetMode.SAME_STEP, FinalInfos(len(live))
@@ -223,23 +223,25 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         self._rows.turn(moving, commands.turn, self._control.goes_partway)
         beginning = over if same_step else ~live
         self._begin(beginning)
-        lost = self._rows.look(moving | beginning)
+        lost = self._rows.take_view(moving | beginning)
         if lost.any():
             rewards[lost] += LOOK_COST  # for a look that was not taken
             self._truncate(lost, finals)
         infos = finals.infos() | vector_infos(self._facts(), np.ones(self.num_envs, dtype=bool))
         return self._observation(), rewards, over, lost, infos
 
-    def worth_of_answering(self) -> NDArray[np.float64]:
+    def potential(self) -> NDArray[np.float64]:
         """What each row would be paid if it gave the first answer now, float64 (N,).
 
         It tells the truth about the scene: it is for shaping rewards in training, see
         `agents.algorithms.shaping`, and for figures. In view prediction it draws the query view of
-        every row.
+        every row. Its older name is `worth_of_answering`.
         """
-        self._require_open("worth_of_answering")
+        self._require_open("potential")
         first = np.zeros(self.num_envs, dtype=np.int64)
-        return self.task.settle(self.trials, first, self._rows.errors_now()).reward
+        return self.task.score(self.trials, first, self._rows.errors_now()).reward
+
+    worth_of_answering = potential
 
     def snapshot(self) -> Snapshot:
         """Episodes, scenes, encoder and random generators as named arrays; no pickle is needed."""
@@ -275,16 +277,16 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         if self.closed:
             raise error.ClosedEnvironmentError(f"{method}() called on a closed environment")
 
-    def _settle(
+    def _score(
         self, over: NDArray[np.bool_], answering: NDArray[np.bool_], answers: NDArray[np.int64]
     ) -> NDArray[np.float64]:
         """Note the answers of the episodes that end here; their rewards, 0 elsewhere."""
         rewards = np.zeros(self.num_envs)
         if over.any():
             errors = self._rows.finish(over, answering)
-            verdict = self.task.settle(self.trials[over], answers[over], errors)
-            self._episodes.end(over, answers, verdict)
-            rewards[over] = verdict.reward
+            outcome = self.task.score(self.trials[over], answers[over], errors)
+            self._episodes.end(over, answers, outcome)
+            rewards[over] = outcome.reward
         return rewards
 
     def _truncate(self, lost: NDArray[np.bool_], finals: FinalInfos) -> None:
@@ -294,7 +296,7 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         if self.autoreset_mode == AutoresetMode.SAME_STEP:
             finals.add(self._observation(lost), self._facts(), lost)
             self._begin(lost)
-            self._rows.look(lost)
+            self._rows.take_view(lost)
 
     def _begin(self, mask: NDArray[np.bool_]) -> None:
         self._rows.begin(mask, self._generators)

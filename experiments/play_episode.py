@@ -86,7 +86,7 @@ def main(settings: PlayEpisodeSettings) -> None:
     path = settings.output or new_run_folder(None, "play_episode") / "episode.gif"
     path.parent.mkdir(parents=True, exist_ok=True)
     save_animation(path, [episode])
-    print(f"{len(episode.views)} looks, {episode.verdict}\n{path}")
+    print(f"{len(episode.views)} looks, {episode.outcome}\n{path}")
 
 
 def check_output(output: Path | None) -> None:

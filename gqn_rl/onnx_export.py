@@ -44,7 +44,7 @@ class Represent(nn.Module):
 
     def forward(self, images: Tensor, poses: Tensor) -> tuple[Tensor, Tensor]:
         scenes, views = images.shape[:2]
-        each = self.model.look(images.flatten(0, 1), poses.flatten(0, 1))
+        each = self.model.encode_view(images.flatten(0, 1), poses.flatten(0, 1))
         summed = (part.view(scenes, views, *part.shape[1:]).sum(1) for part in each.parts)
         r = self.model.representation(type(each)(*summed))
         return r, self.model.standardise(r)

@@ -58,8 +58,8 @@ class AnswerPPO(PPO):
 
     The loss covers every state of the rollout, not only those in which the agent answered, and is
     minimised in minibatches of its own after PPO's epochs, drawn from a memory of recent states.
-    Policies with a belief (`AnswerPolicy`) learn that; for any other policy the softmax over the
-    last `num_answers` action logits is trained.
+    Policies with an answer posterior (`AnswerPolicy`) learn that; for any other policy the softmax
+    over the last `num_answers` action logits is trained.
 
     Args:
         num_answers: K; the last K actions are the answers.

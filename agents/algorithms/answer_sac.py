@@ -26,15 +26,15 @@ from gqn_rl.errors import UserError
 
 
 class AnswerSAC(SAC):
-    """SAC with an auxiliary cross-entropy between the belief of `AnswerSACPolicy` and the truth.
+    """SAC with an auxiliary cross-entropy between answer posterior and truth.
 
-    The belief is trained in minibatches of its own, drawn from the replay buffer, which keeps the
-    true answers. With another policy this is plain SAC on a smaller replay buffer.
+    The answer posterior is trained in minibatches of its own, drawn from the replay buffer, which
+    keeps the true answers. With another policy this is plain SAC on a smaller replay buffer.
 
     Args:
         num_answers: K; the last K numbers of an action are the answers' logits.
         aux_coef: step size of the supervised updates in units of the current learning rate; it
-            must be 0 for policies without a belief and cannot be for `AnswerSACPolicy`.
+            must be 0 for policies without an answer posterior and cannot be for `AnswerSACPolicy`.
         aux_updates: supervised minibatches after each call of `train`.
         aux_batch_size: states per minibatch.
         aux_weight_decay: decoupled weight decay of the supervised updates.
@@ -136,10 +136,10 @@ class AnswerSAC(SAC):
 
 
 def check_coefficient(aux_coef: float, policy: type[Any]) -> None:
-    """A belief is trained by supervision or not at all."""
-    has_belief = issubclass(policy, AnswerSACPolicy)
-    if aux_coef < 0 or (aux_coef > 0) != has_belief:
-        wanted = "more than 0" if has_belief else "0"
+    """An answer posterior is trained by supervision or not at all."""
+    has_posterior = issubclass(policy, AnswerSACPolicy)
+    if aux_coef < 0 or (aux_coef > 0) != has_posterior:
+        wanted = "more than 0" if has_posterior else "0"
         raise UserError(
             f"aux_coef is {aux_coef}, expected {wanted} for the policy {policy.__name__}"
         )

@@ -22,7 +22,7 @@ class PaidByLook(VecEnvWrapper):
     were.
 
     Args:
-        venv: around a native environment with `worth_of_answering`, which resets ended episodes in
+        venv: around a native environment with `potential`, which resets ended episodes in
             the same step.
         gamma: the algorithm's discount factor.
 
@@ -33,9 +33,9 @@ class PaidByLook(VecEnvWrapper):
     def __init__(self, venv: VecEnv, gamma: float) -> None:
         super().__init__(venv)
         self._native: Any = venv.venv.unwrapped  # type: ignore[attr-defined]
-        if not hasattr(self._native, "worth_of_answering"):
+        if not hasattr(self._native, "potential"):
             name = type(self._native).__name__
-            raise UserError(f"pay_by_look=true needs worth_of_answering, which {name} lacks")
+            raise UserError(f"potential_shaping=true needs potential, which {name} lacks")
         self._gamma = gamma
         # Never saved: whoever goes on from a saved state computes it anew.
         self._potential: NDArray[np.float64] | None = None
@@ -47,12 +47,12 @@ class PaidByLook(VecEnvWrapper):
 
     def step_async(self, actions: NDArray[Any]) -> None:
         if self._potential is None:
-            self._potential = self._native.worth_of_answering()
+            self._potential = self._native.potential()
         self.venv.step_async(actions)
 
     def step_wait(self) -> VecEnvStepReturn:
         observation, rewards, dones, infos = self.venv.step_wait()
-        before, after = self._potential, self._native.worth_of_answering()
+        before, after = self._potential, self._native.potential()
         assert before is not None
         self._potential = after
         shaped = rewards + np.where(dones, 0.0, self._gamma * after) - before

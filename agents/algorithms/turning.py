@@ -18,8 +18,8 @@ class RandomTurns:
     """Turns volumes of cells into one of the 24 orientations of the grid, drawn for every row.
 
     Only for observations whose cells lie in the frame of the object, as those of
-    `gqn_rl.encoders.cell_encoder` do, and for questions whose answer does not depend on how the
-    object stands.
+    `gqn_rl.encoders.voxel_grid_encoder` do, and for questions whose answer does not depend on how
+    the object stands.
 
     Args:
         volumes: key of the observation to the shape (C, S, S, S) of what it holds flat.

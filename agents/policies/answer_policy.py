@@ -1,14 +1,14 @@
-"""A policy in two parts: what the object is (a belief), and whether to look on or to say so.
+"""A policy in two parts: what the object is (a posterior), and whether to look on or to say so.
 
 The action space is Discrete with the camera moves first and the K answers last. The probability
 of an action is factored:
 
     p(move m)   = softmax([move logits, answer logit])[m]
-    p(answer k) = softmax([move logits, answer logit])[-1] * sharpened belief[k]
+    p(answer k) = softmax([move logits, answer logit])[-1] * sharpened posterior[k]
 
-so that learning when to answer never changes the belief, and learning a better belief changes how
-often the agent answers only as far as `assurance` has it do so: the answer logit is the
-controller's plus assurance x (best probability of the belief - threshold).
+so that learning when to answer never changes the posterior, and learning a better answer posterior
+changes how often the agent answers only as far as `confidence_gain` has it do so: the answer logit
+is the controller's plus confidence_gain x (best probability of the answer posterior - threshold).
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from torch import Tensor, nn
 from agents.policies.answer_posterior import (
     CONFIDENCE,
     answer_network,
-    inclination,
+    logit_bias,
     with_confidence,
 )
 from agents.policies.features import SceneFeatures
 
 
-class BeliefExtractor(nn.Module):
+class PosteriorExtractor(nn.Module):
     """Takes the place of Stable-Baselines3's `MlpExtractor`: features to actor and critic inputs.
 
     Args:
         features_dim: width of the features.
         num_answers: K.
-        answer_hidden: width of the hidden layer between features and belief; 0 for none.
+        answer_hidden: width of the hidden layer between features and answer posterior; 0 for none.
         net_arch: hidden layers of actor and critic, {"pi": [...], "vf": [...]}.
-        supervised: whether only supervision shapes the features and the belief. Then actor and
+        supervised: whether only supervision shapes the features and the posterior. Then actor and
             critic read them without sending gradients back.
     """
 
@@ -62,18 +62,18 @@ class BeliefExtractor(nn.Module):
         self.latent_dim_pi = self.control.latent_dim_pi + num_answers
         self.latent_dim_vf = self.control.latent_dim_vf
 
-    def belief(self, features: Tensor) -> Tensor:
+    def posterior(self, features: Tensor) -> Tensor:
         """Log-probabilities of the answers, (B, K)."""
         return torch.log_softmax(self.answer_net(features), dim=1)
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        seen, belief = self._seen(features)
-        return torch.cat([self.control.forward_actor(seen), belief], 1), self._critic(seen)
+        seen, posterior = self._seen(features)
+        return torch.cat([self.control.forward_actor(seen), posterior], 1), self._critic(seen)
 
     def forward_actor(self, features: Tensor) -> Tensor:
-        """Hidden units of the actor, then the belief: (B, latent_dim_pi)."""
-        seen, belief = self._seen(features)
-        return torch.cat([self.control.forward_actor(seen), belief], 1)
+        """Hidden units of the actor, then the posterior: (B, latent_dim_pi)."""
+        seen, posterior = self._seen(features)
+        return torch.cat([self.control.forward_actor(seen), posterior], 1)
 
     def forward_critic(self, features: Tensor) -> Tensor:
         return self._critic(self._seen(features)[0])
@@ -82,17 +82,17 @@ class BeliefExtractor(nn.Module):
         return self.control.forward_critic(seen)
 
     def _seen(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """What the controller reads, and the belief it answers with."""
-        belief = self.belief(features)
+        """What the controller reads, and the answer posterior it answers with."""
+        posterior = self.posterior(features)
         if self.supervised:
-            features, belief = features.detach(), belief.detach()
-        return with_confidence(features, belief), belief
+            features, posterior = features.detach(), posterior.detach()
+        return with_confidence(features, posterior), posterior
 
 
 class FactoredActionHead(nn.Module):
-    """Actor units and belief (B, H + K) to the logits of all actions (B, moves + K).
+    """Actor units and answer posterior (B, H + K) to the logits of all actions (B, moves + K).
 
-    See `AnswerPolicy` for `sharpness`, `assurance` and `threshold`.
+    See `AnswerPolicy` for `inverse_temperature`, `confidence_gain` and `threshold`.
     """
 
     def __init__(
@@ -100,39 +100,42 @@ class FactoredActionHead(nn.Module):
         latent_dim: int,
         num_moves: int,
         num_answers: int,
-        sharpness: float,
-        assurance: float,
+        inverse_temperature: float,
+        confidence_gain: float,
         threshold: float,
     ) -> None:
         super().__init__()
-        self.num_answers, self.sharpness = num_answers, sharpness
-        self.assurance, self.threshold = assurance, threshold
+        self.num_answers, self.inverse_temperature = num_answers, inverse_temperature
+        self.confidence_gain, self.threshold = confidence_gain, threshold
         self.choice = nn.Linear(latent_dim - num_answers, num_moves + 1)
         # As Stable-Baselines3 starts its action heads: all choices nearly equally likely.
         nn.init.orthogonal_(self.choice.weight, gain=0.01)
         nn.init.zeros_(self.choice.bias)
 
     def forward(self, latent: Tensor) -> Tensor:
-        hidden, belief = latent[:, : -self.num_answers], latent[:, -self.num_answers :]
+        hidden, posterior = latent[:, : -self.num_answers], latent[:, -self.num_answers :]
         choice = self.choice(hidden)
-        answers = torch.log_softmax(self.sharpness * belief, dim=1)
-        best = belief.max(dim=1, keepdim=True).values.exp()
-        answering = choice[:, -1:] + inclination(best, self.assurance, self.threshold)
+        answers = torch.log_softmax(self.inverse_temperature * posterior, dim=1)
+        best = posterior.max(dim=1, keepdim=True).values.exp()
+        answering = choice[:, -1:] + logit_bias(best, self.confidence_gain, self.threshold)
         return torch.cat([choice[:, :-1], answering + answers], dim=1)
 
 
 class AnswerPolicy(MultiInputActorCriticPolicy):
-    """Actor-critic policy for "moves first, then answers" with a belief over the answers.
+    """Actor-critic policy for "moves first, then answers" with a posterior over the answers.
 
     Args:
         num_answers: K, the last K actions.
-        answer_hidden: hidden units between features and belief; 0 for a linear belief.
-        supervised_belief: see `BeliefExtractor`; False lets reinforcement shape the belief too.
-        sharpness: an answer is drawn from the belief to this power. Sampling from the belief
+        answer_hidden: hidden units between features and answer posterior; 0 for a linear posterior.
+        supervised_posterior: see `PosteriorExtractor`; False lets reinforcement shape the answer
+        posterior too.
+        inverse_temperature: an answer is drawn from the answer posterior to this power. Sampling
+        from the answer posterior
             itself would make a 90 % sure agent wrong one time in five, and so teach it to wait.
-        assurance, threshold: before anything is learned, the logit of answering stands
-            `assurance` x (the belief's best probability - `threshold`) above those of the moves,
-            so that an untrained controller looks on while it is unsure. 0 leaves it indifferent.
+        confidence_gain, threshold: before anything is learned, the logit of answering stands
+            `confidence_gain` x (the answer posterior's best probability - `threshold`) above those
+            of the moves, so that an untrained controller looks on while it is unsure. 0 leaves it
+            indifferent.
     """
 
     def __init__(
@@ -143,16 +146,19 @@ class AnswerPolicy(MultiInputActorCriticPolicy):
         *,
         num_answers: int,
         answer_hidden: int = 128,
-        supervised_belief: bool = True,
-        sharpness: float = 4.0,
-        assurance: float = 0.0,
+        supervised_posterior: bool = True,
+        inverse_temperature: float = 4.0,
+        confidence_gain: float = 0.0,
         threshold: float = 0.7,
         features_extractor_class: type[BaseFeaturesExtractor] = SceneFeatures,
         **kwargs: Any,
     ) -> None:
         self.num_answers, self.answer_hidden = num_answers, answer_hidden
-        self.supervised_belief, self.sharpness = supervised_belief, sharpness
-        self.assurance, self.threshold = assurance, threshold
+        self.supervised_posterior, self.inverse_temperature = (
+            supervised_posterior,
+            inverse_temperature,
+        )
+        self.confidence_gain, self.threshold = confidence_gain, threshold
         # Orthogonal starts would overwrite the default ones inside LayerNorm'd, SiLU networks.
         kwargs.setdefault("ortho_init", False)
         super().__init__(
@@ -167,20 +173,20 @@ class AnswerPolicy(MultiInputActorCriticPolicy):
         return super()._get_constructor_parameters() | {
             "num_answers": self.num_answers,
             "answer_hidden": self.answer_hidden,
-            "supervised_belief": self.supervised_belief,
-            "sharpness": self.sharpness,
-            "assurance": self.assurance,
+            "supervised_posterior": self.supervised_posterior,
+            "inverse_temperature": self.inverse_temperature,
+            "confidence_gain": self.confidence_gain,
             "threshold": self.threshold,
         }
 
     def _build_mlp_extractor(self) -> None:
-        self.mlp_extractor = BeliefExtractor(  # type: ignore[assignment]
+        self.mlp_extractor = PosteriorExtractor(  # type: ignore[assignment]
             self.features_dim,
             self.num_answers,
             self.answer_hidden,
             self.net_arch,  # type: ignore[arg-type]
             self.activation_fn,
-            self.supervised_belief,
+            self.supervised_posterior,
             self.device,
         )
 
@@ -191,8 +197,8 @@ class AnswerPolicy(MultiInputActorCriticPolicy):
             self.mlp_extractor.latent_dim_pi,
             num_moves,
             self.num_answers,
-            self.sharpness,
-            self.assurance,
+            self.inverse_temperature,
+            self.confidence_gain,
             self.threshold,
         )
         # The optimizer made by the base class knows the action head that was just replaced.
@@ -203,17 +209,18 @@ class AnswerPolicy(MultiInputActorCriticPolicy):
         )
 
     def answer_log_probabilities(self, observations: PyTorchObs) -> Tensor:
-        """The belief (B, K), with gradients into features and belief."""
+        """The answer posterior (B, K), with gradients into features and posterior."""
         features = self.extract_features(observations)
-        belief: Tensor = self.mlp_extractor.belief(features)  # type: ignore[operator]
-        return belief
+        posterior: Tensor = self.mlp_extractor.posterior(features)  # type: ignore[operator]
+        return posterior
 
     def evaluate_actions(
         self, obs: PyTorchObs, actions: Tensor
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """As the base class, with the entropy of the choice between the moves and answering.
 
-        The entropy over all actions would also pay for answering while the belief is uncertain.
+        The entropy over all actions would also pay for answering while the answer posterior is
+        uncertain.
         """
         features = self.extract_features(obs)
         latent_pi, latent_vf = self.mlp_extractor(features)

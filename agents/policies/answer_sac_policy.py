@@ -1,7 +1,7 @@
-"""`AnswerPolicy` for continuous actions: the belief answers, the actor looks and commits.
+"""`AnswerPolicy` for continuous actions: the answer posterior answers, the actor looks and commits.
 
 The action space is a Box from -1 to 1 whose last K numbers are the answers' logits. Those are not
-drawn from the actor's distribution: they are the belief, which supervision trains, so that the
+drawn from the actor's distribution: they are the posterior, which supervision trains, so that the
 answer is always the likeliest one. The actor decides the numbers before them, which turn the camera
 and say whether to answer, and it alone has an entropy.
 """
@@ -24,20 +24,20 @@ from agents.policies.answer_posterior import (
     CONFIDENCE,
     MIN_LOG_PROBABILITY,
     answer_network,
-    inclination,
+    logit_bias,
     with_confidence,
 )
 from agents.policies.features import SceneFeatures
 
 
-class BeliefFeatures(BaseFeaturesExtractor):
-    """Features and the belief read off them, see `answer_posterior.with_confidence`.
+class PosteriorFeatures(BaseFeaturesExtractor):
+    """Features and the answer posterior read off them, see `answer_posterior.with_confidence`.
 
     Only supervision shapes them: the output carries no gradient.
 
     Args:
         num_answers: K.
-        answer_hidden: hidden units between features and belief; 0 for a linear belief.
+        answer_hidden: hidden units between features and answer posterior; 0 for a linear posterior.
         scene_class, scene_kwargs: the extractor of the features.
     """
 
@@ -60,20 +60,20 @@ class BeliefFeatures(BaseFeaturesExtractor):
             features = self.scene(observations)
             return with_confidence(features, torch.log_softmax(self.answer_net(features), dim=1))
 
-    def belief(self, observations: dict[str, Tensor]) -> Tensor:
+    def posterior(self, observations: dict[str, Tensor]) -> Tensor:
         """Log-probabilities of the answers (B, K), with gradients."""
         return torch.log_softmax(self.answer_net(self.scene(observations)), dim=1)
 
 
 class AnswerActor(Actor):
-    """Draws the numbers before the logits and appends the belief.
+    """Draws the numbers before the logits and appends the posterior.
 
-    The last of those numbers answers if it is above 0. See `AnswerSACPolicy` for `assurance` and
-    `threshold`. Observations may be given as their features (B, features_dim).
+    The last of those numbers answers if it is above 0. See `AnswerSACPolicy` for `confidence_gain`
+    and `threshold`. Observations may be given as their features (B, features_dim).
     """
 
     num_answers: int
-    assurance: float
+    confidence_gain: float
     threshold: float
 
     def extract_features(
@@ -99,32 +99,33 @@ class AnswerActor(Actor):
         """Means (B, A) and logarithms of deviations (B, A) before tanh."""
         features = self.extract_features(obs)
         means, log_deviations, more = super().get_action_dist_params(features)
-        return self.inclined(means, features), log_deviations, more
+        return self.biased(means, features), log_deviations, more
 
-    def inclined(self, means: Tensor, features: Tensor) -> Tensor:
+    def biased(self, means: Tensor, features: Tensor) -> Tensor:
         """`means` (B, A) with the inclination to answer."""
         # The best probability is the last of what `with_confidence` appends.
-        favour = inclination(features[:, -1:], self.assurance, self.threshold)
+        favour = logit_bias(features[:, -1:], self.confidence_gain, self.threshold)
         return torch.cat([means[:, :-1], means[:, -1:] + favour], dim=1)
 
     def answer_logits(self, features: Tensor) -> Tensor:
-        """The belief's log-probabilities (B, K), from [-1, 0] to the range of an action."""
+        """The posterior's log-probabilities (B, K), from [-1, 0] to the range of an action."""
         return 1.0 + 2.0 * features[:, -self.num_answers - CONFIDENCE : -CONFIDENCE]
 
 
 class AnswerCritic(ContinuousCritic):
     """Values features (B, features_dim) with an action (B, A).
 
-    Of the answer it is told how likely the belief now takes it to be. An old transition, whose
-    answer was that of an older belief, then still teaches what an unlikely answer is worth.
+    Of the answer it is told how likely the answer posterior now takes it to be. An old transition,
+    whose answer was that of an older posterior, then still teaches what an unlikely answer is
+    worth.
     """
 
     num_answers: int
 
     def forward(self, obs: Tensor, actions: Tensor) -> tuple[Tensor, ...]:
-        belief = obs[:, -self.num_answers - CONFIDENCE : -CONFIDENCE] * -MIN_LOG_PROBABILITY
+        posterior = obs[:, -self.num_answers - CONFIDENCE : -CONFIDENCE] * -MIN_LOG_PROBABILITY
         given = actions[:, -self.num_answers :].argmax(dim=1, keepdim=True)
-        likely = belief.gather(1, given).exp()
+        likely = posterior.gather(1, given).exp()
         seen = torch.cat([obs, actions[:, : -self.num_answers], likely], dim=1)
         return tuple(network(seen) for network in self.q_networks)
 
@@ -137,13 +138,15 @@ class NoFeatures(BaseFeaturesExtractor):
 
 
 class AnswerSACPolicy(SACPolicy):
-    """Actor-critic policy for actions that end in K logits, with a belief over the answers.
+    """Actor-critic policy for actions that end in K logits, with a posterior over the answers.
 
     Args:
         num_answers: K, at least 2.
-        answer_hidden: see `BeliefFeatures`.
-        assurance, threshold: before anything is learned, the mean of the number that answers, taken
-            before tanh, stands `assurance` x (the belief's best probability - `threshold`) above 0.
+        answer_hidden: see `PosteriorFeatures`.
+        confidence_gain, threshold: before anything is learned, the mean of the number that answers,
+        taken
+            before tanh, stands `confidence_gain` x (the answer posterior's best probability -
+            `threshold`) above 0.
     """
 
     def __init__(
@@ -154,19 +157,19 @@ class AnswerSACPolicy(SACPolicy):
         *,
         num_answers: int,
         answer_hidden: int = 128,
-        assurance: float = 0.0,
+        confidence_gain: float = 0.0,
         threshold: float = 0.7,
         features_extractor_class: type[BaseFeaturesExtractor] = SceneFeatures,
         features_extractor_kwargs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         self.num_answers, self.answer_hidden = num_answers, answer_hidden
-        self.assurance, self.threshold = assurance, threshold
+        self.confidence_gain, self.threshold = confidence_gain, threshold
         super().__init__(
             observation_space,
             action_space,
             lr_schedule,
-            features_extractor_class=BeliefFeatures,
+            features_extractor_class=PosteriorFeatures,
             features_extractor_kwargs={
                 "num_answers": num_answers,
                 "answer_hidden": answer_hidden,
@@ -181,7 +184,7 @@ class AnswerSACPolicy(SACPolicy):
         return super()._get_constructor_parameters() | {
             "num_answers": self.num_answers,
             "answer_hidden": self.answer_hidden,
-            "assurance": self.assurance,
+            "confidence_gain": self.confidence_gain,
             "threshold": self.threshold,
             "features_extractor_class": extractor["scene_class"],
             "features_extractor_kwargs": extractor["scene_kwargs"],
@@ -191,7 +194,7 @@ class AnswerSACPolicy(SACPolicy):
         keywords = self._update_features_extractor(self.actor_kwargs, features_extractor)
         actor = AnswerActor(**keywords | {"action_space": self.drawn_space(0)})
         actor.num_answers = self.num_answers
-        actor.assurance, actor.threshold = self.assurance, self.threshold
+        actor.confidence_gain, actor.threshold = self.confidence_gain, self.threshold
         return actor.to(self.device)
 
     def make_critic(self, features_extractor: BaseFeaturesExtractor | None = None) -> AnswerCritic:
@@ -208,21 +211,21 @@ class AnswerSACPolicy(SACPolicy):
 
     def features(self, observations: PyTorchObs) -> Tensor:
         """What actor and critic read, (B, features_dim), without gradients and dropout."""
-        extractor = self.belief_features.eval()
+        extractor = self.posterior_features.eval()
         return self.actor.extract_features(observations, extractor)
 
     def answer_log_probabilities(self, observations: PyTorchObs) -> Tensor:
-        """The belief (B, K), with gradients into features and belief."""
+        """The answer posterior (B, K), with gradients into features and posterior."""
         prepared: Any = preprocess_obs(observations, self.observation_space)
-        return self.belief_features.belief(prepared)
+        return self.posterior_features.posterior(prepared)
 
     @property
-    def belief_features(self) -> BeliefFeatures:
+    def posterior_features(self) -> PosteriorFeatures:
         extractor = self.actor.features_extractor
-        assert isinstance(extractor, BeliefFeatures)
+        assert isinstance(extractor, PosteriorFeatures)
         return extractor
 
 
 def supervised_parameters(policy: AnswerSACPolicy) -> list[nn.Parameter]:
     """Those that only supervision trains."""
-    return list(policy.belief_features.parameters())
+    return list(policy.posterior_features.parameters())

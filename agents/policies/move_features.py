@@ -17,7 +17,7 @@ from gqn_rl.errors import UserError
 
 MOVES, COLUMNS = "prospects", 5
 TURN = slice(0, 2)
-"""Columns of the prospects, see `envs.observation.prospects`; the last row is that of no move."""
+"""Columns of the features, see `envs.observation.next_best_view`; the last row is of no move."""
 
 
 def moves_of(observations: dict[str, Tensor]) -> Tensor:
@@ -90,7 +90,9 @@ class MoveFeatures(BaseFeaturesExtractor):
         return torch.cat([wanted, known], dim=1)
 
 
-def prospects_of(observations: dict[str, Tensor], turn: Tensor, width: float) -> Tensor:
+def next_best_view_features_of(
+    observations: dict[str, Tensor], turn: Tensor, width: float
+) -> Tensor:
     """What is known of the moves near a turn (B, 2), float32 (B, 3).
 
     The rows of all moves, weighted by a Gaussian of the distance between the turns; differentiable

@@ -18,7 +18,7 @@ from agents.policies.move_features import (
     KnownFeatures,
     MoveFeatures,
     nearest_move,
-    prospects_of,
+    next_best_view_features_of,
 )
 
 WIDTH = 0.25
@@ -52,7 +52,7 @@ class MoveCritic(ContinuousCritic):
 
     def forward(self, obs: PyTorchObs, actions: Tensor) -> tuple[Tensor, ...]:
         features = self.extract_features(obs, self.features_extractor)
-        near = prospects_of(obs, actions[:, TURN], WIDTH)  # type: ignore[arg-type]
+        near = next_best_view_features_of(obs, actions[:, TURN], WIDTH)  # type: ignore[arg-type]
         seen = torch.cat([features, near, actions[:, TURN.stop :]], dim=1)
         return tuple(network(seen) for network in self.q_networks)
 

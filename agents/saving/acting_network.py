@@ -74,7 +74,7 @@ class ActingNetwork(nn.Module):
             return actor.on_moves(observation, torch.tanh(means))
         if not isinstance(actor, AnswerActor):
             return torch.tanh(means)
-        drawn = torch.tanh(actor.inclined(means, features))
+        drawn = torch.tanh(actor.biased(means, features))
         return torch.cat([drawn, actor.answer_logits(features)], dim=1)
 
     def example(self, count: int, seed: int) -> dict[str, Tensor]:

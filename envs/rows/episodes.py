@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.rows.snapshots import Snapshot, arrays_of, set_arrays
-from envs.tasks import NO_ANSWER, Verdict
+from envs.tasks import NO_ANSWER, Outcome
 
 Infos = dict[str, Any]
 
@@ -42,11 +42,11 @@ class Episodes:
         self.cut_off[mask] = False
         self.returns[mask] = 0.0
 
-    def end(self, mask: NDArray[np.bool_], answers: NDArray[np.int64], verdict: Verdict) -> None:
-        """The episodes of `mask` (N,) end with the answers (N,) and the verdict on them."""
+    def end(self, mask: NDArray[np.bool_], answers: NDArray[np.int64], outcome: Outcome) -> None:
+        """The episodes of `mask` (N,) end with the answers (N,) and the outcome on them."""
         self.ended = self.ended | mask
         self.answers[mask] = answers[mask]
-        self.success[mask] = verdict.success
+        self.success[mask] = outcome.success
 
     def truncate(self, mask: NDArray[np.bool_]) -> None:
         """The episodes of `mask` (N,) end without an answer, and not because of the agent."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.observation.prospects import Prospects
+from envs.observation.next_best_view import NextBestViewFeatures
 from envs.rows.scene_rows import SceneRows
 from envs.tasks import Task, Trials
 from gqn_rl.encoders import SceneEncoder
@@ -35,7 +35,7 @@ class RowAccess:
         return self._rows.renderer
 
     @property
-    def prospects(self) -> Prospects | None:
+    def prospects(self) -> NextBestViewFeatures | None:
         """What tells of the moves; None where the task has no query."""
         return self._rows.prospects
 

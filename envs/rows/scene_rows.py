@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from envs.camera.angles import CameraAngles, KeepOut
 from envs.camera.control import CameraControl
+from envs.observation.next_best_view import NextBestViewFeatures
 from envs.observation.observers import Observer
-from envs.observation.prospects import Prospects
 from envs.observation.spaces import Observation, comparison_space, encoded, row_space
 from envs.rows.encoder_memory import EncoderMemory
 from envs.rows.query_errors import QueryPredictions
@@ -73,7 +73,7 @@ class SceneRows:
         self._content = np.zeros((n, *space.shape), space.dtype)
         comparison = comparison_space(task, observer, memory)
         told = memory if observer.needs_encoder else None
-        self.prospects = Prospects(control, told) if task.has_query else None
+        self.prospects = NextBestViewFeatures(control, told) if task.has_query else None
         ahead = self.prospects.space if self.prospects else None
         self.observation_space = row_space(task, observer, space, comparison, ahead)
         self._prospects = np.zeros((n, *(ahead.shape if ahead else (0,))), np.float32)
@@ -168,7 +168,7 @@ class SceneRows:
             turned = keep_out[mask].after(cameras, turn[mask], partway)
         self.angles = self.angles.replaced(mask, turned)
 
-    def look(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def take_view(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """One more view in the rows of `mask` (N,), in one render and one encoder call.
 
         What only begins with an episode comes on top in the rows whose first look this is: their
@@ -199,7 +199,7 @@ class SceneRows:
             self._look_ahead(self.prospects, seen)
         return lost
 
-    def _look_ahead(self, prospects: Prospects, seen: NDArray[np.bool_]) -> None:
+    def _look_ahead(self, prospects: NextBestViewFeatures, seen: NDArray[np.bool_]) -> None:
         """What moves from here would bring, in the rows of `seen` (N,)."""
         keep_out = self.keep_out
         assert keep_out is not None

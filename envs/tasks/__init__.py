@@ -1,15 +1,15 @@
 """Tasks: what is shown, what may be answered, and what is right."""
 
 from envs.tasks.base import TASKS, AnswerTask, Task, make_task
-from envs.tasks.trials import NO_ANSWER, QueryErrors, Trials, Verdict
+from envs.tasks.trials import NO_ANSWER, Outcome, QueryErrors, Trials
 
 __all__ = [
     "NO_ANSWER",
     "TASKS",
     "AnswerTask",
+    "Outcome",
     "QueryErrors",
     "Task",
     "Trials",
-    "Verdict",
     "make_task",
 ]

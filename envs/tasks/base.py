@@ -15,7 +15,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from envs.tables import construct
-from envs.tasks.trials import QueryErrors, Trials, Verdict
+from envs.tasks.trials import Outcome, QueryErrors, Trials
 from gqn_rl.geometry.viewpoint import Viewpoints
 
 RIGHT, WRONG = 1.0, -1.0
@@ -31,7 +31,7 @@ class Task(ABC):
         cue_views: the poses from which `Trials.reference` is shown, as pictures, representation
             or truth like the scene itself; None where there is no reference. Not beside `cue`.
         has_query: whether the encoder draws the view from `Trials.query` after the first look
-            and at the answer; `settle` then receives the errors.
+            and at the answer; `score` then receives the errors.
         encoder: the one used unless another is asked for, see `gqn_rl.encoders.make_encoder`.
         is_turnable: whether the right answer is the same however the object stands.
         clearance: radians about `Trials.query` in which no camera may stand.
@@ -54,9 +54,9 @@ class Task(ABC):
         """n independent trials."""
 
     @abstractmethod
-    def settle(
+    def score(
         self, trials: Trials, answers: NDArray[np.int64], errors: QueryErrors | None = None
-    ) -> Verdict:
+    ) -> Outcome:
         """What n episodes come to that end now.
 
         Args:
@@ -72,16 +72,16 @@ class Task(ABC):
 class AnswerTask(Task):
     """A task with one right answer per trial: +1 for it, -1 for another or none."""
 
-    def score(self, trials: Trials, answers: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def is_right(self, trials: Trials, answers: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which of the answers (n,) are right; bool (n,). An answer of -1 (none) is wrong."""
         return np.asarray(answers) == trials.target
 
-    def settle(
+    def score(
         self, trials: Trials, answers: NDArray[np.int64], errors: QueryErrors | None = None
-    ) -> Verdict:
-        """See `Task.settle`."""
-        right = self.score(trials, answers)
-        return Verdict(right, np.where(right, RIGHT, WRONG))
+    ) -> Outcome:
+        """See `Task.score`."""
+        right = self.is_right(trials, answers)
+        return Outcome(right, np.where(right, RIGHT, WRONG))
 
 
 TASKS = {

@@ -78,7 +78,7 @@ class QueryErrors:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Outcome:
     """What n episodes come to in the step that ends them.
 
     Attributes:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from envs.camera.angles import CameraAngles
 from envs.observation.spaces import encoded, viewpoint_space
 from envs.tasks.base import WRONG, Task
-from envs.tasks.trials import NO_ANSWER, QueryErrors, Trials, Verdict
+from envs.tasks.trials import NO_ANSWER, Outcome, QueryErrors, Trials
 from gqn_rl.scenes.scene import sample_scenes
 
 CLEARANCE = np.deg2rad(40.0)
@@ -68,14 +68,14 @@ class ViewPredictionTask(Task):
             scenes, np.zeros(n, dtype=np.int64), cue=encoded(query.viewpoints()), query=query
         )
 
-    def settle(
+    def score(
         self, trials: Trials, answers: NDArray[np.int64], errors: QueryErrors | None = None
-    ) -> Verdict:
-        """See `Task.settle`; the formula is the class's."""
+    ) -> Outcome:
+        """See `Task.score`; the formula is the class's."""
         assert errors is not None
         gain = (errors.first - errors.last) / np.maximum(errors.first, SMALLEST_ERROR)
         reward = np.where(answers == NO_ANSWER, WRONG, np.clip(gain, -1.0, 1.0))
-        return Verdict(reward >= SUCCESS, reward)
+        return Outcome(reward >= SUCCESS, reward)
 
     def answer_name(self, answer: int) -> str:
         """See `Task.answer_name`."""

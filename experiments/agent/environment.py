@@ -55,7 +55,7 @@ class AgentEnvironment:
     def volumes(self) -> dict[str, tuple[int, ...]]:
         """Observations that hold cells in the frame of the object, by key, with the shape of the
         cells; none where the answer depends on how the object stands."""
-        shape = getattr(getattr(self.native.unwrapped, "encoder", None), "cells_shape", None)
+        shape = getattr(getattr(self.native.unwrapped, "encoder", None), "voxel_grid_shape", None)
         seen: Any = self.native.single_observation_space
         if shape is None or not self.task.is_turnable or "representation" not in seen.spaces:
             return {}

@@ -29,7 +29,7 @@ class Episode:
         frames: L pictures by the environment's own `render`; empty without a render mode.
         query: the true query view, where the task has one.
         target, answer: the truth, and what was answered; -1 for none.
-        verdict: the end of the story in a few words.
+        outcome: the end of the story in a few words.
     """
 
     views: list[Image] = field(default_factory=list)
@@ -39,7 +39,7 @@ class Episode:
     query: Image | None = None
     target: int = NO_ANSWER
     answer: int = NO_ANSWER
-    verdict: str = ""
+    outcome: str = ""
 
     @property
     def success(self) -> bool:
@@ -74,7 +74,7 @@ def record_episode(
         episode.actions.append(name)
     episode.target = int(infos[0].get("target", NO_ANSWER))
     episode.answer = int(infos[0].get("answer", NO_ANSWER))
-    episode.verdict = verdict(environment.task, infos[0])
+    episode.outcome = outcome(environment.task, infos[0])
     return episode
 
 
@@ -84,7 +84,7 @@ def query_of(native: Any) -> Viewpoints | None:
     return None if query is None else query.viewpoints()
 
 
-def verdict(task: Task, info: dict[str, Any]) -> str:
+def outcome(task: Task, info: dict[str, Any]) -> str:
     """What became of an episode, from its last info."""
     answer = int(info.get("answer", NO_ANSWER))
     if task.has_query:

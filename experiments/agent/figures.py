@@ -76,7 +76,7 @@ def save_film_strip(path: Path, episode: Episode, title: str) -> None:
         grid[0, 0].set_ylabel("seen")
         label = "imagined\nbeforehand" if episode.query is None else "query view\nas drawn"
         grid[1, 0].set_ylabel(label)
-    figure.suptitle(f"{title}: {episode.verdict}", fontsize=11)
+    figure.suptitle(f"{title}: {episode.outcome}", fontsize=11)
     _save(figure, path)
 
 
@@ -126,12 +126,12 @@ def save_angles(path: Path, by_angle: Sequence[dict[str, Any]], chance: float | 
 def save_animation(path: Path, episodes: Sequence[Episode]) -> None:
     """Episodes one after the other as a GIF, from the environment's own pictures.
 
-    The last picture of each, which has its verdict, stays longer.
+    The last picture of each, which has its outcome, stays longer.
     """
     frames, durations = [], []
     for number, episode in enumerate(episodes, start=1):
         of_several = f"episode {number}, " if len(episodes) > 1 else ""
-        says = [*episode.actions[:-1], episode.verdict]
+        says = [*episode.actions[:-1], episode.outcome]
         for look, (frame, text) in enumerate(zip(episode.frames, says, strict=True), start=1):
             frames.append(_captioned(frame, f"{of_several}look {look}: {text}"))
             durations.append(FRAME_MILLISECONDS)

@@ -94,7 +94,7 @@ class TrainAgentSettings:
     hyperparameters: Path | None = None
     """File laid over agents/hyperparameters, such as the one that --optimize writes."""
     hyper: tuple[str, ...] = ()
-    """Changes to hyperparameters, such as aux_coef=0 or policy_kwargs.sharpness=2."""
+    """Changes to hyperparameters, such as aux_coef=0 or policy_kwargs.inverse_temperature=2."""
     optimize: int | None = None
     """Instead of one training, so many short ones with other hyperparameters, chosen by Optuna
     from agents/search/spaces. total-timesteps and time-limit then count for each."""

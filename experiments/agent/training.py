@@ -88,7 +88,7 @@ def model_for(
 
 def shaped(bridge: VecEnv, hyperparameters: dict[str, Any]) -> VecEnv:
     """The environment with the rewards to learn from; measurements have the task's own."""
-    if hyperparameters.get("pay_by_look"):
+    if hyperparameters.get("potential_shaping"):
         return PaidByLook(bridge, hyperparameters["gamma"])
     return bridge
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from agents.evaluation import Evaluation
 from envs.camera.angles import CameraAngles, KeepOut
-from envs.observation.prospects import COLUMNS
+from envs.observation.next_best_view import COLUMNS
 from experiments.agent.controls import Controls
 from gqn_rl.geometry.viewpoint import Viewpoints
 
@@ -98,7 +98,8 @@ class ViewStrategy:
 class MostInformative(ViewStrategy):
     """Takes the view of which the encoder expects to learn most about the query view.
 
-    It looks one view ahead, as next-best-view planners do, at the moves that `Prospects` tells of.
+    It looks one view ahead, as next-best-view planners do, at the moves that `NextBestViewFeatures`
+    tells of.
     """
 
     def __init__(self, controls: Controls, clearance: float, looks: Schedule) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from experiments.explorer import exploring, pictures
-from experiments.explorer.beliefs import SAMPLES, STRIDE
+from experiments.explorer.estimates import SAMPLES, STRIDE
 from experiments.explorer.exploring import Exploration, Workshop
 from experiments.explorer.figures import map_to_angles
 from experiments.explorer.messages import error_html, note_html

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.explorer.beliefs import MOST_VIEWS, Belief, Believer, Prediction
+from experiments.explorer.estimates import MOST_VIEWS, Estimator, Prediction, SceneEstimate
 from experiments.explorer.nearest import Neighbour, ShapeGallery
 from experiments.explorer.objects import catalogue_object, held_out_object
 from experiments.explorer.scenes import Shown, Studio, pose
@@ -42,7 +42,7 @@ class Workshop:
         self.studio = Studio()
         self._lock = threading.Lock()
         self._galleries: dict[str, ShapeGallery] = {}
-        self._believers = {weights: Believer(weights, self.studio, seed)}
+        self._believers = {weights: Estimator(weights, self.studio, seed)}
 
     @property
     def names(self) -> list[str]:
@@ -50,19 +50,19 @@ class Workshop:
         shipped = shipped_names()
         return shipped if self.weights in shipped else [self.weights, *shipped]
 
-    def believer(self, name: str) -> Believer:
+    def estimator(self, name: str) -> Estimator:
         """The GQN of that name, loaded if it has not been yet."""
         with self._lock:
             if name not in self._believers:
-                self._believers[name] = Believer(name, self.studio, self.seed)
+                self._believers[name] = Estimator(name, self.studio, self.seed)
             return self._believers[name]
 
     def gallery(self, name: str) -> ShapeGallery:
         """The shapes it can be asked about, encoded by it."""
-        believer = self.believer(name)
+        estimator = self.estimator(name)
         with self._lock:
             if name not in self._galleries:
-                self._galleries[name] = ShapeGallery(believer, self.studio)
+                self._galleries[name] = ShapeGallery(estimator, self.studio)
             return self._galleries[name]
 
 
@@ -71,19 +71,19 @@ class Exploration:
     """Attributes:
     weights: name of the GQN.
     shown: the object.
-    belief: what the GQN believes about it.
+    estimate: what the GQN believes about it.
     camera: where the person stands.
     """
 
     weights: str
     shown: Shown
-    belief: Belief
+    estimate: SceneEstimate
     camera: Angles = FIRST_CAMERA
 
     @property
     def looks(self) -> list[Angles]:
         """Whence the views so far were taken."""
-        return [_angles(viewpoint) for viewpoint in self.belief.viewpoints]
+        return [_angles(viewpoint) for viewpoint in self.estimate.viewpoints]
 
 
 def begin(workshop: Workshop) -> Exploration:
@@ -130,18 +130,18 @@ def look(workshop: Workshop, now: Exploration) -> Exploration:
     Raises:
         UserError: after `MOST_VIEWS`.
     """
-    if len(now.belief.images) >= MOST_VIEWS:
+    if len(now.estimate.images) >= MOST_VIEWS:
         raise UserError(
             f"{MOST_VIEWS} views have been taken, expected at most that many; forget them first"
         )
-    believer = workshop.believer(now.weights)
-    return replace(now, belief=believer.look(now.belief, now.shown, pose(*now.camera)))
+    estimator = workshop.estimator(now.weights)
+    return replace(now, estimate=estimator.look(now.estimate, now.shown, pose(*now.camera)))
 
 
 def choose_weights(workshop: Workshop, now: Exploration, name: str) -> Exploration:
     """Another GQN, which is shown the same views."""
-    belief = workshop.believer(name).review(now.belief, now.shown)
-    return replace(now, weights=name, belief=belief)
+    estimate = workshop.estimator(name).review(now.estimate, now.shown)
+    return replace(now, weights=name, estimate=estimate)
 
 
 def move(now: Exploration, azimuth: float, elevation: float) -> Exploration:
@@ -151,18 +151,18 @@ def move(now: Exploration, azimuth: float, elevation: float) -> Exploration:
 
 def predict(workshop: Workshop, now: Exploration) -> Prediction:
     """What the GQN expects to see from where the camera is, and what there is."""
-    believer = workshop.believer(now.weights)
-    return believer.predict(now.belief, now.shown, pose(*now.camera))
+    estimator = workshop.estimator(now.weights)
+    return estimator.predict(now.estimate, now.shown, pose(*now.camera))
 
 
 def neighbours(workshop: Workshop, now: Exploration) -> list[Neighbour]:
     """Which shapes the representation is nearest to, see `ShapeGallery`."""
-    return workshop.gallery(now.weights).neighbours(now.belief, now.shown.item)
+    return workshop.gallery(now.weights).neighbours(now.estimate, now.shown.item)
 
 
 def _anew(workshop: Workshop, weights: str, shown: Shown, camera: Angles) -> Exploration:
-    belief = workshop.believer(weights).nothing_seen()
-    return Exploration(weights, shown, belief, camera)
+    estimate = workshop.estimator(weights).nothing_seen()
+    return Exploration(weights, shown, estimate, camera)
 
 
 def _angles(viewpoint: Viewpoints) -> Angles:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageDraw
 
-from experiments.explorer.beliefs import CurvePoint
+from experiments.explorer.estimates import CurvePoint
 from experiments.explorer.rotation_test import (
     AgentAtAngle,
     Answer,
@@ -92,7 +92,7 @@ def map_to_angles(across: float, down: float) -> tuple[float, float]:
     return float(azimuth), float(np.clip(90.0 - 180.0 * down, -90.0, 90.0))
 
 
-def belief_curve(curve: Sequence[CurvePoint]) -> Image:
+def estimate_curve(curve: Sequence[CurvePoint]) -> Image:
     """Spread and error against the number of views."""
     figure, axes = _figure(1, (3.9, 2.5))
     views = [point.views for point in curve]
@@ -107,14 +107,14 @@ def belief_curve(curve: Sequence[CurvePoint]) -> Image:
     return _drawn(figure)
 
 
-def belief_bars(belief: NDArray[np.float64], answers: Sequence[str]) -> Image:
+def posterior_bars(posterior: NDArray[np.float64], answers: Sequence[str]) -> Image:
     """The probability of each answer."""
     figure, axes = _figure(1, (5.2, 2.4))
-    axes[0].bar(range(len(belief)), belief, color=AGENT)
-    axes[0].set(ylim=(0, 1), ylabel="belief", xticks=range(len(belief)))
-    few = len(belief) <= 3
+    axes[0].bar(range(len(posterior)), posterior, color=AGENT)
+    axes[0].set(ylim=(0, 1), ylabel="answer posterior", xticks=range(len(posterior)))
+    few = len(posterior) <= 3
     labels = list(answers) if few else [answer.split()[-1] for answer in answers]
-    axes[0].set_xticklabels(labels, fontsize=8 if len(belief) <= 20 else 5)
+    axes[0].set_xticklabels(labels, fontsize=8 if len(posterior) <= 20 else 5)
     if not few:
         axes[0].set_xlabel(answers[0].split()[0])
     return _drawn(figure)

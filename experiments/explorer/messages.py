@@ -16,7 +16,7 @@ def note_html(title: str, text: str) -> str:
     return f'{head}<p class="note">{html.escape(text)}</p>'
 
 
-def verdict_html(text: str, right: bool | None) -> str:
+def outcome_html(text: str, right: bool | None) -> str:
     """What became of an answer; None where it was neither right nor wrong."""
     kind = {True: "right", False: "wrong", None: "plain"}[right]
-    return f'<p class="verdict {kind}">{html.escape(text)}</p>'
+    return f'<p class="outcome {kind}">{html.escape(text)}</p>'

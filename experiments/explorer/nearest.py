@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from envs.tasks.galleries import choose_gallery
 from envs.tasks.mental_rotation import CUE_VIEWS
-from experiments.explorer.beliefs import Belief, Believer
+from experiments.explorer.estimates import Estimator, SceneEstimate
 from experiments.explorer.objects import NUM_CUBES, shape_number
 from experiments.explorer.scenes import Image, Studio
 from gqn_rl.encoders.gqn_encoder import GQNEncoder
@@ -56,9 +56,9 @@ class Neighbour(NamedTuple):
 class ShapeGallery:
     """Candidate shapes as one GQN represents them; each is encoded when it is first needed."""
 
-    def __init__(self, believer: Believer, studio: Studio) -> None:
-        self._believer, self._studio = believer, studio
-        self._encoder = GQNEncoder(believer.model)
+    def __init__(self, estimator: Estimator, studio: Studio) -> None:
+        self._estimator, self._studio = estimator, studio
+        self._encoder = GQNEncoder(estimator.model)
         gallery = choose_gallery(NUM_CUBES, "train", GALLERY_SIZE, "distinct")
         self.shapes: list[Shape] = [(NUM_CUBES, int(shape)) for shape in gallery]
         self._templates = lru_cache(maxsize=256)(self._encode)
@@ -68,10 +68,10 @@ class ShapeGallery:
         for shape in self.shapes:
             self._templates(shape)
 
-    def neighbours(self, belief: Belief, item: ShepardMetzlerObject) -> list[Neighbour]:
+    def neighbours(self, estimate: SceneEstimate, item: ShepardMetzlerObject) -> list[Neighbour]:
         """The gallery, the object's own shape and its mirror image, the nearest first."""
         roles = self._roles(item)
-        found = self._believer.representation(belief)
+        found = self._estimator.representation(estimate)
         distances = {}
         for shape in dict.fromkeys([*roles, *self.shapes]):
             squared = np.square(self._templates(shape) - found).mean(axis=1)  # (24,)

@@ -25,9 +25,9 @@ STYLE = """
 .pictures.nearest figcaption { max-width: 90px; }
 .note { font-size: 0.85rem; opacity: 0.8; margin: 0 0 0.4rem 0; }
 .problem { color: #b00020; font-weight: 600; margin: 0.3rem 0; }
-.verdict { margin: 0.1rem 0; }
-.verdict.right { color: #1b7a3d; font-weight: 600; }
-.verdict.wrong { color: #b00020; font-weight: 600; }
+.outcome { margin: 0.1rem 0; }
+.outcome.right { color: #1b7a3d; font-weight: 600; }
+.outcome.wrong { color: #b00020; font-weight: 600; }
 .tight { gap: 4px !important; }
 .pictures.map img { cursor: crosshair; width: 100%; height: auto !important; }
 .pictures.map figure { width: 100%; }

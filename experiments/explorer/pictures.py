@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from experiments.explorer import exploring
-from experiments.explorer.beliefs import SAMPLES
+from experiments.explorer.estimates import SAMPLES
 from experiments.explorer.exploring import Exploration, Workshop
 from experiments.explorer.figures import (
     HEAT_LIMIT,
-    belief_bars,
-    belief_curve,
     camera_map,
+    estimate_curve,
     heat,
     picture_html,
+    posterior_bars,
     rotation_figure,
 )
-from experiments.explorer.messages import note_html, verdict_html
+from experiments.explorer.messages import note_html, outcome_html
 from experiments.explorer.objects import NUM_CUBES, describe_object, moves_of, shape_number
 from experiments.explorer.rotation_test import PICTURE_SIZE, AgentAtAngle, Test
 from experiments.explorer.scenes import Image
@@ -29,7 +29,7 @@ SHOWN_NEIGHBOURS = 6
 
 def exploration_parts(now: Exploration) -> dict[str, Any]:
     """What changes with the object and the views: views, curve, about, number and text."""
-    images = now.belief.images
+    images = now.estimate.images
     views = [(image, f"view {k}") for k, image in enumerate(images, start=1)]
     is_numbered = len(now.shown.item) == NUM_CUBES
     return {
@@ -44,7 +44,7 @@ def exploration_parts(now: Exploration) -> dict[str, Any]:
 def camera_parts(workshop: Workshop, now: Exploration) -> dict[str, Any]:
     """What changes with the camera too: panels and map."""
     found = exploring.predict(workshop, now)
-    count = len(now.belief.images)
+    count = len(now.estimate.images)
     panels = [
         (found.truth, "from here: the truth"),
         (found.sample_image, f"the GQN {_after(count)}"),
@@ -59,7 +59,7 @@ def camera_parts(workshop: Workshop, now: Exploration) -> dict[str, Any]:
 
 def nearest_part(workshop: Workshop, now: Exploration) -> str:
     """The nearest shapes, the nearest first; nothing to say before the first view."""
-    if not now.belief.images:
+    if not now.estimate.images:
         return note_html("", "From the first view on.")
     found = exploring.neighbours(workshop, now)[:SHOWN_NEIGHBOURS]
     pictures = [
@@ -70,18 +70,20 @@ def nearest_part(workshop: Workshop, now: Exploration) -> str:
 
 
 def episode_parts(step: Step, answers: list[str]) -> dict[str, str]:
-    """What changes with a step of an agent: message, picture, lines and belief."""
-    lines = [verdict_html(line, None) for line in step.lines[:-1]]
-    lines += [verdict_html(line, step.right) for line in step.lines[-1:]]
+    """What changes with a step of an agent: message, picture, lines and answer posterior."""
+    lines = [outcome_html(line, None) for line in step.lines[:-1]]
+    lines += [outcome_html(line, step.right) for line in step.lines[-1:]]
     over = note_html("", "The episode is over; 'Step' begins the next one.")
-    belief = note_html("", "This agent holds no belief over answers.")
-    if step.belief is not None:
-        belief = picture_html([(belief_bars(step.belief, answers), "")], BARS, "figure")
+    answer_posterior = note_html("", "This agent holds no posterior over answers.")
+    if step.answer_posterior is not None:
+        answer_posterior = picture_html(
+            [(posterior_bars(step.answer_posterior, answers), "")], BARS, "figure"
+        )
     return {
         "message": over if step.over else "",
         "picture": picture_html([(step.picture, "")], EPISODE),
         "lines": "".join(lines) or note_html("", "Nothing done yet."),
-        "belief": belief,
+        "answer_posterior": answer_posterior,
     }
 
 
@@ -101,11 +103,11 @@ def pair_part(test: Test) -> str:
     return picture_html(images, PICTURE_SIZE, "pair")
 
 
-def verdict_part(test: Test) -> str:
+def outcome_part(test: Test) -> str:
     """What became of the last answer."""
     given = test.answers[-1]
     right = sum(each.is_right for each in test.answers)
-    return verdict_html(
+    return outcome_html(
         f"{'Right' if given.is_right else 'Wrong'}: {'mirrored' if given.mirrored else 'same'}, "
         f"{given.angle:.0f} degrees, {given.seconds:.2f} s. "
         f"{right} of {len(test.answers)} right so far.",
@@ -119,7 +121,7 @@ def score_part(test: Test, agent: list[AgentAtAngle] | None) -> str:
 
 
 def _curve_html(now: Exploration) -> str:
-    return picture_html([(belief_curve(now.belief.curve), "")], CURVE, "figure")
+    return picture_html([(estimate_curve(now.estimate.curve), "")], CURVE, "figure")
 
 
 def _after(count: int) -> str:

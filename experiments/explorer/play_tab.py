@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from experiments.explorer import pictures
-from experiments.explorer.messages import error_html, note_html, verdict_html
+from experiments.explorer.messages import error_html, note_html, outcome_html
 from experiments.explorer.rotation_test import (
     PICTURE_SIZE,
     SURFACES,
@@ -97,7 +97,7 @@ class PlayTab:
         asked = test.on_surface(surface).ask(self._studio)
         return {
             self._state: asked,
-            self._message: verdict_html(f"Pair {asked.asked}", None),
+            self._message: outcome_html(f"Pair {asked.asked}", None),
             self._pair: pictures.pair_part(asked),
             **self._enabled(waiting=True),
         }
@@ -110,7 +110,7 @@ class PlayTab:
                 return {self._message: error_html(error)}
             return {
                 self._state: done,
-                self._message: pictures.verdict_part(done),
+                self._message: pictures.outcome_part(done),
                 self._score: pictures.score_part(done, self._agent),
                 **self._enabled(waiting=False),
             }

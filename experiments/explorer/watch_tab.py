@@ -42,11 +42,11 @@ class WatchTab:
         gr.HTML(note_html("", NOTE))
         with gr.Row():
             self._lines = gr.HTML(elem_id="lines")
-            self._belief = gr.HTML(elem_id="belief")
+            self._posterior = gr.HTML(elem_id="answer_posterior")
         self._shapes = gr.HTML(elem_id="shapes")
         self._named = {
             "message": self._message, "picture": self._picture,
-            "lines": self._lines, "belief": self._belief,
+            "lines": self._lines, "answer_posterior": self._posterior,
         }  # fmt: skip
 
     def connect(self, tab: gr.Tab) -> None:

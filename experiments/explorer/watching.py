@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from agents.saving.bundle import TRAINED, Agent, load_bundle, shipped_agent
 from experiments.agent.environment import AgentEnvironment, make_environment
-from experiments.agent.episode import verdict
+from experiments.agent.episode import outcome
 from experiments.explorer.scenes import Image
 from gqn_rl.errors import unknown_name
 from gqn_rl.geometry.viewpoint import look_at_origin
@@ -37,7 +37,8 @@ class Step:
     Attributes:
         picture: the environment's own, uint8 (H, W, 3).
         lines: what was done so far, one line a look.
-        belief: probability of each answer, float64 (K,); None for a policy that holds none, and
+        answer_posterior: probability of each answer, float64 (K,); None for a policy that holds
+        none, and
             where there is nothing to choose between.
         over: whether the episode has ended.
         right: whether it ended well; None before, and where answers are graded.
@@ -45,7 +46,7 @@ class Step:
 
     picture: Image
     lines: tuple[str, ...]
-    belief: NDArray[np.float64] | None
+    answer_posterior: NDArray[np.float64] | None
     over: bool = False
     right: bool | None = None
 
@@ -129,29 +130,31 @@ class Watched:
         self._observation, _, dones, infos = self.environment.bridge.step(actions)
         self._fresh = self.is_over = bool(dones[0])
         done = self.environment.controls.name(actions[0], task.answer_name)
-        said = verdict(task, infos[0]) if dones[0] else done
+        said = outcome(task, infos[0]) if dones[0] else done
         self._lines.append(f"look {len(self._lines) + 1}: {said}")
         if not dones[0]:
             return self._now()
         # The environment has begun anew by itself: the last picture is the one before the answer.
         right = None if self.environment.is_graded else bool(infos[0]["is_success"])
-        return Step(before.picture, tuple(self._lines), before.belief, over=True, right=right)
+        return Step(
+            before.picture, tuple(self._lines), before.answer_posterior, over=True, right=right
+        )
 
     def close(self) -> None:
         self.environment.close()
 
     def _now(self) -> Step:
         frames: Any = self.environment.native.render()
-        return Step(np.asarray(frames[0]), tuple(self._lines), self._belief())
+        return Step(np.asarray(frames[0]), tuple(self._lines), self._answer_posterior())
 
     @torch.no_grad()
-    def _belief(self) -> NDArray[np.float64] | None:
+    def _answer_posterior(self) -> NDArray[np.float64] | None:
         policy: Any = self.agent.policy
         if self.environment.num_answers < 2 or not hasattr(policy, "answer_log_probabilities"):
             return None
         tensors, _ = policy.obs_to_tensor(self._observation)
-        belief: torch.Tensor = policy.answer_log_probabilities(tensors)[0].exp()
-        found: NDArray[np.float64] = belief.double().numpy()
+        posterior: torch.Tensor = policy.answer_log_probabilities(tensors)[0].exp()
+        found: NDArray[np.float64] = posterior.double().numpy()
         return found
 
 

@@ -95,7 +95,7 @@ def imagined_cells(model: CanonicalGQN, views: SceneViews, precision: str) -> to
     images = to_float(torch.from_numpy(views.images).to(model.device))
     poses = torch.from_numpy(views.viewpoints).to(model.device)
     with autocast(model.device, precision):
-        return model.cells(model.represent(images, poses)).float().cpu()
+        return model.voxel_grid(model.represent(images, poses)).float().cpu()
 
 
 def answers(cells: torch.Tensor) -> NDArray[np.float32]:

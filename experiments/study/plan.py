@@ -23,17 +23,21 @@ SEEDS_APART = 10_000
 """Between two runs' environments, whose rows take consecutive seeds: more than any has rows."""
 REWARD_ALONE: dict[str, Any] = {
     "aux_coef": 0.0,
-    "policy_kwargs": {"supervised_belief": False, "sharpness": 1.0, "assurance": 0.0},
+    "policy_kwargs": {
+        "supervised_posterior": False,
+        "inverse_temperature": 1.0,
+        "confidence_gain": 0.0,
+    },
 }
-"""Plain PPO: the same networks, none of them told the right answer. Without it the belief becomes
-sure of something by answering alone, so answering cannot wait for it."""
+"""Plain PPO: the same networks, none of them told the right answer. Without it the posterior
+becomes sure of something by answering alone, so answering cannot wait for it."""
 
 
 CHANGES: dict[str, Any] = {
     "learning_rate": 1e-3,
     "n_steps": 8,
     "aux_updates": 64,
-    "policy_kwargs": {"assurance": 12.0, "threshold": 0.8},
+    "policy_kwargs": {"confidence_gain": 12.0, "threshold": 0.8},
 }
 """Of the algorithm's default settings: a constant learning rate, what the default falls from; short
 rollouts, many supervised updates and a controller that begins by looking on while it is unsure, so

@@ -207,7 +207,7 @@ def _compared(summary: dict[str, Any], results: Sequence[dict[str, Any]]) -> Ite
         "They learn from the reward alone: plain PPO."
         if conditions["plain_ppo"]
         else "While they train, all of them are also told the right answer (an auxiliary loss on "
-        "the belief); the reward decides where to look and when to answer."
+        "the answer posterior); the reward decides where to look and when to answer."
     )
     yield page.paragraph(f"{learning} {METHOD}")
     yield page.paragraph(STATISTICS)

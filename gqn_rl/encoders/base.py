@@ -139,7 +139,7 @@ class InformedEncoder(SceneEncoder[State], Protocol[State]):
 
 ENCODERS = {
     "gqn": "gqn_rl.encoders.loading:load_pretrained",
-    "cells": "gqn_rl.encoders.cell_encoder:load_cells",
+    "cells": "gqn_rl.encoders.voxel_grid_encoder:load_voxel_grid",
     "random": "gqn_rl.encoders.loading:random_weights",
 }
 """Name to `module:function`; the function takes `device` and `seed` and returns the encoder."""

@@ -1,4 +1,4 @@
-"""A GQN as a scene encoder: the running evidence is its state."""
+"""A GQN as a scene encoder: the running aggregate is its state."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gqn_rl.errors import UserError
 from gqn_rl.geometry.view import Views, to_float, to_uint8
 from gqn_rl.geometry.viewpoint import Viewpoints
 from gqn_rl.gqn.model import GenerativeQueryNetwork
-from gqn_rl.gqn.view_aggregate import Evidence
+from gqn_rl.gqn.view_aggregate import ViewAggregate
 
 IMAGINATION_SEED = 0
 ENCODED_PER_THREAD, DRAWN_PER_THREAD = 24, 8
@@ -56,14 +56,14 @@ class GQNEncoder:
     def renderer(self) -> dict[str, Any] | None:
         return self._renderer
 
-    def initial_state(self, n: int) -> Evidence:
+    def initial_state(self, n: int) -> ViewAggregate:
         """See `SceneEncoder`."""
         return self.model.nothing_seen(n)
 
     @torch.inference_mode()
     def update(
-        self, state: Evidence, views: Views, mask: NDArray[np.bool_] | None = None
-    ) -> Evidence:
+        self, state: ViewAggregate, views: Views, mask: NDArray[np.bool_] | None = None
+    ) -> ViewAggregate:
         """See `SceneEncoder`."""
         viewpoints = torch.from_numpy(views.viewpoints.encode()).to(self.model.device)
         images = torch.from_numpy(views.images)
@@ -71,19 +71,19 @@ class GQNEncoder:
         with autocast(self.model.device, self.precision):
             for rows in self._portions(len(views), ENCODED_PER_THREAD):
                 portion = to_float(images[rows].to(self.model.device))
-                seen = self.model.look(portion, viewpoints[rows])
+                seen = self.model.encode_view(portion, viewpoints[rows])
                 if mask is not None:
                     seen = self.reset(seen, ~mask[rows])
                 state.select(rows).plus(seen, out=out.select(rows))
         return out
 
     @torch.inference_mode()
-    def reset(self, state: Evidence, mask: NDArray[np.bool_]) -> Evidence:
+    def reset(self, state: ViewAggregate, mask: NDArray[np.bool_]) -> ViewAggregate:
         """See `SceneEncoder`."""
         return state.forget(torch.from_numpy(np.asarray(mask, dtype=bool)).to(self.model.device))
 
     @torch.inference_mode()
-    def representation(self, state: Evidence) -> NDArray[np.float32]:
+    def representation(self, state: ViewAggregate) -> NDArray[np.float32]:
         """See `SceneEncoder`."""
         n = len(state.parts[0])
         with autocast(self.model.device, self.precision):
@@ -95,12 +95,12 @@ class GQNEncoder:
         return out
 
     @torch.inference_mode()
-    def select(self, state: Evidence, rows: NDArray[np.int64]) -> Evidence:
+    def select(self, state: ViewAggregate, rows: NDArray[np.int64]) -> ViewAggregate:
         """See `SceneImaginer`."""
         return state.select(torch.from_numpy(rows).to(self.model.device))
 
     @torch.inference_mode()
-    def predict_view(self, state: Evidence, viewpoints: Viewpoints) -> NDArray[np.uint8]:
+    def predict_view(self, state: ViewAggregate, viewpoints: Viewpoints) -> NDArray[np.uint8]:
         """See `SceneImaginer`.
 
         A sample from the prior path. Its noise is the same for every scene and call, so that
@@ -118,11 +118,11 @@ class GQNEncoder:
         out: NDArray[np.uint8] = torch.cat(images).cpu().numpy()
         return out
 
-    def state_arrays(self, state: Evidence) -> tuple[NDArray[Any], ...]:
+    def state_arrays(self, state: ViewAggregate) -> tuple[NDArray[Any], ...]:
         """See `ResumableEncoder`."""
         return tuple(part.detach().cpu().numpy().copy() for part in state.parts)
 
-    def state_from_arrays(self, arrays: tuple[NDArray[Any], ...]) -> Evidence:
+    def state_from_arrays(self, arrays: tuple[NDArray[Any], ...]) -> ViewAggregate:
         """See `ResumableEncoder`."""
         pattern = self.model.nothing_seen(len(arrays[0]) if arrays else 0)
         received = [(array.shape, str(array.dtype)) for array in arrays]

@@ -152,7 +152,7 @@ def _psnr(mse: float) -> float:
 
 
 def _representation(model: GenerativeQueryNetwork, images: Tensor, viewpoints: Tensor) -> Tensor:
-    each = model.look(images.flatten(0, 1), viewpoints.flatten(0, 1))
+    each = model.encode_view(images.flatten(0, 1), viewpoints.flatten(0, 1))
     everything = torch.ones(images.shape[:2], dtype=torch.bool, device=images.device)
     return model.representation(each.sum_views(everything))
 

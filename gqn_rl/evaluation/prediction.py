@@ -21,7 +21,7 @@ from gqn_rl.devices import autocast
 from gqn_rl.evaluation.metrics import ImageErrors, image_errors, summarise_errors
 from gqn_rl.geometry.view import to_float
 from gqn_rl.gqn.model import GenerativeQueryNetwork
-from gqn_rl.gqn.view_aggregate import Evidence
+from gqn_rl.gqn.view_aggregate import ViewAggregate
 
 SCENES_PER_CHUNK = 16
 SEED_STRIDE = 1_000
@@ -100,7 +100,7 @@ def predict_by_views(
         poses = torch.from_numpy(views.viewpoints[chunk]).to(model.device)
         truth = views.images[chunk, -1]
         with autocast(model.device, precision):
-            each = model.look(images.flatten(0, 1), poses.flatten(0, 1))
+            each = model.encode_view(images.flatten(0, 1), poses.flatten(0, 1))
         for count, number in num_samples.items():
             drawn, kl = _sample_queries(
                 model, each, images[:, -1], poses, count, number, generators[count], precision
@@ -113,7 +113,7 @@ def predict_by_views(
 
 def _sample_queries(
     model: GenerativeQueryNetwork,
-    each: Evidence,
+    each: ViewAggregate,
     query: Tensor,
     poses: Tensor,
     count: int,
@@ -124,16 +124,16 @@ def _sample_queries(
     """Samples float32 (S, B, H, W, 3) in [0, 1] and KL (B,) of one number of context views.
 
     Args:
-        each: evidence of B * V views.
+        each: aggregate of B * V views.
         query: the last views, float (B, 3, H, W).
         poses: of all views, (B, V, 7).
     """
     context = torch.arange(poses.shape[1], device=poses.device) < count
     drawn = []
     with autocast(model.device, precision):
-        evidence = each.sum_views(context.expand(poses.shape[:2]))
-        r = model.representation(evidence)
-        kl = model.kl(evidence, query, poses[:, -1])
+        aggregate = each.sum_views(context.expand(poses.shape[:2]))
+        r = model.representation(aggregate)
+        kl = model.kl(aggregate, query, poses[:, -1])
         for _ in range(num_samples):
             scene = model.imagine(r, model.noise(len(r), generator))
             drawn.append(model.draw_images(scene, poses[:, -1]).float().clamp(0.0, 1.0))

@@ -9,6 +9,9 @@ from typing_extensions import Self
 
 from gqn_rl.errors import UserError
 
+NEW_NAMES = {"evidence_channels": "aggregate_channels"}
+"""What fields were called in older files to what they are called now."""
+
 
 @dataclass(frozen=True)
 class Config:
@@ -25,9 +28,9 @@ class Config:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any], source: str = "configuration") -> Self:
-        """Inverse of `to_dict`; a key that does not belong is refused."""
+        """Inverse of `to_dict`; a key that does not belong is refused, an older name is read."""
         try:
-            return cls(**values)
+            return cls(**{NEW_NAMES.get(name, name): value for name, value in values.items()})
         except TypeError as error:
             raise UserError(f"{source} does not fit {cls.__name__}: {error}") from error
 

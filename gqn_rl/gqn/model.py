@@ -1,6 +1,6 @@
 """The one interface of every GQN family.
 
-What a family decides is how evidence is gathered and how a scene is drawn; everything written in
+What a family decides is how views are aggregated and how a scene is drawn; everything written in
 terms of these steps (representing, predicting, standardising, loading) lives here once.
 """
 
@@ -20,12 +20,12 @@ from gqn_rl.geometry.viewpoint import ENCODING_SIZE
 from gqn_rl.gqn.config import Config
 from gqn_rl.gqn.draws import Draws
 from gqn_rl.gqn.objective import Sampling, SceneTerms
-from gqn_rl.gqn.view_aggregate import Evidence
+from gqn_rl.gqn.view_aggregate import ViewAggregate
 
-EvidenceType = TypeVar("EvidenceType", bound=Evidence)
+AggregateType = TypeVar("AggregateType", bound=ViewAggregate)
 
 
-class GenerativeQueryNetwork(nn.Module, ABC, Generic[EvidenceType]):
+class GenerativeQueryNetwork(nn.Module, ABC, Generic[AggregateType]):
     """Views to representation, representation and pose to predicted view.
 
     Args:
@@ -42,7 +42,7 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[EvidenceType]):
 
     family: str
     representation_modules: ClassVar[tuple[str, ...]] = ("network",)
-    compiled: ClassVar[tuple[str, ...]] = ("look", "representation")
+    compiled: ClassVar[tuple[str, ...]] = ("encode_view", "representation")
     representation_mean: Tensor
     representation_scale: Tensor
 
@@ -57,21 +57,21 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[EvidenceType]):
     # What a family implements.
 
     @abstractmethod
-    def nothing_seen(self, n: int) -> EvidenceType:
-        """Evidence about n scenes of which there is no view yet."""
+    def nothing_seen(self, n: int) -> AggregateType:
+        """Aggregate about n scenes of which there is no view yet."""
 
     @abstractmethod
-    def look(self, images: Tensor, viewpoints: Tensor) -> EvidenceType:
-        """Evidence of one view each of N scenes, images (N, 3, H, W) in [0, 1], poses (N, 7)."""
+    def encode_view(self, images: Tensor, viewpoints: Tensor) -> AggregateType:
+        """Aggregate of one view each of N scenes, images (N, 3, H, W) in [0, 1], poses (N, 7)."""
 
     @abstractmethod
-    def representation(self, evidence: EvidenceType) -> Tensor:
+    def representation(self, aggregate: AggregateType) -> Tensor:
         """The scene representation r, float32 (N, F)."""
 
     @property
     @abstractmethod
     def latent_shape(self) -> tuple[int, ...]:
-        """Shape of the standard normal noise that picks one of the scenes a belief allows."""
+        """Shape of the standard normal noise that picks one of the scenes that r allows."""
 
     @abstractmethod
     def imagine(self, r: Tensor, noise: Tensor) -> Any:
@@ -87,11 +87,11 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[EvidenceType]):
         """Whole images float32 (N, 3, H, W) of imagined scenes, from one pose (N, 7) each."""
 
     @abstractmethod
-    def kl(self, evidence: EvidenceType, images: Tensor, viewpoints: Tensor) -> Tensor:
+    def kl(self, aggregate: AggregateType, images: Tensor, viewpoints: Tensor) -> Tensor:
         """What a query view still tells: KL(posterior || prior) in nats, float32 (N,).
 
         Args:
-            evidence: of the context.
+            aggregate: of the context.
             images, viewpoints: the query, float (N, 3, H, W) in [0, 1] and (N, 7).
         """
 
@@ -129,12 +129,12 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[EvidenceType]):
         """Inverse of `standardise`."""
         return standardised * self.representation_scale + self.representation_mean
 
-    def gather(self, context: Context) -> EvidenceType:
-        """Evidence of all views of a context, added up."""
+    def gather(self, context: Context) -> AggregateType:
+        """Aggregate of all views of a context, added up."""
         images, viewpoints = context.images, context.viewpoints
         check_views(images, viewpoints, self.image_size)
         b, m = images.shape[:2]
-        each = self.look(images.flatten(0, 1), viewpoints.flatten(0, 1))
+        each = self.encode_view(images.flatten(0, 1), viewpoints.flatten(0, 1))
         mask = context.mask
         if mask is None:
             mask = torch.ones(b, m, dtype=torch.bool, device=images.device)
@@ -167,13 +167,13 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[EvidenceType]):
         Returns:
             float32 (B, 3, H, W) in [0, 1].
         """
-        evidence = self.gather(context)
+        aggregate = self.gather(context)
         expected = (len(context.images), ENCODING_SIZE)
         if tuple(query_viewpoint.shape) != expected:
             raise UserError(
                 f"query_viewpoint has shape {tuple(query_viewpoint.shape)}, expected {expected}"
             )
-        r = self.representation(evidence)
+        r = self.representation(aggregate)
         return self.draw_images(self.imagine(r, self.noise(len(r), generator)), query_viewpoint)
 
     def noise(self, n: int, generator: torch.Generator | None = None) -> Tensor:

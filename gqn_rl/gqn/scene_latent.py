@@ -20,12 +20,12 @@ from torch.distributions import Independent, Normal, kl_divergence
 
 from gqn_rl.geometry.view import to_float
 from gqn_rl.gqn.draws import Draws
-from gqn_rl.gqn.model import EvidenceType, GenerativeQueryNetwork
+from gqn_rl.gqn.model import AggregateType, GenerativeQueryNetwork
 from gqn_rl.gqn.objective import Sampling, SceneTerms
 from gqn_rl.gqn.query_rays import QueryRays, sample_query_rays
 
 
-class SceneLatentGQN(GenerativeQueryNetwork[EvidenceType]):
+class SceneLatentGQN(GenerativeQueryNetwork[AggregateType]):
     """What is left to a family: how a latent becomes a scene, and a scene pixels.
 
     Attributes:
@@ -33,7 +33,7 @@ class SceneLatentGQN(GenerativeQueryNetwork[EvidenceType]):
     """
 
     max_rays = 1 << 19
-    compiled = ("look", "representation", "prior", "posterior", "decode", "draw")
+    compiled = ("encode_view", "representation", "prior", "posterior", "decode", "draw")
 
     @abstractmethod
     def prior(self, r: Tensor) -> Independent:
@@ -80,9 +80,9 @@ class SceneLatentGQN(GenerativeQueryNetwork[EvidenceType]):
             parts.append(self.draw(scene, poses, pixels.expand(n, -1)))
         return torch.cat(parts, dim=1).view(n, size, size, 3).permute(0, 3, 1, 2)
 
-    def kl(self, evidence: EvidenceType, images: Tensor, viewpoints: Tensor) -> Tensor:
-        r = self.representation(evidence)
-        r_with_query = self.representation(evidence.plus(self.look(images, viewpoints)))
+    def kl(self, aggregate: AggregateType, images: Tensor, viewpoints: Tensor) -> Tensor:
+        r = self.representation(aggregate)
+        r_with_query = self.representation(aggregate.plus(self.encode_view(images, viewpoints)))
         return kl_divergence(self.posterior(r, r_with_query), self.prior(r))
 
     def bound(
@@ -95,7 +95,7 @@ class SceneLatentGQN(GenerativeQueryNetwork[EvidenceType]):
         sampling: Sampling,
     ) -> SceneTerms:
         rays = sample_query_rays(images, is_query, sampling.num_rays, draws)
-        each = self.look(to_float(images.flatten(0, 1)), viewpoints.flatten(0, 1))
+        each = self.encode_view(to_float(images.flatten(0, 1)), viewpoints.flatten(0, 1))
         r = self.representation(each.sum_views(~is_query))
         latent, kl, r_all = self._training_latent(r, each, draws, sampling.prior_share)
         scene = self.decode(r, latent)
@@ -105,12 +105,12 @@ class SceneLatentGQN(GenerativeQueryNetwork[EvidenceType]):
         return SceneTerms(error, kl, is_query.sum(1).to(error.dtype), grid_poses)
 
     def _training_latent(
-        self, r: Tensor, each: EvidenceType, draws: Draws, prior_share: float
+        self, r: Tensor, each: AggregateType, draws: Draws, prior_share: float
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Latents of some scenes from the posterior, of the others from the prior.
 
         Args:
-            each: evidence of every single view.
+            each: the aggregate of every single view.
 
         Returns:
             latents; KL(posterior || prior), (B,), 0 for the others; the representation of all

@@ -12,12 +12,12 @@ from gqn_rl.devices import full_precision
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What views say, summed over them; adding two evidences adds their views.
+class ViewAggregate:
+    """What views say, summed over them; adding two of them adds their views.
 
-    A family's own evidence is a dataclass whose fields are float tensors (N, ...), one row a scene,
-    with nothing seen being all zeros. Because sums do not depend on the order of their terms, no
-    representation made from evidence does.
+    A family's own aggregate is a dataclass whose fields are float tensors (N, ...), one row a
+    scene, with nothing seen being all zeros. Because sums do not depend on the order of their
+    terms, no representation made from them does.
     """
 
     @property
@@ -26,7 +26,7 @@ class Evidence:
         return tuple(getattr(self, field.name) for field in fields(self))
 
     def plus(self, other: Self, out: Self | None = None) -> Self:
-        """The evidence of both, scene by scene, summed in at least float32.
+        """The aggregate of both, scene by scene, summed in at least float32.
 
         Args:
             out: where to put it; None for new memory.
@@ -50,11 +50,11 @@ class Evidence:
         return type(self)(*(kept(part) for part in self.parts))
 
     def select(self, scenes: Tensor | slice) -> Self:
-        """The evidence about some scenes only, int64 (K,); for a slice in the same memory."""
+        """The aggregate about some scenes only, int64 (K,); for a slice in the same memory."""
         return type(self)(*(part[scenes] for part in self.parts))
 
     def sum_views(self, mask: Tensor) -> Self:
-        """From one evidence per view (B * V rows) to one per scene, over the views of a mask.
+        """From one aggregate per view (B * V rows) to one per scene, over the views of a mask.
 
         Args:
             mask: bool (B, V), which views count.

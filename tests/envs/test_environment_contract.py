@@ -156,7 +156,7 @@ def test_what_answering_is_worth_is_what_it_pays(env_id, make_vec):
         if looks > 1:
             env.step(moves(env, RIGHT))
         before = env.unwrapped.snapshot()
-        worth = env.unwrapped.worth_of_answering()
+        worth = env.unwrapped.potential()
         after = env.unwrapped.snapshot()
         assert all(np.array_equal(before[name], after[name]) for name in before)
     _, rewards, ends, _, _ = env.step(answers(env, 0))

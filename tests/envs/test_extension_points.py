@@ -13,7 +13,7 @@ from gymnasium.vector import SyncVectorEnv
 from envs.camera.control import CONTROLS, NO_ANSWER, Commands
 from envs.scene_env import SceneEnv
 from envs.scene_vector_env import SceneVectorEnv
-from envs.tasks import TASKS, AnswerTask, Task, Trials, Verdict
+from envs.tasks import TASKS, AnswerTask, Outcome, Task, Trials
 from gqn_rl.errors import UserError
 from gqn_rl.scenes.scene import sample_scenes
 
@@ -48,9 +48,9 @@ class HeightTask(Task):
         target = np.clip(height + 3, 0, 6)
         return Trials(scenes, target, details={"height": height})
 
-    def settle(self, trials, answers, errors=None):
+    def score(self, trials, answers, errors=None):
         reward = np.where(answers < 0, -1.0, 1.0 - np.abs(answers - trials.target) / 3)
-        return Verdict(reward == 1.0, reward)
+        return Outcome(reward == 1.0, reward)
 
 
 class BoxControl:

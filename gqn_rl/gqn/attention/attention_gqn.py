@@ -10,13 +10,13 @@ from gqn_rl.geometry.rays import pixel_directions
 from gqn_rl.gqn.attention.config import AttentionConfig
 from gqn_rl.gqn.attention.generator import RayGenerator
 from gqn_rl.gqn.attention.ray_encodings import world_rays
-from gqn_rl.gqn.attention.slots import AdditiveWrite, SlotEvidence, SlotReader
+from gqn_rl.gqn.attention.slots import AdditiveWrite, SlotAggregate, SlotReader
 from gqn_rl.gqn.attention.transformer import initialise
 from gqn_rl.gqn.attention.view_encoder import ViewEncoder
 from gqn_rl.gqn.scene_latent import SceneLatentGQN
 
 
-class AttentionGQN(SceneLatentGQN[SlotEvidence]):
+class AttentionGQN(SceneLatentGQN[SlotAggregate]):
     """A GQN whose representation is a set of slots.
 
     The flat representation r holds the slots' numbers, slot after slot: F = slots * slot_channels;
@@ -43,18 +43,18 @@ class AttentionGQN(SceneLatentGQN[SlotEvidence]):
         self.generator = RayGenerator(config)
         self.register_buffer("directions", pixel_directions(config.image_size), persistent=False)
 
-    def nothing_seen(self, n: int) -> SlotEvidence:
+    def nothing_seen(self, n: int) -> SlotAggregate:
         slots, heads, channels = self.write.queries.shape
         nothing = self.write.queries.new_zeros(n, slots, heads, channels)
-        return SlotEvidence(nothing, nothing[..., 0])
+        return SlotAggregate(nothing, nothing[..., 0])
 
-    def look(self, images: Tensor, viewpoints: Tensor) -> SlotEvidence:
+    def encode_view(self, images: Tensor, viewpoints: Tensor) -> SlotAggregate:
         tokens, rays = self.view_encoder(images, viewpoints)
-        evidence: SlotEvidence = self.write(tokens, rays)
-        return evidence
+        aggregate: SlotAggregate = self.write(tokens, rays)
+        return aggregate
 
-    def representation(self, evidence: SlotEvidence) -> Tensor:
-        slots: Tensor = self.reader(evidence)
+    def representation(self, aggregate: SlotAggregate) -> Tensor:
+        slots: Tensor = self.reader(aggregate)
         return slots.flatten(1)
 
     def prior(self, r: Tensor) -> Independent:

@@ -26,7 +26,7 @@ from gqn_rl.gqn.attention.config import AttentionConfig
 from gqn_rl.gqn.attention.places import Nearness, ray_distances2, spacing, spread
 from gqn_rl.gqn.attention.ray_encodings import Rays
 from gqn_rl.gqn.attention.transformer import at_least_float32, self_attention
-from gqn_rl.gqn.view_aggregate import Evidence
+from gqn_rl.gqn.view_aggregate import ViewAggregate
 
 MAX_LOGIT = 16.0
 """Bound of the logits: exp of it, summed over millions of tokens, is far from float32's limits."""
@@ -37,7 +37,7 @@ IDENTITY_SCALE = 0.2
 
 
 @dataclass(frozen=True)
-class SlotEvidence(Evidence):
+class SlotAggregate(ViewAggregate):
     """What the slots' queries gathered.
 
     Attributes:
@@ -56,7 +56,7 @@ class SlotEvidence(Evidence):
 
 
 class AdditiveWrite(nn.Module):
-    """Tokens of one view to evidence.
+    """Tokens of one view to aggregate.
 
     Each head of a slot asks around a point of its own beside the slot's place.
 
@@ -76,13 +76,13 @@ class AdditiveWrite(nn.Module):
         around = spread(self.heads, 0.6 * spacing(config.slots, config.radius))
         self.offsets = nn.Parameter(around.repeat(config.slots, 1, 1))
 
-    def forward(self, tokens: Tensor, rays: Rays) -> SlotEvidence:
-        """Evidence of tokens (N, P, width) with rays (N, P)."""
+    def forward(self, tokens: Tensor, rays: Rays) -> SlotAggregate:
+        """Aggregate of tokens (N, P, width) with rays (N, P)."""
         values = at_least_float32(self._split(self.to_values(tokens)))
         weights = self.logits(tokens, rays).exp()
         with full_precision(tokens.device):
             numerator = torch.einsum("nhsp,nphd->nshd", weights, values)
-        return SlotEvidence(numerator, weights.sum(-1).mT)
+        return SlotAggregate(numerator, weights.sum(-1).mT)
 
     def logits(self, tokens: Tensor, rays: Rays) -> Tensor:
         """(N, H, S, P), within `MAX_LOGIT` of zero."""
@@ -99,7 +99,7 @@ class AdditiveWrite(nn.Module):
 
 
 class SlotReader(nn.Module):
-    """Evidence to the scene representation, slots (N, S, C)."""
+    """Aggregate to the scene representation, slots (N, S, C)."""
 
     def __init__(self, config: AttentionConfig) -> None:
         super().__init__()
@@ -110,9 +110,9 @@ class SlotReader(nn.Module):
         self.norm = nn.LayerNorm(config.width)
         self.out = nn.Linear(config.width, config.slot_channels)
 
-    def forward(self, evidence: SlotEvidence) -> Tensor:
+    def forward(self, aggregate: SlotAggregate) -> Tensor:
         # How much was seen counts beside what was seen.
-        amount = AMOUNT_SCALE * torch.log1p(evidence.denominator)
-        gathered = torch.cat([evidence.mean.flatten(2), amount], dim=-1)
+        amount = AMOUNT_SCALE * torch.log1p(aggregate.denominator)
+        gathered = torch.cat([aggregate.mean.flatten(2), amount], dim=-1)
         tokens = self.layers(self.enter(gathered) + self.identity)
         return at_least_float32(self.out(self.norm(tokens)))

@@ -14,7 +14,7 @@ from gqn_rl.gqn.canonical.frame import Frame
 from gqn_rl.gqn.canonical.generator import CellGenerator, CellScene
 from gqn_rl.gqn.canonical.information_gain import information_gain, visibility
 from gqn_rl.gqn.canonical.representation import CanonicalRepresentation, read_at
-from gqn_rl.gqn.lattice.representation import LatticeEvidence
+from gqn_rl.gqn.lattice.representation import LatticeAggregate
 from gqn_rl.gqn.scene_latent import SceneLatentGQN
 
 FRAME_SIZE = 4
@@ -23,7 +23,7 @@ PIXELS_APART = 5
 eight or nine pixels wide in a picture of 64."""
 
 
-class CanonicalGQN(SceneLatentGQN[LatticeEvidence]):
+class CanonicalGQN(SceneLatentGQN[LatticeAggregate]):
     """A GQN for objects made of unit cells that lie on one grid, turned about the vertical.
 
     The flat representation r is the frame, `Frame.pack`, and then the slots' numbers, slot after
@@ -41,14 +41,14 @@ class CanonicalGQN(SceneLatentGQN[LatticeEvidence]):
         self.generator = CellGenerator(config, network.cells)
         self.register_buffer("directions", pixel_directions(config.image_size), persistent=False)
 
-    def nothing_seen(self, n: int) -> LatticeEvidence:
+    def nothing_seen(self, n: int) -> LatticeAggregate:
         return self.network.nothing_seen(n)
 
-    def look(self, images: Tensor, viewpoints: Tensor) -> LatticeEvidence:
-        return self.network.look(images, viewpoints)
+    def encode_view(self, images: Tensor, viewpoints: Tensor) -> LatticeAggregate:
+        return self.network.encode_view(images, viewpoints)
 
-    def representation(self, evidence: LatticeEvidence) -> Tensor:
-        r: Tensor = self.network(evidence)
+    def representation(self, aggregate: LatticeAggregate) -> Tensor:
+        r: Tensor = self.network(aggregate)
         return r
 
     def grid_pose(self, r: Tensor) -> Tensor:
@@ -92,12 +92,12 @@ class CanonicalGQN(SceneLatentGQN[LatticeEvidence]):
             )
 
     @property
-    def cells_shape(self) -> tuple[int, int, int, int]:
+    def voxel_grid_shape(self) -> tuple[int, int, int, int]:
         """Shape of `cells` for one scene."""
         size = self.config.frame_cells
         return (4, size, size, size)
 
-    def cells(self, r: Tensor) -> Tensor:
+    def voxel_grid(self, r: Tensor) -> Tensor:
         """What is imagined in the frame of the object, at the prior's mean.
 
         Returns:
@@ -107,7 +107,7 @@ class CanonicalGQN(SceneLatentGQN[LatticeEvidence]):
         content = self.imagine(r, r.new_zeros(len(r), *self.latent_shape)).content
         opacity = -torch.expm1(-content[:, :1])
         both = torch.cat([opacity, opacity * content[:, 1:]], dim=1)
-        return both.view(len(r), *self.cells_shape)
+        return both.view(len(r), *self.voxel_grid_shape)
 
     def information_gain(
         self, r: Tensor, query: Tensor, seen: Tensor, is_seen: Tensor, candidates: Tensor

@@ -20,7 +20,7 @@ class CanonicalConfig(LatticeConfig):
         latent_channels: latent variables per block of 2 x 2 x 2 cells of the frame.
     """
 
-    evidence_channels: int = 32
+    aggregate_channels: int = 32
     fine_channels: int = 32
     coarse_channels: int = 64
     slot_channels: int = 8
@@ -34,7 +34,7 @@ class CanonicalConfig(LatticeConfig):
 PRESETS = {
     "canonical-tiny": CanonicalConfig(
         cells=6,
-        evidence_channels=8,
+        aggregate_channels=8,
         view_channels=16,
         fine_channels=8,
         coarse_channels=8,

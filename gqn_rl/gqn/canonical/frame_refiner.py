@@ -20,7 +20,7 @@ PARTS = 3
 REACH = 0.5
 """The largest shift in cells that a vote can ask for; a larger one means another plane."""
 SHIFT_STIFFNESS, TURN_STIFFNESS = 1.0, 10.0
-"""How much evidence it takes to move a frame at all, in votes of one cell, and of one at a distance
+"""How much it takes to move a frame at all, in votes of one cell, and of one at a distance
 of one edge from the axis."""
 
 

@@ -1,4 +1,4 @@
-"""Representation network: evidence in the world, read again in the frame of the object.
+"""Representation network: the view aggregate in the world, read again in the frame of the object.
 
 Views write to the world's lattice as in the lattice family. From it the frame is found, and what
 was written is read at the cells of the frame: shift the object or turn it, and the cells hold the
@@ -19,7 +19,7 @@ from gqn_rl.gqn.canonical.config import CanonicalConfig
 from gqn_rl.gqn.canonical.frame import Frame
 from gqn_rl.gqn.canonical.frame_finder import FrameFinder
 from gqn_rl.gqn.canonical.frame_refiner import PARTS, FrameRefiner
-from gqn_rl.gqn.lattice.representation import LatticeEvidence, LatticeFeatures
+from gqn_rl.gqn.lattice.representation import LatticeAggregate, LatticeFeatures
 from gqn_rl.gqn.volumes.points import Ball, TwoScales, initialise, lattice_points
 
 FRAME_RADIUS = 4.0
@@ -28,7 +28,7 @@ COLOURS = 5
 
 
 class CanonicalRepresentation(LatticeFeatures):
-    """Evidence to frame and slots.
+    """Aggregate to frame and slots.
 
     Attributes:
         cells: the cells of the frame that have a slot.
@@ -60,10 +60,10 @@ class CanonicalRepresentation(LatticeFeatures):
         fine = lattice_points(PARTS * size, size / 2)
         self.register_buffer("fine", fine, persistent=False)
 
-    def forward(self, evidence: LatticeEvidence) -> Tensor:
+    def forward(self, aggregate: LatticeAggregate) -> Tensor:
         """The scene representation (N, F): frame, then the slots one after the other."""
-        world = self.features(evidence)
-        known = self._known_colours(evidence.colours)
+        world = self.features(aggregate)
+        known = self._known_colours(aggregate.colours)
         frame = self._refined(self.finder(world), world, known)
         entered = self.enter_cells(self._inside(world, known, frame)).relu()
         slots = self.cells.to_slots(self.to_slots(self.cell_mixer(entered))).float()

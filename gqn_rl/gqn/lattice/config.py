@@ -16,7 +16,7 @@ class LatticeConfig(Config):
         image_size: height and width of the images, in pixels; a multiple of 4.
         extent: half the side of the cube that the lattices fill, in cube edges.
         cells: cells per axis of the lattice, an even number.
-        evidence_channels: numbers that a view writes at one point of the lattice.
+        aggregate_channels: numbers that a view writes at one point of the lattice.
         slot_channels: numbers of the scene representation at one point of the lattice.
         latent_channels: latent variables per block of 2 x 2 x 2 cells.
         view_channels: width of the network that reads images.
@@ -29,7 +29,7 @@ class LatticeConfig(Config):
 
     extent: float = 3.75
     cells: int = 12
-    evidence_channels: int = 24
+    aggregate_channels: int = 24
     slot_channels: int = 4
     latent_channels: int = 4
     view_channels: int = 64
@@ -51,7 +51,7 @@ class LatticeConfig(Config):
 PRESETS = {
     "tiny": LatticeConfig(
         cells=6,
-        evidence_channels=8,
+        aggregate_channels=8,
         view_channels=16,
         fine_channels=8,
         coarse_channels=8,

@@ -10,11 +10,11 @@ from gqn_rl.devices import full_precision
 from gqn_rl.geometry.rays import camera_axes, pixel_directions
 from gqn_rl.gqn.lattice.config import LatticeConfig
 from gqn_rl.gqn.lattice.generator import VolumeGenerator
-from gqn_rl.gqn.lattice.representation import LatticeEvidence, LatticeRepresentation
+from gqn_rl.gqn.lattice.representation import LatticeAggregate, LatticeRepresentation
 from gqn_rl.gqn.scene_latent import SceneLatentGQN
 
 
-class LatticeGQN(SceneLatentGQN[LatticeEvidence]):
+class LatticeGQN(SceneLatentGQN[LatticeAggregate]):
     """A GQN whose representation is a lattice of slots around the object.
 
     The flat representation r is the slots' numbers, slot after slot; `slot_points` says where in
@@ -37,14 +37,14 @@ class LatticeGQN(SceneLatentGQN[LatticeEvidence]):
         """float32 (S, 3): where the slots lie, in cube edges from the object's barycentre."""
         return self.network.anchors.points
 
-    def nothing_seen(self, n: int) -> LatticeEvidence:
+    def nothing_seen(self, n: int) -> LatticeAggregate:
         return self.network.nothing_seen(n)
 
-    def look(self, images: Tensor, viewpoints: Tensor) -> LatticeEvidence:
-        return self.network.look(images, viewpoints)
+    def encode_view(self, images: Tensor, viewpoints: Tensor) -> LatticeAggregate:
+        return self.network.encode_view(images, viewpoints)
 
-    def representation(self, evidence: LatticeEvidence) -> Tensor:
-        slots: Tensor = self.network(evidence)
+    def representation(self, aggregate: LatticeAggregate) -> Tensor:
+        slots: Tensor = self.network(aggregate)
         return slots.flatten(1)
 
     def prior(self, r: Tensor) -> Independent:

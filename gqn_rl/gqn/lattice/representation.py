@@ -24,7 +24,7 @@ from gqn_rl.devices import lowered
 from gqn_rl.geometry.rays import project
 from gqn_rl.geometry.viewpoint import SPHERE_RADIUS
 from gqn_rl.gqn.lattice.config import LatticeConfig
-from gqn_rl.gqn.view_aggregate import Evidence
+from gqn_rl.gqn.view_aggregate import ViewAggregate
 from gqn_rl.gqn.volumes.points import OBJECT_RADIUS, Ball, BlockedBall, TwoScales, initialise
 
 MAX_LOG_WEIGHT = 4.0
@@ -33,7 +33,7 @@ POSE_FEATURES = 7
 
 
 @dataclass(frozen=True)
-class LatticeEvidence(Evidence):
+class LatticeAggregate(ViewAggregate):
     """What views wrote to the anchors, and the colours they show at finer points.
 
     Attributes:
@@ -77,7 +77,7 @@ class ViewNetwork(nn.Module):
 
 
 class LatticeFeatures(nn.Module):
-    """psi: one view to evidence; and the network that turns summed evidence into a volume.
+    """psi: one view to its aggregate; and the network that turns their sum into a volume.
 
     Attributes:
         anchors: the points of the lattice at which views write and slots lie.
@@ -94,26 +94,28 @@ class LatticeFeatures(nn.Module):
         self.carving = BlockedBall(2 * config.cells, config.extent, OBJECT_RADIUS + cell / 2)
         self.view = ViewNetwork(config.view_channels)
         self.modulate = nn.Linear(POSE_FEATURES, 2 * self.view.out_channels)
-        self.write = nn.Linear(self.view.out_channels, config.evidence_channels + 1)
-        self.enter = nn.Conv3d(config.evidence_channels + 1, config.fine_channels, 3, padding=1)
+        self.write = nn.Linear(self.view.out_channels, config.aggregate_channels + 1)
+        self.enter = nn.Conv3d(config.aggregate_channels + 1, config.fine_channels, 3, padding=1)
         self.carve = nn.Conv3d(5, config.fine_channels, 4, stride=2, padding=1)
         self.mixer = TwoScales(config.fine_channels, config.coarse_channels, blocks=2)
         initialise(self)
         with torch.no_grad():  # what a view shows counts before where it was taken from
             self.modulate.weight.mul_(0.1)
 
-    def nothing_seen(self, n: int) -> LatticeEvidence:
-        """Evidence of no view."""
+    def nothing_seen(self, n: int) -> LatticeAggregate:
+        """Aggregate of no view."""
         weight = self.write.weight
         sizes = (
-            (self.config.evidence_channels, len(self.anchors)),
+            (self.config.aggregate_channels, len(self.anchors)),
             (1, len(self.anchors)),
             (5, len(self.carving)),
         )
-        return LatticeEvidence(*(weight.new_zeros(n, *size, dtype=torch.float32) for size in sizes))
+        return LatticeAggregate(
+            *(weight.new_zeros(n, *size, dtype=torch.float32) for size in sizes)
+        )
 
-    def look(self, images: Tensor, viewpoints: Tensor) -> LatticeEvidence:
-        """Evidence of one view each of N scenes.
+    def encode_view(self, images: Tensor, viewpoints: Tensor) -> LatticeAggregate:
+        """Aggregate of one view each of N scenes.
 
         Args:
             images: float (N, 3, H, W) in [0, 1].
@@ -130,7 +132,7 @@ class LatticeFeatures(nn.Module):
         written = _along_points(self.write, hidden)
         answer, log_weight = written[:, :-1], written[:, -1:].float()
         weight = (MAX_LOG_WEIGHT * (log_weight / MAX_LOG_WEIGHT).tanh()).exp()
-        return LatticeEvidence(
+        return LatticeAggregate(
             answer * weight.to(answer.dtype), weight, self._colours(images, viewpoints)
         )
 
@@ -150,12 +152,12 @@ class LatticeFeatures(nn.Module):
         relative_depth = (depth - SPHERE_RADIUS)[..., None] / self.config.extent
         return torch.cat([relative_depth, towards, points / self.config.extent], dim=-1).mT
 
-    def features(self, evidence: LatticeEvidence) -> Tensor:
+    def features(self, aggregate: LatticeAggregate) -> Tensor:
         """What all views together say around each point, (N, C, X, Y, Z)."""
-        mean = evidence.numerator / (evidence.denominator + 1e-3)
-        total = (1.0 + evidence.denominator).log()
+        mean = aggregate.numerator / (aggregate.denominator + 1e-3)
+        total = (1.0 + aggregate.denominator).log()
         entered = self.enter(self.anchors.to_volume(lowered(torch.cat([mean, total], dim=1)).mT))
-        mixed: Tensor = self.mixer((entered + self._carved(evidence.colours)).relu())
+        mixed: Tensor = self.mixer((entered + self._carved(aggregate.colours)).relu())
         return mixed
 
     def _carved(self, colours: Tensor) -> Tensor:
@@ -174,9 +176,9 @@ class LatticeRepresentation(LatticeFeatures):
         self.to_slots = nn.Conv3d(config.fine_channels, config.slot_channels, 1)
         initialise(self.to_slots)
 
-    def forward(self, evidence: LatticeEvidence) -> Tensor:
+    def forward(self, aggregate: LatticeAggregate) -> Tensor:
         """The scene representation as slots, (N, S, C)."""
-        return self.anchors.to_slots(self.to_slots(self.features(evidence))).float()
+        return self.anchors.to_slots(self.to_slots(self.features(aggregate))).float()
 
 
 def _along_points(layer: nn.Linear, features: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from gqn_rl.gqn.published.generator import Generator, Query
 from gqn_rl.gqn.published.representation import (
     AGGREGATIONS,
     REPRESENTATIONS,
-    PublishedEvidence,
+    PublishedAggregate,
 )
 
 PIXELS_AT_ONCE = 32 * 64 * 64
@@ -27,7 +27,7 @@ KL_SEED = 0
 
 
 class ImaginedScene(NamedTuple):
-    """A belief and the noise that picks one scene of those it allows; each view unfolds its own
+    """An r and the noise that picks one scene of those it allows; each view unfolds its own
     latents from them.
 
     Attributes:
@@ -39,7 +39,7 @@ class ImaginedScene(NamedTuple):
     noise: Tensor
 
 
-class PublishedGQN(GenerativeQueryNetwork[PublishedEvidence]):
+class PublishedGQN(GenerativeQueryNetwork[PublishedAggregate]):
     """Views summed up, and a recurrent generator that draws one query view at a time.
 
     Latents explain one image, so predictions of several views of a scene need not agree.
@@ -62,17 +62,17 @@ class PublishedGQN(GenerativeQueryNetwork[PublishedEvidence]):
             if isinstance(module, nn.Conv2d):
                 module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def nothing_seen(self, n: int) -> PublishedEvidence:
+    def nothing_seen(self, n: int) -> PublishedAggregate:
         new, size = self.representation_mean.new_zeros, self.encoder.size
-        return PublishedEvidence(new(n, self.config.r_channels, size, size), new(n, 1))
+        return PublishedAggregate(new(n, self.config.r_channels, size, size), new(n, 1))
 
-    def look(self, images: Tensor, viewpoints: Tensor) -> PublishedEvidence:
+    def encode_view(self, images: Tensor, viewpoints: Tensor) -> PublishedAggregate:
         images, viewpoints = self._images(images), self._cast(viewpoints)
         r_k = self._encode(images, viewpoints).to(viewpoints.dtype)
-        return PublishedEvidence(r_k, r_k.new_ones(len(r_k), 1))
+        return PublishedAggregate(r_k, r_k.new_ones(len(r_k), 1))
 
-    def representation(self, evidence: PublishedEvidence) -> Tensor:
-        return AGGREGATIONS[self.config.aggregation](evidence).flatten(1)
+    def representation(self, aggregate: PublishedAggregate) -> Tensor:
+        return AGGREGATIONS[self.config.aggregation](aggregate).flatten(1)
 
     @property
     def latent_shape(self) -> tuple[int, ...]:
@@ -87,9 +87,9 @@ class PublishedGQN(GenerativeQueryNetwork[PublishedEvidence]):
         )
         return mean.clamp(0.0, 1.0)
 
-    def kl(self, evidence: PublishedEvidence, images: Tensor, viewpoints: Tensor) -> Tensor:
+    def kl(self, aggregate: PublishedAggregate, images: Tensor, viewpoints: Tensor) -> Tensor:
         """The divergence along a sample of the posterior path, the same sample each time."""
-        r = self._map(self.representation(evidence))
+        r = self._map(self.representation(aggregate))
         generator = torch.Generator(self.device).manual_seed(KL_SEED)
         noise = self._cast(self.noise(len(r), generator))
         query = Query(r, self._cast(viewpoints), self._images(images))
@@ -122,13 +122,15 @@ class PublishedGQN(GenerativeQueryNetwork[PublishedEvidence]):
         kl = kl.view(-1, count).sum(1).masked_fill(from_prior, 0.0)
         return SceneTerms(error, kl, torch.full_like(error, count))
 
-    def _context(self, images: Tensor, viewpoints: Tensor, mask: Tensor) -> PublishedEvidence:
-        """Evidence of the views (B, V) of a mask; the others are not even encoded."""
+    def _context(self, images: Tensor, viewpoints: Tensor, mask: Tensor) -> PublishedAggregate:
+        """Aggregate of the views (B, V) of a mask; the others are not even encoded."""
         seen = mask.flatten().nonzero()[:, 0]
-        each = self.look(to_float(images.flatten(0, 1)[seen]), viewpoints.flatten(0, 1)[seen])
+        each = self.encode_view(
+            to_float(images.flatten(0, 1)[seen]), viewpoints.flatten(0, 1)[seen]
+        )
         every = self.nothing_seen(mask.numel())
         pairs = zip(every.parts, each.parts, strict=True)
-        return PublishedEvidence(*(a.index_copy(0, seen, b) for a, b in pairs)).sum_views(mask)
+        return PublishedAggregate(*(a.index_copy(0, seen, b) for a, b in pairs)).sum_views(mask)
 
     def _encode(self, images: Tensor, viewpoints: Tensor) -> Tensor:
         """r_k of each view, on a CPU of some views at a time."""

@@ -18,11 +18,11 @@ import torch
 from torch import Tensor, nn
 
 from gqn_rl.gqn.published.tiled_conv import PosedConv2d
-from gqn_rl.gqn.view_aggregate import Evidence
+from gqn_rl.gqn.view_aggregate import ViewAggregate
 
 
 @dataclass(frozen=True)
-class PublishedEvidence(Evidence):
+class PublishedAggregate(ViewAggregate):
     """What views say, added up.
 
     Attributes:
@@ -116,14 +116,14 @@ class Pyramid(RepresentationNetwork):
         return out
 
 
-def total_of_views(evidence: PublishedEvidence) -> Tensor:
+def total_of_views(aggregate: PublishedAggregate) -> Tensor:
     """r = sum of r_k, eq. S3: it grows with the number of views."""
-    return evidence.total
+    return aggregate.total
 
 
-def mean_of_views(evidence: PublishedEvidence) -> Tensor:
+def mean_of_views(aggregate: PublishedAggregate) -> Tensor:
     """The sum divided by the number of views, zero where there is none."""
-    return evidence.total / evidence.count.clamp(min=1.0)[..., None, None]
+    return aggregate.total / aggregate.count.clamp(min=1.0)[..., None, None]
 
 
 REPRESENTATIONS: dict[str, Callable[[int, int], RepresentationNetwork]] = {

@@ -121,17 +121,17 @@ def test_targets_belong_to_the_state_of_the_action(bridged: bool) -> None:
 
 
 def test_supervision_alone_shapes_the_belief() -> None:
-    """With no supervised update, PPO leaves features and belief of `AnswerPolicy` alone."""
+    """With no supervised update, PPO leaves features and posterior of `AnswerPolicy` alone."""
     model = small_model(aux_updates=0)
     before = {name: weight.clone() for name, weight in model.policy.state_dict().items()}
     model.answer_optimizer.zero_grad()
     model.policy.set_training_mode(True)
     PPO.train(_after_rollout(model))
     for name, weight in model.policy.state_dict().items():
-        belief = name.startswith(("features_extractor", "mlp_extractor.answer_net")) or (
+        posterior = name.startswith(("features_extractor", "mlp_extractor.answer_net")) or (
             "features_extractor" in name
         )
-        assert torch.equal(before[name], weight) == belief, name
+        assert torch.equal(before[name], weight) == posterior, name
 
 
 def _after_rollout(model: Any) -> Any:
@@ -151,8 +151,8 @@ def test_belief_does_not_change_how_often_it_answers() -> None:
     other[:, -NUM_ANSWERS:] = torch.log_softmax(torch.randn(5, NUM_ANSWERS), dim=1)
     moves, changed = (torch.softmax(head(x), 1)[:, :NUM_MOVES] for x in (latent, other))
     assert torch.allclose(moves, changed, atol=1e-6)
-    belief = answer_log_probabilities(model.policy, tensors, NUM_ANSWERS)
-    assert torch.allclose(belief.exp().sum(1), torch.ones(len(belief)))
+    posterior = answer_log_probabilities(model.policy, tensors, NUM_ANSWERS)
+    assert torch.allclose(posterior.exp().sum(1), torch.ones(len(posterior)))
 
 
 def test_any_policy_can_be_supervised() -> None:

@@ -1,4 +1,4 @@
-"""SAC with a belief: it learns to look first; the belief answers, the reward decides when."""
+"""SAC with a posterior: it learns to look first; the posterior answers, the reward decides when."""
 
 from __future__ import annotations
 
@@ -65,11 +65,11 @@ def test_the_belief_is_the_answer_and_has_no_entropy() -> None:
     policy = model.policy
     observations = some_observations(model)
     with torch.no_grad():
-        belief = policy.answer_log_probabilities(observations)
+        posterior = policy.answer_log_probabilities(observations)
         actions, log_prob = policy.actor.action_log_prob(observations)
         again, _ = policy.actor.action_log_prob(observations)
     logits = actions[:, -NUM_ANSWERS:]
-    assert torch.equal(logits.argmax(1), belief.argmax(1))
+    assert torch.equal(logits.argmax(1), posterior.argmax(1))
     assert (logits.abs() <= 1).all()
     assert torch.equal(again[:, -NUM_ANSWERS:], logits)
     assert not torch.equal(again[:, :2], actions[:, :2])
@@ -78,7 +78,7 @@ def test_the_belief_is_the_answer_and_has_no_entropy() -> None:
 
 
 def told(policy: AnswerSACPolicy, best: float) -> torch.Tensor:
-    """Features of 64 rows in which the belief's best probability is `best`, all else at random."""
+    """Features of 64 rows in which the posterior's best probability is `best`, all else random."""
     generator = torch.Generator().manual_seed(0)
     features = torch.rand(64, policy.actor.features_dim, generator=generator)
     features[:, -1] = best
@@ -86,7 +86,7 @@ def told(policy: AnswerSACPolicy, best: float) -> torch.Tensor:
 
 
 def test_with_assurance_an_untrained_actor_answers_once_it_is_sure() -> None:
-    policy: Any = small_sac_model(policy_kwargs={"assurance": 12.0, "threshold": 0.7}).policy
+    policy: Any = small_sac_model(policy_kwargs={"confidence_gain": 12.0, "threshold": 0.7}).policy
     with torch.no_grad():
         unsure = policy.actor(told(policy, 0.4), deterministic=True)
         sure = policy.actor(told(policy, 0.98), deterministic=True)
@@ -96,14 +96,14 @@ def test_with_assurance_an_untrained_actor_answers_once_it_is_sure() -> None:
 
 
 def test_learning_can_overrule_assurance_and_moves_are_left_alone() -> None:
-    model = small_sac_model(policy_kwargs={"assurance": 12.0, "threshold": 0.7})
+    model = small_sac_model(policy_kwargs={"confidence_gain": 12.0, "threshold": 0.7})
     actor: Any = model.policy.actor  # type: ignore[union-attr]
     features = told(model.policy, 0.98)  # type: ignore[arg-type]
     with torch.no_grad():
         inclined = actor(features, deterministic=True)
-        actor.assurance = 0.0
+        actor.confidence_gain = 0.0
         indifferent = actor(features, deterministic=True)
-        actor.assurance = 12.0
+        actor.confidence_gain = 12.0
         actor.mu.bias[-1] = -20.0
         overruled = actor(features, deterministic=True)
     commit = actor.mu.out_features - 1
@@ -116,8 +116,8 @@ def test_the_critic_values_an_old_answer_by_how_likely_it_is_now() -> None:
     model: Any = small_sac_model()
     policy = model.policy
     features = policy.features(some_observations(model))
-    belief = features[:, -NUM_ANSWERS - CONFIDENCE : -CONFIDENCE]
-    likely, unlikely = belief.argmax(1), belief.argmin(1)
+    posterior = features[:, -NUM_ANSWERS - CONFIDENCE : -CONFIDENCE]
+    likely, unlikely = posterior.argmax(1), posterior.argmin(1)
     actions = torch.zeros(len(features), 2 + NUM_ANSWERS)
 
     def value(answers: torch.Tensor, size: float) -> torch.Tensor:

@@ -89,12 +89,12 @@ def test_a_look_is_paid_by_what_it_changed(pair: tuple[Any, Any]) -> None:
     paid = PaidByLook(other, 1.0)
     plain.reset()
     paid.reset()
-    before = plain.venv.unwrapped.worth_of_answering()  # type: ignore[attr-defined]
+    before = plain.venv.unwrapped.potential()  # type: ignore[attr-defined]
     np.testing.assert_array_equal(before, 0.0)
     move = np.zeros(ROWS, dtype=np.int64)
     _, cost, _, _ = plain.step(move)
     _, reward, _, _ = paid.step(move)
-    after = plain.venv.unwrapped.worth_of_answering()  # type: ignore[attr-defined]
+    after = plain.venv.unwrapped.potential()  # type: ignore[attr-defined]
     assert np.abs(after).max() > 0.01
     np.testing.assert_allclose(reward - cost, after, atol=1e-6)
 
@@ -102,8 +102,8 @@ def test_a_look_is_paid_by_what_it_changed(pair: tuple[Any, Any]) -> None:
 def test_hyperparameters_say_whether_looks_are_paid() -> None:
     env = environment()
     assert shaped(env, {"gamma": 0.9}) is env
-    assert shaped(env, {"gamma": 0.9, "pay_by_look": False}) is env
-    assert isinstance(shaped(env, {"gamma": 0.9, "pay_by_look": True}), PaidByLook)
+    assert shaped(env, {"gamma": 0.9, "potential_shaping": False}) is env
+    assert isinstance(shaped(env, {"gamma": 0.9, "potential_shaping": True}), PaidByLook)
     env.close()
 
 
@@ -111,7 +111,7 @@ def test_hyperparameters_say_whether_looks_are_paid() -> None:
 def test_whatever_trains_learns_from_the_rewards_that_its_hyperparameters_name(paid: bool) -> None:
     """`train_agent` and the trials of a search make their models alike."""
     environment = make_environment(ENV_ID, ROWS, {}, encoder=FakeDreamer())
-    hyperparameters = load_hyperparameters("ppo", ENV_ID, {"pay_by_look": paid})
+    hyperparameters = load_hyperparameters("ppo", ENV_ID, {"potential_shaping": paid})
     settings = TrainAgentSettings(env_id=ENV_ID)
     model = model_for(settings, environment, hyperparameters, seed=0)
     assert isinstance(model.get_env(), PaidByLook) == paid
@@ -119,5 +119,5 @@ def test_whatever_trains_learns_from_the_rewards_that_its_hyperparameters_name(p
 
 
 def test_an_environment_that_cannot_say_what_answering_pays_is_refused() -> None:
-    with pytest.raises(UserError, match="worth_of_answering"):
+    with pytest.raises(UserError, match="potential"):
         PaidByLook(GymnasiumVecEnv(fake_vector_env(2)), 1.0)

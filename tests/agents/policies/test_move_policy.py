@@ -11,7 +11,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agents.algorithms.answer_sac import AnswerSAC
 from agents.policies import move_features
-from agents.policies.move_features import MoveFeatures, moves_of, prospects_of
+from agents.policies.move_features import MoveFeatures, moves_of, next_best_view_features_of
 from agents.policies.move_sac_policy import MoveSACPolicy
 from agents.saving.bundle import load_bundle, make_record, save_bundle
 from agents.saving.sb3_zip import export_zip
@@ -35,7 +35,7 @@ def space():
 
 
 def observed(rng, n):
-    """Prospects as matrices, to be worked on; `as_tensors` and `flat` make vectors of them."""
+    """Next-best-view features as matrices; `as_tensors` and `flat` make vectors of them."""
     moves = rng.uniform(0.0, 2.0, (n, len(TURNS) + 1, 5)).astype(np.float32)
     moves[:, :-1, :2], moves[:, -1, :2] = TURNS, 0.0
     return {
@@ -123,9 +123,13 @@ def test_gradients_reach_all_parameters(features, rng):
 def test_prospects_near_a_turn_are_those_of_the_move_there(rng):
     observation = as_tensors(observed(rng, 4))
     for move, turn in enumerate(TURNS):
-        near = prospects_of(observation, torch.from_numpy(turn).expand(4, 2), width=0.1)
+        near = next_best_view_features_of(
+            observation, torch.from_numpy(turn).expand(4, 2), width=0.1
+        )
         torch.testing.assert_close(near, moves_of(observation)[:, move, 2:])
-    halfway = prospects_of(observation, torch.tensor([0.5, 0.5]).expand(4, 2), width=0.01)
+    halfway = next_best_view_features_of(
+        observation, torch.tensor([0.5, 0.5]).expand(4, 2), width=0.01
+    )
     between = moves_of(observation)[:, [1, 2, 4], 2:].clone()
     between[:, 2, 1:] = 0.0
     torch.testing.assert_close(halfway, between.mean(1), atol=1e-4, rtol=0)
@@ -133,7 +137,7 @@ def test_prospects_near_a_turn_are_those_of_the_move_there(rng):
 
 def test_a_move_by_nothing_brings_nothing_new(rng):
     observation = as_tensors(observed(rng, 4))
-    still = prospects_of(observation, torch.zeros(4, 2), width=0.1)
+    still = next_best_view_features_of(observation, torch.zeros(4, 2), width=0.1)
     torch.testing.assert_close(still[:, 0], moves_of(observation)[:, -1, 2])
     torch.testing.assert_close(still[:, 1:], torch.zeros(4, 2))
 
@@ -142,7 +146,7 @@ def test_prospects_show_the_way_to_a_better_turn(rng):
     observation = as_tensors(observed(rng, 1))
     moves_of(observation)[:, :, 4] = torch.tensor([0.0, 5.0, 0.0, 0.0, 0.0])
     turn = torch.tensor([[0.5, 0.0]], requires_grad=True)
-    prospects_of(observation, turn, width=0.3)[:, -1].sum().backward()
+    next_best_view_features_of(observation, turn, width=0.3)[:, -1].sum().backward()
     assert turn.grad[0, 0] > 0.1
     assert turn.grad[0, 1].abs() < 1e-5
 

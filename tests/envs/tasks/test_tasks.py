@@ -67,21 +67,21 @@ def test_answering_blindly_is_at_chance(answer_task, strategy):
     trials = answer_task.sample(rng, TRIALS)
     random = rng.integers(answer_task.num_answers, size=TRIALS)
     last = np.full(TRIALS, answer_task.num_answers - 1)
-    verdict = answer_task.settle(trials, random if strategy == "random" else last)
+    outcome = answer_task.score(trials, random if strategy == "random" else last)
     chance = 1 / answer_task.num_answers
     # Five standard deviations of the binomial distribution.
     tolerance = 5 * np.sqrt(chance * (1 - chance) / TRIALS)
-    assert abs(verdict.success.mean() - chance) < tolerance
-    assert abs(verdict.reward.mean() - (2 * chance - 1)) < 2 * tolerance
+    assert abs(outcome.success.mean() - chance) < tolerance
+    assert abs(outcome.reward.mean() - (2 * chance - 1)) < 2 * tolerance
 
 
 def test_the_target_and_nothing_else_is_right(answer_task):
     trials = answer_task.sample(np.random.default_rng(2), 100)
-    right = answer_task.settle(trials, trials.target)
+    right = answer_task.score(trials, trials.target)
     assert right.success.all()
     assert (right.reward == 1.0).all()
     for other in ((trials.target + 1) % answer_task.num_answers, np.full(100, NO_ANSWER)):
-        wrong = answer_task.settle(trials, other)
+        wrong = answer_task.score(trials, other)
         assert not wrong.success.any()
         assert (wrong.reward == -1.0).all()
 
@@ -89,9 +89,9 @@ def test_the_target_and_nothing_else_is_right(answer_task):
 def test_no_answer_is_the_worst_that_can_happen(task):
     trials = task.sample(np.random.default_rng(2), 50)
     errors = QueryErrors(np.full(50, 20.0), np.full(50, -1.0)) if task.has_query else None
-    verdict = task.settle(trials, np.full(50, NO_ANSWER), errors)
-    assert not verdict.success.any()
-    assert (verdict.reward == -1.0).all()
+    outcome = task.score(trials, np.full(50, NO_ANSWER), errors)
+    assert not outcome.success.any()
+    assert (outcome.reward == -1.0).all()
 
 
 def test_trials_depend_on_the_generator_alone(task):
@@ -151,7 +151,7 @@ def test_every_task_can_be_sampled_and_scored_without_a_renderer(task, monkeypat
     monkeypatch.setattr("gqn_rl.rendering.pybullet.PyBulletRenderer.render", refuse)
     trials = task.sample(np.random.default_rng(0), 10)
     errors = QueryErrors(np.full(10, 20.0), np.full(10, 10.0)) if task.has_query else None
-    assert len(task.settle(trials, trials.target, errors).reward) == 10
+    assert len(task.score(trials, trials.target, errors).reward) == 10
 
 
 @pytest.mark.parametrize("name", list(TASKS))

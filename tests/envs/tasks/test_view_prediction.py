@@ -18,50 +18,48 @@ from tests.envs.fake_encoder import FakeDreamer
 IDS = ("GQNShepardViewPrediction-v0", "GQNShepardViewPredictionContinuous-v0")
 
 
-def settle(first, last, given=None):
+def score(first, last, given=None):
     task = make_task("view_prediction")
     first, last = np.atleast_1d(first).astype(float), np.atleast_1d(last).astype(float)
     given = np.zeros(len(first), dtype=np.int64) if given is None else given
     trials = task.sample(np.random.default_rng(0), len(first))
-    return task.settle(trials, given, QueryErrors(first, last))
+    return task.score(trials, given, QueryErrors(first, last))
 
 
 def test_the_reward_is_the_share_of_the_first_error_that_is_gone():
     first, last = np.array([20.0, 20, 20, 20, 40]), np.array([20.0, 10, 0, 30, 10])
-    np.testing.assert_allclose(settle(first, last).reward, 1 - last / first)
+    np.testing.assert_allclose(score(first, last).reward, 1 - last / first)
 
 
 @pytest.mark.parametrize("first", [0.0, 1e-300, 0.3, 1.0, 17.3, 255.0])
 def test_the_same_error_again_is_exactly_nothing(first):
-    assert settle(first, first).reward == 0.0
+    assert score(first, first).reward == 0.0
 
 
 def test_the_reward_is_bounded_and_a_number_whatever_the_errors():
     first, last = (grid.ravel() for grid in np.meshgrid([0.0, 1e-9, 0.5, 20, 255], [0.0, 9, 255]))
-    reward = settle(first, last).reward
+    reward = score(first, last).reward
     assert np.isfinite(reward).all()
     assert (np.abs(reward) <= 1).all()
     assert (reward[last > first] < 0).all()
 
 
 def test_a_first_error_below_one_grey_level_does_not_blow_small_changes_up():
-    np.testing.assert_allclose(
-        settle([0.01, 0.0, 0.2], [0.02, 0.1, 0.0]).reward, [-0.01, -0.1, 0.2]
-    )
+    np.testing.assert_allclose(score([0.01, 0.0, 0.2], [0.02, 0.1, 0.0]).reward, [-0.01, -0.1, 0.2])
 
 
 def test_the_reward_falls_as_the_error_grows():
-    assert (np.diff(settle(np.full(50, 20.0), np.linspace(0, 40, 50)).reward) < 0).all()
+    assert (np.diff(score(np.full(50, 20.0), np.linspace(0, 40, 50)).reward) < 0).all()
 
 
 def test_success_is_a_reward_at_the_threshold_or_above():
     first, reward = np.full(3, 100.0), np.array([SUCCESS - 0.01, SUCCESS, SUCCESS + 0.01])
-    np.testing.assert_array_equal(settle(first, first * (1 - reward)).success, [False, True, True])
+    np.testing.assert_array_equal(score(first, first * (1 - reward)).success, [False, True, True])
 
 
 def test_no_answer_costs_one_even_if_all_was_seen():
-    verdict = settle([20.0], [-1.0], np.array([NO_ANSWER]))
-    assert (verdict.reward[0], verdict.success[0]) == (-1.0, False)
+    outcome = score([20.0], [-1.0], np.array([NO_ANSWER]))
+    assert (outcome.reward[0], outcome.success[0]) == (-1.0, False)
 
 
 def test_the_error_is_the_one_that_the_prediction_metrics_report():

@@ -10,12 +10,12 @@ from experiments.agent.environment import AgentEnvironment, make_environment
 from experiments.evaluate_agent import EvaluateAgentSettings, measured_random_weights
 from experiments.shared import untrained
 from gqn_rl.encoders.canonical_encoder import CanonicalEncoder
-from gqn_rl.encoders.cell_encoder import CellEncoder
 from gqn_rl.encoders.gqn_encoder import GQNEncoder
+from gqn_rl.encoders.voxel_grid_encoder import VoxelGridEncoder
 from tests.envs.fake_encoder import FakeDreamer
 from tests.gqn_rl.gqn.models import make_model
 
-KINDS = {GQNEncoder: "tiny", CanonicalEncoder: "canonical-tiny", CellEncoder: "canonical-tiny"}
+KINDS = {GQNEncoder: "tiny", CanonicalEncoder: "canonical-tiny", VoxelGridEncoder: "canonical-tiny"}
 
 
 @pytest.fixture(autouse=True)

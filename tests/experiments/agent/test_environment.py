@@ -78,7 +78,7 @@ def test_recorded_episode_is_the_one_played() -> None:
         assert np.array_equal(view, observation["image"])
         observation, _, _, _, info = single.step(action)
     assert (episode.target, episode.success) == (info["target"], info["is_success"])
-    assert ("right" in episode.verdict) == info["is_success"]
+    assert ("right" in episode.outcome) == info["is_success"]
 
 
 def test_imagination_comes_before_the_view() -> None:
@@ -133,7 +133,7 @@ def test_recorded_view_prediction_shows_the_query_and_its_drawings(env_id: str) 
     assert episode.query is not None
     # The error told is that of the last drawing against the query view.
     error = np.sqrt(np.square(episode.imagined[-1].astype(float) - episode.query).mean())
-    assert f"error of {error:.1f} (" in episode.verdict
+    assert f"error of {error:.1f} (" in episode.outcome
     environment.close()
 
 

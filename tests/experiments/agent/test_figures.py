@@ -18,7 +18,7 @@ from experiments.agent.figures import (
 def watched(looks: int, brightness: int) -> Episode:
     frames = [np.full((32, 200, 3), brightness + i, np.uint8) for i in range(looks)]
     actions = [*["left"] * (looks - 1), "answer 0"]
-    return Episode(actions=actions, frames=frames, verdict="answers 0 (right)")
+    return Episode(actions=actions, frames=frames, outcome="answers 0 (right)")
 
 
 def test_an_animation_shows_all_looks_and_stays_on_every_verdict(tmp_path: Path) -> None:

@@ -34,12 +34,12 @@ def test_moves_by_name_are_played_and_the_right_answer_given(stem, monkeypatch, 
 
 def test_a_given_answer_may_be_wrong(monkeypatch, tmp_path, capsys):
     flags = ("--encoder", "random", "--moves", "left", "--output", tmp_path / "episode.gif")
-    verdicts = set()
+    outcomes = set()
     for answer in (0, 1):
         (tmp_path / "episode.gif").unlink(missing_ok=True)
         assert play(monkeypatch, *flags, "--answer", answer) == 0
-        verdicts.add("(right)" in capsys.readouterr().out)
-    assert False in verdicts
+        outcomes.add("(right)" in capsys.readouterr().out)
+    assert False in outcomes
 
 
 def test_the_shipped_agent_plays_unless_there_are_moves(monkeypatch, tmp_path, capsys):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from experiments.explorer import exploring
-from experiments.explorer.beliefs import MOST_VIEWS, Believer
+from experiments.explorer.estimates import MOST_VIEWS, Estimator
 from experiments.explorer.exploring import Exploration, Workshop
 from experiments.explorer.figures import MAP_HEIGHT, MAP_WIDTH, camera_map, map_to_angles
 from experiments.explorer.nearest import ShapeGallery
@@ -31,7 +31,7 @@ def test_two_sessions_see_the_same_and_do_not_disturb_each_other(workshop: Works
     seen = looked(workshop, one, CAMERAS[:2])
     exploring.show_held_out(workshop, other)
     again = looked(workshop, other, CAMERAS[:2])
-    assert one.belief.images == ()
+    assert one.estimate.images == ()
     assert camera_parts(workshop, seen)["panels"] == camera_parts(workshop, again)["panels"]
     assert exploration_parts(seen) == exploration_parts(again)
 
@@ -51,7 +51,7 @@ def test_a_session_draws_other_things_each_time(workshop: Workshop) -> None:
 
 def test_views_make_the_gqn_surer_and_righter(workshop: Workshop) -> None:
     now = looked(workshop, exploring.begin(workshop), CAMERAS)
-    curve = now.belief.curve
+    curve = now.estimate.curve
     assert [point.views for point in curve] == [1, 2, 3, 4]
     assert curve[3].spread < curve[1].spread < curve[0].spread
     assert curve[3].error < curve[1].error < curve[0].error
@@ -61,7 +61,7 @@ def test_views_make_the_gqn_surer_and_righter(workshop: Workshop) -> None:
 def test_a_prediction_is_compared_with_what_is_there(workshop: Workshop) -> None:
     now = looked(workshop, exploring.begin(workshop), CAMERAS)
     found = exploring.predict(workshop, now)
-    np.testing.assert_array_equal(found.truth, now.belief.images[-1])
+    np.testing.assert_array_equal(found.truth, now.estimate.images[-1])
     error = 255.0 * found.sample.astype(np.float64) - found.truth
     assert found.error == pytest.approx(np.sqrt(np.square(error).mean()))
     assert found.error < np.sqrt(np.square(found.truth.astype(np.float64)).mean())
@@ -72,8 +72,8 @@ def test_a_prediction_is_compared_with_what_is_there(workshop: Workshop) -> None
 def test_another_gqn_is_shown_the_same_views(workshop: Workshop, name: str) -> None:
     now = looked(workshop, exploring.begin(workshop), CAMERAS[:2])
     other = exploring.choose_weights(workshop, now, name)
-    assert len(other.belief.curve) == 2
-    for mine, theirs in zip(now.belief.images, other.belief.images, strict=True):
+    assert len(other.estimate.curve) == 2
+    for mine, theirs in zip(now.estimate.images, other.estimate.images, strict=True):
         np.testing.assert_array_equal(mine, theirs)
     assert np.isfinite(exploring.predict(workshop, other).error)
 
@@ -82,7 +82,7 @@ def test_new_objects_and_colours_forget_the_views(workshop: Workshop) -> None:
     now = looked(workshop, exploring.begin(workshop), CAMERAS[:1])
     drawn = exploring.show_object(workshop, now, parse_object("+x +x +y +z"))
     for other in (drawn, exploring.recolour(workshop, now), exploring.forget(workshop, now)):
-        assert other.belief.images == ()
+        assert other.estimate.images == ()
         assert other.camera == now.camera
     assert len(drawn.shown.scenes().colour[0]) == 5
 
@@ -106,15 +106,15 @@ def test_the_map_says_where_a_click_was() -> None:
 
 
 def test_the_nearest_shapes_need_no_more_than_the_representation(workshop: Workshop) -> None:
-    gallery = ShapeGallery(workshop.believer("small"), workshop.studio)
+    gallery = ShapeGallery(workshop.estimator("small"), workshop.studio)
     gallery.shapes = gallery.shapes[:2]  # for speed
     now = exploring.show_number(workshop, exploring.begin(workshop), gallery.shapes[0][1])
-    found = gallery.neighbours(looked(workshop, now, CAMERAS).belief, now.shown.item)
+    found = gallery.neighbours(looked(workshop, now, CAMERAS).estimate, now.shown.item)
     assert found[0][:2] == (gallery.shapes[0][1], NUM_CUBES)
     assert {each.role for each in found} == {"this object", "its mirror image", ""}
     assert [each.distance for each in found] == sorted(each.distance for each in found)
     # The same views with another object named: its distances are what they were.
-    others = gallery.neighbours(looked(workshop, now, CAMERAS).belief, parse_object("+x +y +z"))
+    others = gallery.neighbours(looked(workshop, now, CAMERAS).estimate, parse_object("+x +y +z"))
     distances = {each[:2]: each.distance for each in others}
     for each in found:
         assert distances.get(each[:2], each.distance) == each.distance
@@ -122,4 +122,4 @@ def test_the_nearest_shapes_need_no_more_than_the_representation(workshop: Works
 
 def test_weights_that_do_not_exist_are_refused(workshop: Workshop) -> None:
     with pytest.raises(UserError, match="no weights called 'nonsense'"):
-        Believer("nonsense", workshop.studio, 0)
+        Estimator("nonsense", workshop.studio, 0)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from envs.tasks.mental_rotation import ANGLES
-from experiments.explorer.pictures import score_part, verdict_part
+from experiments.explorer.pictures import outcome_part, score_part
 from experiments.explorer.rotation_test import (
     ENV_ID,
     SURFACES,
@@ -75,9 +75,9 @@ def test_answers_are_counted_and_shown(studio: Studio) -> None:
     test = Test(0)
     for said in (False, True):
         test = test.ask(studio).answer(said, 1.25)
-    assert "of 2 right so far" in verdict_part(test)
+    assert "of 2 right so far" in outcome_part(test)
     assert sum(answer.is_right for answer in test.answers) == int(
-        verdict_part(test).split(" of 2 right")[0].split()[-1]
+        outcome_part(test).split(" of 2 right")[0].split()[-1]
     )
     assert score_part(test, None) != score_part(Test(0), None)
     agent = [AgentAtAngle(angle, 200, 0.9, 3.0) for angle in ANGLES]

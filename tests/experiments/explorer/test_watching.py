@@ -25,9 +25,9 @@ def test_a_shipped_agent_is_watched_to_the_end(name: str) -> None:
     first = step = watched.begin()
     while not step.over:
         step = watched.step()
-        if step.belief is not None:
-            assert len(step.belief) == len(watched.answers)
-            assert step.belief.sum() == pytest.approx(1.0)
+        if step.answer_posterior is not None:
+            assert len(step.answer_posterior) == len(watched.answers)
+            assert step.answer_posterior.sum() == pytest.approx(1.0)
     assert watched.is_over
     assert len(step.lines) >= 1
     assert (step.right is None) == watched.environment.is_graded

@@ -92,7 +92,11 @@ def test_plain_ppo_differs_by_the_supervision_alone() -> None:
     assert different == {"aux_coef", "policy_kwargs"}
     policies = (plain["policy_kwargs"], supervised["policy_kwargs"])
     shared = {key for key in policies[1] if policies[0].get(key) == policies[1][key]}
-    assert shared == set(policies[1]) - {"supervised_belief", "sharpness", "assurance"}
+    assert shared == set(policies[1]) - {
+        "supervised_posterior",
+        "inverse_temperature",
+        "confidence_gain",
+    }
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from agents.policies.look_stack import LookStack
 from experiments.study.plan import CAMERAS, SUBJECTS
 from experiments.study.subjects import Trainee, make_trainee
 from gqn_rl.encoders import make_encoder
-from gqn_rl.encoders.cell_encoder import CellEncoder
+from gqn_rl.encoders.voxel_grid_encoder import VoxelGridEncoder
 from gqn_rl.errors import UserError
 from tests.experiments.study.small import N_STEPS, ROWS, small_hyperparameters, small_run
 
@@ -99,8 +99,8 @@ def test_cells_are_turned_where_answers_are_learned_and_nothing_else_is(agent: s
     try:
         turned = trainee.model.aux_turned  # type: ignore[attr-defined]
         encoder = encoder_of(trainee)
-        assert isinstance(encoder, CellEncoder) == (SUBJECTS[agent].encoder is not None)
-        expected = {} if encoder is None else {"representation": encoder.cells_shape}
+        assert isinstance(encoder, VoxelGridEncoder) == (SUBJECTS[agent].encoder is not None)
+        expected = {} if encoder is None else {"representation": encoder.voxel_grid_shape}
         if not SUBJECTS[agent].turned:
             expected = {}
         assert turned == expected

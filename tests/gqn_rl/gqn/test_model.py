@@ -89,8 +89,8 @@ def test_what_a_query_still_tells_is_not_negative_and_depends_on_it(
     model: GenerativeQueryNetwork, views: tuple[Tensor, Tensor]
 ) -> None:
     images, viewpoints = views
-    evidence = model.gather(Context(images[:, :2], viewpoints[:, :2]))
-    kl, other = (model.kl(evidence, images[:, k], viewpoints[:, k]) for k in (2, 3))
+    aggregate = model.gather(Context(images[:, :2], viewpoints[:, :2]))
+    kl, other = (model.kl(aggregate, images[:, k], viewpoints[:, k]) for k in (2, 3))
     assert kl.shape == (2,)
     assert bool((kl >= 0).all())
     assert not torch.equal(kl, other)

@@ -89,7 +89,7 @@ def test_the_divergence_of_a_scene_counts_once_however_many_rays(
     images, poses = as_tensors(batch)
     model = trainer.model
     assert isinstance(model, SceneLatentGQN)
-    each = model.look(images.flatten(0, 1), poses.flatten(0, 1))
+    each = model.encode_view(images.flatten(0, 1), poses.flatten(0, 1))
     r = model.representation(each.sum_views(torch.arange(4) < sizes))
     r_all = model.representation(each.sum_views(torch.ones(3, 4, dtype=torch.bool)))
     expected = kl_divergence(model.posterior(r, r_all), model.prior(r)).mean().detach()

@@ -63,11 +63,11 @@ def test_views_add_up_to_a_softmax_over_the_tokens_of_all_of_them(
     images, viewpoints = (part.double() for part in views)
     with torch.no_grad():
         model.write.nearness.log_strength.copy_(torch.linspace(-1, 0.5, model.write.heads))
-    evidence = model.gather(Context(images, viewpoints))
-    assert evidence.mean.dtype == torch.float64
+    aggregate = model.gather(Context(images, viewpoints))
+    assert aggregate.mean.dtype == torch.float64
     for scene in range(SCENES):
         expected = gathered_at_once(model, images[scene], viewpoints[scene])
-        torch.testing.assert_close(evidence.mean[scene], expected, rtol=1e-8, atol=1e-8)
+        torch.testing.assert_close(aggregate.mean[scene], expected, rtol=1e-8, atol=1e-8)
 
 
 def test_a_slot_listens_to_the_patches_that_show_its_place(views: tuple[Tensor, Tensor]) -> None:
@@ -96,16 +96,16 @@ def test_logits_are_bounded_and_extreme_views_stay_finite(views: tuple[Tensor, T
         tokens, rays = model.view_encoder(images, poses)
         logits = model.write.logits(tokens, rays)
         assert float(logits.abs().max()) <= MAX_LOGIT
-        evidence = model.look(images, poses)
-        assert all(bool(part.isfinite().all()) for part in evidence.parts)
-        assert bool(model.representation(evidence).isfinite().all())
+        aggregate = model.encode_view(images, poses)
+        assert all(bool(part.isfinite().all()) for part in aggregate.parts)
+        assert bool(model.representation(aggregate).isfinite().all())
 
 
 def test_a_thousand_views_do_not_overflow(views: tuple[Tensor, Tensor]) -> None:
     model = attention_model()
     with torch.no_grad():
         model.write.queries.mul_(1e4)  # logits at their bound
-    one = model.look(*(part[:, 0] for part in views))
+    one = model.encode_view(*(part[:, 0] for part in views))
     many = type(one)(*(1000 * part for part in one.parts))
     torch.testing.assert_close(many.mean, one.mean, rtol=1e-5, atol=1e-6)
 
@@ -114,14 +114,14 @@ def test_sums_are_float32_and_colours_too_under_bf16(views: tuple[Tensor, Tensor
     model = attention_model()
     images, viewpoints = views
     with torch.autocast("cpu", torch.bfloat16):
-        evidence = model.look(images[:, 0], viewpoints[:, 0])
-        r = model.representation(evidence)
+        aggregate = model.encode_view(images[:, 0], viewpoints[:, 0])
+        r = model.representation(aggregate)
         colours = model.draw_images(model.decode(r, model.prior(r).mean), viewpoints[:, 1])
     assert (
-        {part.dtype for part in evidence.parts} == {r.dtype} == {colours.dtype} == {torch.float32}
+        {part.dtype for part in aggregate.parts} == {r.dtype} == {colours.dtype} == {torch.float32}
     )
-    exact = model.look(images[:, 0], viewpoints[:, 0])
-    error = (evidence.mean - exact.mean).abs().mean() / exact.mean.abs().mean()
+    exact = model.encode_view(images[:, 0], viewpoints[:, 0])
+    error = (aggregate.mean - exact.mean).abs().mean() / exact.mean.abs().mean()
     assert float(error) < 0.03
 
 

@@ -7,7 +7,7 @@ import torch
 
 from gqn_rl.geometry.view import Context
 from gqn_rl.gqn.lattice.lattice_gqn import LatticeGQN
-from gqn_rl.gqn.lattice.representation import LatticeEvidence
+from gqn_rl.gqn.lattice.representation import LatticeAggregate
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from tests.gqn_rl.gqn.models import QUICK_PRESETS, as_tensors, make_model, random_views
 
@@ -50,7 +50,7 @@ def test_one_view_at_a_time_equals_all_at_once(model: GenerativeQueryNetwork, vi
     state = model.nothing_seen(3)
     shapes = [part.shape for part in state.parts]
     for v in range(images.shape[1]):
-        state = state.plus(model.look(images[:, v], viewpoints[:, v]))
+        state = state.plus(model.encode_view(images[:, v], viewpoints[:, v]))
         assert [part.shape for part in state.parts] == shapes, "the state has a fixed size"
         assert all(part.dtype == torch.float32 for part in state.parts)
     close(model.representation(state), model.represent(images, viewpoints))
@@ -70,7 +70,7 @@ def test_a_mask_excludes_views(model: GenerativeQueryNetwork, views) -> None:
 
 def test_forgetting_is_scene_by_scene(model: GenerativeQueryNetwork, views) -> None:
     images, viewpoints = views
-    state = model.look(images[:, 0], viewpoints[:, 0])
+    state = model.encode_view(images[:, 0], viewpoints[:, 0])
     after = state.forget(torch.tensor([False, True, False]))
     nothing = model.nothing_seen(1)
     for part, old, empty in zip(after.parts, state.parts, nothing.parts, strict=True):
@@ -80,7 +80,7 @@ def test_forgetting_is_scene_by_scene(model: GenerativeQueryNetwork, views) -> N
 
 
 def test_forgetting_heals_a_broken_scene() -> None:
-    broken = LatticeEvidence(
+    broken = LatticeAggregate(
         torch.full((1, 2, 3), torch.nan),
         torch.full((1, 2, 1), torch.inf),
         torch.full((1, 4, 5), torch.nan),

@@ -55,7 +55,7 @@ def test_views_add_up_in_any_order_and_one_at_a_time(representation: str) -> Non
         state = model.nothing_seen(2)
         assert bool((model.representation(state) == 0).all())
         for v in range(4):
-            state = state.plus(model.look(floats[:, v], poses[:, v]))
+            state = state.plus(model.encode_view(floats[:, v], poses[:, v]))
         torch.testing.assert_close(model.representation(state), r)
         twice = model.represent(floats.repeat(1, 2, 1, 1, 1), poses.repeat(1, 2, 1))
         torch.testing.assert_close(twice, 2 * r if how == "sum" else r)
@@ -132,8 +132,8 @@ def test_the_divergence_counts_each_latent_once_and_never_a_pixel() -> None:
         several = bound(model, images, poses, Sampling(num_queries=3))
         assert several.kl.tolist() == pytest.approx([3 * expected] * 2)
         assert several.num_queries.tolist() == [3, 3]
-        evidence = model.look(to_float(images[:, 0]), poses[:, 0])
-        kl = model.kl(evidence, to_float(images[:, 1]), poses[:, 1])
+        aggregate = model.encode_view(to_float(images[:, 0]), poses[:, 0])
+        kl = model.kl(aggregate, to_float(images[:, 1]), poses[:, 1])
         assert kl.tolist() == pytest.approx([expected] * 2)
 
 
@@ -155,8 +155,11 @@ def test_scales_are_positive_and_float32_whatever_the_state(precision: str) -> N
 def test_the_divergence_is_the_same_each_time_and_leaves_global_randomness_alone() -> None:
     model = make()
     images, poses = tensors()
-    evidence, before = model.look(to_float(images[:, 0]), poses[:, 0]), torch.get_rng_state()
-    kl, again = (model.kl(evidence, to_float(images[:, 1]), poses[:, 1]) for _ in range(2))
+    aggregate, before = (
+        model.encode_view(to_float(images[:, 0]), poses[:, 0]),
+        torch.get_rng_state(),
+    )
+    kl, again = (model.kl(aggregate, to_float(images[:, 1]), poses[:, 1]) for _ in range(2))
     assert torch.equal(kl, again)
     assert bool((kl > 0).all())
     assert torch.equal(torch.get_rng_state(), before)

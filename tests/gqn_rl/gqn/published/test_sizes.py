@@ -45,7 +45,7 @@ def test_bf16_sums_of_views_are_as_exact_as_one_view_after_the_other() -> None:
     model = make(aggregation="mean")
     images, poses = tensors(1, 300)
     with torch.autocast("cpu", torch.bfloat16):
-        each = model.look(to_float(images[0]), poses[0])
+        each = model.encode_view(to_float(images[0]), poses[0])
         total = each.sum_views(torch.ones(1, 300, dtype=torch.bool))
     assert float(total.count) == 300
     torch.testing.assert_close(total.total[0], each.total.sum(0))

@@ -17,7 +17,7 @@ COLUMNS = 5
 """Numbers of a move."""
 
 
-class Prospects:
+class NextBestViewFeatures:
     """Where moves lead, seen from the query viewpoint, and what the views there would tell.
 
     A row of the environment has a matrix with a row for each of M moves, `control.probes`, and a

@@ -1,6 +1,6 @@
 """What a GQN believes about an object after some views of it.
 
-A belief is a value: looking makes a new one and leaves the old one as it was. All samples are of
+An estimate is a value: looking makes a new one and leaves the old one as it was. All samples are of
 the prior path, and their noise depends on the seed alone, so that a scene imagined after k views
 stays the same wherever it is looked at from.
 """
@@ -23,7 +23,7 @@ from gqn_rl.geometry.viewpoint import Viewpoints
 from gqn_rl.gqn.checkpoint import load_checkpoint, pretrained_path
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.gqn.scene_latent import SceneLatentGQN
-from gqn_rl.gqn.view_aggregate import Evidence
+from gqn_rl.gqn.view_aggregate import ViewAggregate
 
 SAMPLES = 6
 """Scenes that are imagined side by side."""
@@ -50,18 +50,18 @@ class CurvePoint(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Belief:
+class SceneEstimate:
     """Attributes:
     images: the views so far, uint8 (H, W, 3) each.
     viewpoints: their poses, one each.
-    evidence: what they say, one row.
+    aggregate: what they say, one row.
     imagined: `SAMPLES` scenes that they allow, for `GenerativeQueryNetwork.draw_images`.
     curve: one point for each number of views from 1.
     """
 
     images: tuple[Image, ...]
     viewpoints: tuple[Viewpoints, ...]
-    evidence: Evidence
+    aggregate: ViewAggregate
     imagined: Any
     curve: tuple[CurvePoint, ...]
 
@@ -103,7 +103,7 @@ class Prediction(NamedTuple):
         return np.rint(255.0 * self.sample).astype(np.uint8)
 
 
-class Believer:
+class Estimator:
     """One GQN with the noise of its samples.
 
     Args:
@@ -125,55 +125,55 @@ class Believer:
         self._noise = self.model.noise(SAMPLES, torch.Generator().manual_seed(seed))
 
     @torch.inference_mode()
-    def nothing_seen(self) -> Belief:
+    def nothing_seen(self) -> SceneEstimate:
         """Before the first view, which is something that no GQN here was trained for."""
-        evidence = self.model.nothing_seen(1)
-        return Belief((), (), evidence, self._imagined(evidence), ())
+        aggregate = self.model.nothing_seen(1)
+        return SceneEstimate((), (), aggregate, self._imagined(aggregate), ())
 
     @torch.inference_mode()
-    def look(self, belief: Belief, shown: Shown, viewpoint: Viewpoints) -> Belief:
+    def look(self, estimate: SceneEstimate, shown: Shown, viewpoint: Viewpoints) -> SceneEstimate:
         """After one more view."""
         image = self._studio.photograph(shown.scenes(), viewpoint)
         poses = torch.from_numpy(viewpoint.encode())
         with autocast(self.model.device, "auto"):
-            seen = self.model.look(to_float(torch.from_numpy(image)), poses)
-        evidence = belief.evidence.plus(seen)
-        imagined = self._imagined(evidence)
-        images = (*belief.images, image[0])
+            seen = self.model.encode_view(to_float(torch.from_numpy(image)), poses)
+        aggregate = estimate.aggregate.plus(seen)
+        imagined = self._imagined(aggregate)
+        images = (*estimate.images, image[0])
         point = self._measured(self._draw_checks(imagined), len(images), shown)
-        return Belief(
-            images, (*belief.viewpoints, viewpoint), evidence, imagined, (*belief.curve, point)
+        return SceneEstimate(
+            images, (*estimate.viewpoints, viewpoint), aggregate, imagined, (*estimate.curve, point)
         )
 
-    def review(self, belief: Belief, shown: Shown) -> Belief:
+    def review(self, estimate: SceneEstimate, shown: Shown) -> SceneEstimate:
         """What this GQN believes after the same views as another."""
         own = self.nothing_seen()
-        for viewpoint in belief.viewpoints:
+        for viewpoint in estimate.viewpoints:
             own = self.look(own, shown, viewpoint)
         return own
 
     @torch.inference_mode()
-    def predict(self, belief: Belief, shown: Shown, viewpoint: Viewpoints) -> Prediction:
+    def predict(self, estimate: SceneEstimate, shown: Shown, viewpoint: Viewpoints) -> Prediction:
         """The view from a pose, as imagined and as it is."""
         poses = torch.from_numpy(viewpoint.encode()).expand(SAMPLES, -1)
         with autocast(self.model.device, "auto"):
-            drawn = self.model.draw_images(belief.imagined, poses)
+            drawn = self.model.draw_images(estimate.imagined, poses)
         samples = drawn.float().clamp(0.0, 1.0).movedim(1, -1).numpy()
         spread = 255.0 * np.sqrt(samples.astype(np.float64).var(axis=0, ddof=1).mean(axis=-1))
         return Prediction(samples[0], spread, self._studio.photograph(shown.scenes(), viewpoint)[0])
 
     @torch.inference_mode()
-    def representation(self, belief: Belief) -> NDArray[np.float32]:
+    def representation(self, estimate: SceneEstimate) -> NDArray[np.float32]:
         """float32 (F,), standardised."""
         with autocast(self.model.device, "auto"):
-            r = self.model.standardise(self.model.representation(belief.evidence))
+            r = self.model.standardise(self.model.representation(estimate.aggregate))
         found: NDArray[np.float32] = r[0].float().numpy()
         return found
 
-    def _imagined(self, evidence: Evidence) -> Any:
-        """`SAMPLES` scenes that the evidence allows."""
+    def _imagined(self, aggregate: ViewAggregate) -> Any:
+        """`SAMPLES` scenes that the aggregate allows."""
         with autocast(self.model.device, "auto"):
-            r = self.model.representation(evidence)
+            r = self.model.representation(aggregate)
             return self.model.imagine(r.expand(SAMPLES, -1), self._noise)
 
     def _draw_checks(self, imagined: Any) -> NDArray[np.float64]:

@@ -22,13 +22,13 @@ from gqn_rl.errors import UserError
 from gqn_rl.geometry.turned_volumes import TurnedVolumes
 from gqn_rl.gqn.canonical.canonical_gqn import CanonicalGQN
 from gqn_rl.gqn.checkpoint import load_checkpoint, pretrained_path
-from gqn_rl.gqn.view_aggregate import Evidence
+from gqn_rl.gqn.view_aggregate import ViewAggregate
 
 WEIGHTS = "base"
 """The shipped weights that imagine cells."""
 
 
-class CellEncoder(GQNEncoder):
+class VoxelGridEncoder(GQNEncoder):
     """A `GQNEncoder` whose representation is `CanonicalGQN.cells`, flat; a `ComparingEncoder`."""
 
     model: CanonicalGQN
@@ -44,12 +44,12 @@ class CellEncoder(GQNEncoder):
 
     @property
     def representation_size(self) -> int:
-        return int(np.prod(self.model.cells_shape))
+        return int(np.prod(self.model.voxel_grid_shape))
 
     @property
-    def cells_shape(self) -> tuple[int, int, int, int]:
+    def voxel_grid_shape(self) -> tuple[int, int, int, int]:
         """(4, S, S, S), which the representation holds flat."""
-        return self.model.cells_shape
+        return self.model.voxel_grid_shape
 
     @property
     def comparison_size(self) -> int:
@@ -57,12 +57,12 @@ class CellEncoder(GQNEncoder):
         return self._turned.size
 
     @torch.inference_mode()
-    def representation(self, state: Evidence) -> NDArray[np.float32]:
+    def representation(self, state: ViewAggregate) -> NDArray[np.float32]:
         """float32 (n, 4 * S ** 3) in [0, 1], not standardised."""
-        model: Any = self.model  # whose own kind of evidence this is
+        model: Any = self.model  # whose own kind of aggregate this is
         with autocast(model.device, self.precision):
             each = [
-                model.cells(model.representation(state.select(rows)))
+                model.voxel_grid(model.representation(state.select(rows)))
                 for rows in self._portions(len(state.parts[0]), ENCODED_PER_THREAD)
             ]
         out: NDArray[np.float32] = torch.cat(each).flatten(1).float().cpu().numpy()
@@ -75,19 +75,21 @@ class CellEncoder(GQNEncoder):
         """See `ComparingEncoder`; float32 (n, 6) of `TurnedVolumes.compare`."""
 
         def volumes(flat: NDArray[np.float32]) -> Tensor:
-            return torch.from_numpy(flat).to(self.model.device).view(-1, *self.model.cells_shape)
+            return (
+                torch.from_numpy(flat).to(self.model.device).view(-1, *self.model.voxel_grid_shape)
+            )
 
         compared = self._turned.compare(volumes(representation), volumes(reference))
         out: NDArray[np.float32] = compared.cpu().numpy()
         return out
 
 
-def load_cells(device: str = "auto", seed: int = 0) -> CellEncoder:
+def load_voxel_grid(device: str = "auto", seed: int = 0) -> VoxelGridEncoder:
     """The encoder with the shipped weights; `seed` has no effect."""
     return cell_encoder(pretrained_path(WEIGHTS), device)
 
 
-def cell_encoder(path: Path, device: str = "auto") -> CellEncoder:
+def cell_encoder(path: Path, device: str = "auto") -> VoxelGridEncoder:
     """The encoder from a checkpoint of the canonical family.
 
     Raises:
@@ -99,4 +101,4 @@ def cell_encoder(path: Path, device: str = "auto") -> CellEncoder:
             f"{path} is of the family {model.family!r}, expected {CanonicalGQN.family!r}: "
             "others have no cells in a frame of the object"
         )
-    return CellEncoder(model, sidecar["renderer"], sidecar["sha256"])
+    return VoxelGridEncoder(model, sidecar["renderer"], sidecar["sha256"])

@@ -7,7 +7,7 @@ import pytest
 
 from envs.camera.angles import CameraAngles
 from envs.camera.control import CONTROLS, LARGEST_TURN, STEP, make_control
-from envs.observation.prospects import COLUMNS
+from envs.observation.next_best_view import COLUMNS
 from gqn_rl.geometry.viewpoint import Viewpoints
 from tests.envs.fake_encoder import FakeDreamer
 

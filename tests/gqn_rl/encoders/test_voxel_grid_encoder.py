@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gqn_rl.encoders import make_encoder
-from gqn_rl.encoders.cell_encoder import CellEncoder, cell_encoder
+from gqn_rl.encoders.voxel_grid_encoder import VoxelGridEncoder, cell_encoder
 from gqn_rl.errors import UserError
 from gqn_rl.geometry.view import Views
 from gqn_rl.geometry.viewpoint import Viewpoints
@@ -23,24 +23,24 @@ def view(v: int) -> Views:
 
 
 @pytest.fixture(scope="module")
-def encoder() -> CellEncoder:
+def encoder() -> VoxelGridEncoder:
     found = make_encoder("cells", device="cpu")
-    assert isinstance(found, CellEncoder)
+    assert isinstance(found, VoxelGridEncoder)
     return found
 
 
-def test_cells_hold_opacity_and_no_more_colour_than_that(encoder: CellEncoder) -> None:
+def test_cells_hold_opacity_and_no_more_colour_than_that(encoder: VoxelGridEncoder) -> None:
     state = encoder.update(encoder.initial_state(5), view(0))
     r = encoder.representation(state)
     assert r.shape == (5, encoder.representation_size)
     assert r.dtype == np.float32
-    volumes = r.reshape(5, *encoder.model.cells_shape)
+    volumes = r.reshape(5, *encoder.model.voxel_grid_shape)
     assert volumes.min() >= 0.0
     assert (volumes[:, 1:] <= volumes[:, :1] + 1e-6).all()
     assert volumes[:, 0].max() <= 1.0
 
 
-def test_comparison_has_one_finite_row_for_each_pair_of_its_own(encoder: CellEncoder) -> None:
+def test_comparison_has_one_finite_row_for_each_pair_of_its_own(encoder: VoxelGridEncoder) -> None:
     state = encoder.update(encoder.initial_state(5), view(0))
     one = encoder.representation(state)
     other = encoder.representation(encoder.update(state, view(1)))
@@ -52,7 +52,7 @@ def test_comparison_has_one_finite_row_for_each_pair_of_its_own(encoder: CellEnc
     np.testing.assert_allclose(encoder.compare(one, one)[:, 0], 1.0, atol=1e-5)
 
 
-def test_it_still_draws_like_the_network_inside(encoder: CellEncoder) -> None:
+def test_it_still_draws_like_the_network_inside(encoder: VoxelGridEncoder) -> None:
     state = encoder.update(encoder.initial_state(5), view(0))
     plain = make_encoder("base", device="cpu")
     np.testing.assert_array_equal(
