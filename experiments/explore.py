@@ -48,7 +48,7 @@ def main(settings: ExploreSettings) -> None:
     if find_spec("gradio") is None:
         raise UserError('gradio is not installed; pip install "gqn-rl[explore]"')
     from experiments.explorer.exploring import Workshop
-    from experiments.explorer.page import build_page
+    from experiments.explorer.page.layout import build_page
     from experiments.explorer.server import make_app, open_port, serve
 
     waiting = open_port(settings.host, settings.port)

@@ -18,8 +18,9 @@ from rich.progress import track
 from rich.table import Table
 
 from experiments.benchmark.machine import describe_machine
-from experiments.explorer import exploring, pictures
+from experiments.explorer import exploring
 from experiments.explorer.exploring import Exploration, Workshop
+from experiments.explorer.page import pictures
 from experiments.explorer.rotation_test import PICTURE_SIZE, Test
 from experiments.explorer.scenes import Studio
 from experiments.explorer.watching import Watched, watchable_agents

@@ -15,7 +15,7 @@ import gradio as gr
 import uvicorn
 from fastapi import FastAPI, Request, Response
 
-from experiments.explorer.page import STYLE, theme
+from experiments.explorer.page.layout import STYLE, theme
 
 POLICY = "; ".join(
     [

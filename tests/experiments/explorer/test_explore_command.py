@@ -9,7 +9,7 @@ import pytest
 
 from experiments import explore
 from experiments.explorer.latency import time_action
-from experiments.explorer.messages import error_html
+from experiments.explorer.page.messages import error_html
 from tests.experiments.running import run
 
 

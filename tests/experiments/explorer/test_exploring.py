@@ -10,10 +10,10 @@ import pytest
 from experiments.explorer import exploring
 from experiments.explorer.estimates import MOST_VIEWS, Estimator
 from experiments.explorer.exploring import Exploration, Workshop
-from experiments.explorer.figures import MAP_HEIGHT, MAP_WIDTH, camera_map, map_to_angles
 from experiments.explorer.nearest import ShapeGallery
 from experiments.explorer.objects import NUM_CUBES, parse_object, shape_number
-from experiments.explorer.pictures import camera_parts, exploration_parts
+from experiments.explorer.page.figures import MAP_HEIGHT, MAP_WIDTH, camera_map, map_to_angles
+from experiments.explorer.page.pictures import camera_parts, exploration_parts
 from gqn_rl.errors import UserError
 from gqn_rl.gqn.checkpoint import shipped_names
 

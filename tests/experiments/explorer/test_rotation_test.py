@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from envs.tasks.mental_rotation import ANGLES
-from experiments.explorer.pictures import outcome_part, score_part
+from experiments.explorer.page.pictures import outcome_part, score_part
 from experiments.explorer.rotation_test import (
     ENV_ID,
     SURFACES,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from agents.saving.bundle import TRAINED
-from experiments.explorer.pictures import episode_parts, shapes_part
+from experiments.explorer.page.pictures import episode_parts, shapes_part
 from experiments.explorer.watching import Watched, watchable_agents
 from gqn_rl.errors import UserError
 

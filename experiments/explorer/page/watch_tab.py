@@ -7,10 +7,10 @@ from typing import Any
 
 import gradio as gr
 
-from experiments.explorer import pictures
-from experiments.explorer.messages import error_html, note_html
+from experiments.explorer.page import pictures
+from experiments.explorer.page.messages import error_html, note_html
+from experiments.explorer.page.wiring import ONE_AT_A_TIME
 from experiments.explorer.watching import Step, Watched, watchable_agents
-from experiments.explorer.wiring import ONE_AT_A_TIME
 from gqn_rl.errors import UserError
 
 NOTE = (

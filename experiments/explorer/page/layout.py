@@ -6,10 +6,10 @@ from pathlib import Path
 
 import gradio as gr
 
-from experiments.explorer.explore_tab import ExploreTab
 from experiments.explorer.exploring import Workshop
-from experiments.explorer.play_tab import PlayTab
-from experiments.explorer.watch_tab import WatchTab
+from experiments.explorer.page.explore_tab import ExploreTab
+from experiments.explorer.page.play_tab import PlayTab
+from experiments.explorer.page.watch_tab import WatchTab
 
 TITLE = "gqn_rl explorer"
 SANS, MONO = ("system-ui", "sans-serif"), ("ui-monospace", "monospace")

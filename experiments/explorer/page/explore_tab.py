@@ -8,14 +8,15 @@ from typing import Any
 
 import gradio as gr
 
-from experiments.explorer import exploring, pictures
+from experiments.explorer import exploring
 from experiments.explorer.estimates import SAMPLES, STRIDE
 from experiments.explorer.exploring import Exploration, Workshop
-from experiments.explorer.figures import map_to_angles
-from experiments.explorer.messages import error_html, note_html
 from experiments.explorer.nearest import COLOURINGS, GALLERY_SIZE
 from experiments.explorer.objects import MOVES, NUM_CUBES, moves_of, parse_object, read_object
-from experiments.explorer.wiring import AFTERWARDS, EVERY_CLICK, LATEST, ONE_AT_A_TIME
+from experiments.explorer.page import pictures
+from experiments.explorer.page.figures import map_to_angles
+from experiments.explorer.page.messages import error_html, note_html
+from experiments.explorer.page.wiring import AFTERWARDS, EVERY_CLICK, LATEST, ONE_AT_A_TIME
 from gqn_rl.errors import UserError
 from gqn_rl.scenes.shape_catalogue import shape_catalogue
 

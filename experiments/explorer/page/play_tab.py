@@ -6,8 +6,9 @@ from typing import Any
 
 import gradio as gr
 
-from experiments.explorer import pictures
-from experiments.explorer.messages import error_html, note_html, outcome_html
+from experiments.explorer.page import pictures
+from experiments.explorer.page.messages import error_html, note_html, outcome_html
+from experiments.explorer.page.wiring import ONE_AT_A_TIME
 from experiments.explorer.rotation_test import (
     PICTURE_SIZE,
     SURFACES,
@@ -15,7 +16,6 @@ from experiments.explorer.rotation_test import (
     agent_by_angle,
 )
 from experiments.explorer.scenes import Studio
-from experiments.explorer.wiring import ONE_AT_A_TIME
 from experiments.shared.people import SHEPARD_METZLER
 from gqn_rl.errors import UserError
 

@@ -7,7 +7,8 @@ from typing import Any
 from experiments.explorer import exploring
 from experiments.explorer.estimates import SAMPLES
 from experiments.explorer.exploring import Exploration, Workshop
-from experiments.explorer.figures import (
+from experiments.explorer.objects import NUM_CUBES, describe_object, moves_of, shape_number
+from experiments.explorer.page.figures import (
     HEAT_LIMIT,
     camera_map,
     estimate_curve,
@@ -16,8 +17,7 @@ from experiments.explorer.figures import (
     posterior_bars,
     rotation_figure,
 )
-from experiments.explorer.messages import note_html, outcome_html
-from experiments.explorer.objects import NUM_CUBES, describe_object, moves_of, shape_number
+from experiments.explorer.page.messages import note_html, outcome_html
 from experiments.explorer.rotation_test import PICTURE_SIZE, AgentAtAngle, Test
 from experiments.explorer.scenes import Image
 from experiments.explorer.watching import Step

@@ -1,0 +1,1 @@
+"""The page of the explorer: tabs, pictures and the wiring of their events."""
