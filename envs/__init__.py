@@ -18,7 +18,7 @@ register(
         "picture": "drawing.picture",
         "prediction_losses": "ap_gym.losses",
         "predictions": "rows.query_errors",
-        "prospects": "observation.prospects",
+        "prospects": "observation.next_best_view",
         "row_access": "rows.row_access",
         "scene_rows": "rows.scene_rows",
         "seeding": "rows.seeding",

@@ -16,6 +16,7 @@ __all__ = ["GenerativeQueryNetwork", "ShepardMetzlerObject", "Viewpoints"]
 register(
     __name__,
     {
+        "encoders.cell_encoder": "encoders.voxel_grid_encoder",
         "gqn.evidence": "gqn.view_aggregate",
         "gqn.lattice.points": "gqn.volumes.points",
         "gqn.lattice.volume_reading": "gqn.volumes.reading",

@@ -21,13 +21,16 @@ class MovedModules(MetaPathFinder, Loader):
         package: whose modules have moved.
         places: old names to new ones, both relative to the package.
 
+    Attributes:
+        places: the same with the package's name before them.
+
     >>> import importlib
     >>> importlib.import_module("gqn_rl.view") is importlib.import_module("gqn_rl.geometry.view")
     True
     """
 
     def __init__(self, package: str, places: Mapping[str, str]) -> None:
-        self._places = {f"{package}.{old}": f"{package}.{new}" for old, new in places.items()}
+        self.places = {f"{package}.{old}": f"{package}.{new}" for old, new in places.items()}
 
     def find_spec(
         self,
@@ -36,11 +39,11 @@ class MovedModules(MetaPathFinder, Loader):
         target: ModuleType | None = None,
     ) -> ModuleSpec | None:
         """The spec of an old name; None for every other."""
-        return ModuleSpec(fullname, self) if fullname in self._places else None
+        return ModuleSpec(fullname, self) if fullname in self.places else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """The module under its new name."""
-        module = import_module(self._places[spec.name])
+        module = import_module(self.places[spec.name])
         spec.loader_state = module.__spec__
         return module
 
@@ -53,4 +56,5 @@ class MovedModules(MetaPathFinder, Loader):
 
 def register(package: str, places: Mapping[str, str]) -> None:
     """Let old names of a package's modules be imported."""
-    sys.meta_path.append(MovedModules(package, places))
+    # Before the others: below a package that has moved they would load a module a second time.
+    sys.meta_path.insert(0, MovedModules(package, places))
