@@ -22,6 +22,11 @@ LIGHT_DIRECTION = (0.42, 0.27, 0.87)
 """Points from the objects to the light, world axes; normalised where it is used. Oblique, so that
 the three lit directions of a grid-oriented cube differ in brightness."""
 AMBIENT, DIFFUSE = 0.6, 0.35
+NEAR, FAR = 1.0, 30.0
+"""Clipping planes, depths in cube edges, of renderers that have such."""
+NEAREST, FARTHEST = 2.1, 29.0
+"""Distances from a camera to the centre of a cube, in cube edges, within which no clipping plane
+can cut what is seen of the cube, in the corners of the picture either."""
 
 
 @dataclass(frozen=True)
@@ -140,8 +145,25 @@ def check_renderer(name: str, image_size: int) -> None:
 
 
 def check_batch(scenes: SceneBatch, viewpoints: Viewpoints) -> None:
+    """Refuse what cannot be drawn, or what the clipping planes of some renderers would cut.
+
+    Raises:
+        ValueError: for another number of viewpoints than of scenes.
+        UserError: for a camera nearer to the centre of a cube than `NEAREST`, farther away than
+            `FARTHEST`, or at no finite place.
+    """
     if len(scenes) != len(viewpoints):
         raise ValueError(f"{len(scenes)} scenes but {len(viewpoints)} viewpoints")
+    if not scenes.mask.any():
+        return
+    apart = scenes.cube_centres() - np.asarray(viewpoints.position)[:, None]
+    distances = np.sqrt(np.square(apart).sum(-1))[scenes.mask]
+    low, high = float(distances.min()), float(distances.max())
+    if not (low >= NEAREST and high <= FARTHEST):
+        raise UserError(
+            f"cameras are {low:.3g} to {high:.3g} edges from the centres of cubes, expected "
+            f"{NEAREST:g} to {FARTHEST:g}: beyond that renderers differ"
+        )
 
 
 def unit_light() -> NDArray[np.float64]:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import weakref
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from gqn_rl.errors import UserError
 from gqn_rl.geometry.viewpoint import FIELD_OF_VIEW, Viewpoints
 from gqn_rl.rendering.base import (
     AMBIENT,
     DIFFUSE,
+    FAR,
     LIGHT_DIRECTION,
+    NEAR,
     RendererIdentity,
     check_batch,
 )
@@ -40,13 +44,15 @@ def _silent_stderr() -> Iterator[None]:
 with _silent_stderr():
     import pybullet
 
-NEAR, FAR = 1.0, 30.0
 FAR_AWAY = (0.0, 0.0, 1000.0)
 """Where unused bodies of the pool wait, behind the far plane."""
 
 
 class PyBulletRenderer:
-    """Draws with one physics client in DIRECT mode.
+    """Draws with one physics client in DIRECT mode, which is never client 0.
+
+    Every PyBullet call without a client's id reaches client 0: a script that simulates with such
+    calls has it for itself.
 
     Bodies are pooled: a scene moves and recolours them. Removing and creating bodies leaks memory
     in PyBullet (35 MB over 3,000 scenes) and takes twenty times as long.
@@ -65,9 +71,9 @@ class PyBulletRenderer:
         self._open()
 
     def _open(self) -> None:
-        self._client = pybullet.connect(pybullet.DIRECT)
-        if self._client < 0:
-            raise RuntimeError("PyBullet could not open a DIRECT client")
+        self._client = client = _connect()
+        # Not __del__: at exit PyBullet may be gone before the renderer is.
+        self._disconnect = weakref.finalize(self, pybullet.disconnect, client)
         self._shape = pybullet.createVisualShape(
             pybullet.GEOM_BOX, halfExtents=[0.5] * 3, physicsClientId=self._client
         )
@@ -118,6 +124,7 @@ class PyBulletRenderer:
         check_batch(scenes, viewpoints)
         if self._client is None:
             raise RuntimeError("render() called on a closed PyBulletRenderer")
+        self._require_own_bodies()
         if len(scenes) == 0:
             return
         centres = scenes.cube_centres()
@@ -140,6 +147,16 @@ class PyBulletRenderer:
             yield rgba, body
         # Copies: the caller may change the scene's arrays in place before the next call.
         self._last_scene = tuple(part[-1].copy() for part in parts)
+
+    def _require_own_bodies(self) -> None:
+        """Refuse to draw what somebody else's calls have made of this client."""
+        present = pybullet.getNumBodies(physicsClientId=self._client)
+        if present != len(self._bodies):
+            raise UserError(
+                f"PyBullet's client {self._client}, which a renderer holds, has {present} bodies, "
+                f"expected {len(self._bodies)}: other code of this process has changed it; give "
+                "its calls a client of their own, and make the renderer again"
+            )
 
     def _picture(self, matrix: list[float]) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
         """What PyBullet draws (H, W, 4), and body ids (H, W).
@@ -196,9 +213,8 @@ class PyBulletRenderer:
 
     def close(self) -> None:
         """Disconnect; more than once does no harm."""
-        if self._client is not None:
-            pybullet.disconnect(self._client)
-            self._client = None
+        self._disconnect()
+        self._client = None
 
     def __getstate__(self) -> dict[str, int]:
         """A client cannot be pickled: the copy opens its own."""
@@ -207,9 +223,16 @@ class PyBulletRenderer:
     def __setstate__(self, state: dict[str, int]) -> None:
         self.__init__(**state)  # type: ignore[misc]
 
-    def __del__(self) -> None:
-        with contextlib.suppress(Exception):  # the interpreter may be shutting down
-            self.close()
+
+def _connect() -> int:
+    """A new client in DIRECT mode, never client 0."""
+    client = pybullet.connect(pybullet.DIRECT)
+    if client == 0:
+        client = pybullet.connect(pybullet.DIRECT)
+        pybullet.disconnect(0)
+    if client < 0:
+        raise RuntimeError("PyBullet could not open a DIRECT client")
+    return int(client)
 
 
 def _copy_colours(rgba: NDArray[np.uint8], image: NDArray[np.uint8]) -> None:

@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 
+from gqn_rl.errors import UserError
 from gqn_rl.geometry.viewpoint import sample_on_sphere
 from gqn_rl.rendering import make_renderer
 from gqn_rl.rendering import pybullet as pybullet_renderer
@@ -30,7 +31,7 @@ def test_memory_does_not_grow_over_ten_thousand_episodes(rng: np.random.Generato
             scenes = sample_scenes(rng, 100, num_cubes=int(rng.integers(4, 8)), shapes="all")
             renderer.render(scenes, sample_on_sphere(rng, 100))
 
-    draw_new_scenes(1_000)
+    draw_new_scenes(3_000)  # until the heap has found its size
     before = resident_megabytes()
     draw_new_scenes(10_000)
     assert resident_megabytes() - before < 5
@@ -65,3 +66,48 @@ def test_a_pybullet_without_numpy_draws_the_same(
     monkeypatch.setattr(pybullet_renderer.pybullet, "getCameraImage", draw_in_tuples)
     received = make_renderer("pybullet", image_size=32).render(scenes, viewpoints)
     assert np.array_equal(received, expected)
+
+
+ANOTHER_SCRIPT = """
+import numpy as np, pybullet
+from gqn_rl.geometry.viewpoint import sample_on_sphere
+from gqn_rl.rendering import make_renderer
+from gqn_rl.scenes.scene import sample_scenes
+
+rng = np.random.default_rng(0)
+scenes, viewpoints = sample_scenes(rng, 3), sample_on_sphere(rng, 3)
+renderer = make_renderer("pybullet", image_size=32)
+before = renderer.render(scenes, viewpoints)
+assert before.any()
+assert pybullet.connect(pybullet.DIRECT) == 0
+pybullet.resetSimulation()
+pybullet.createMultiBody(baseMass=1.0)
+pybullet.stepSimulation()
+assert pybullet.getNumBodies() == 1
+assert np.array_equal(renderer.render(scenes[::-1], viewpoints[::-1])[::-1], before)
+"""
+
+
+def test_calls_without_a_client_are_another_scripts_own() -> None:
+    done = subprocess.run([sys.executable, "-c", ANOTHER_SCRIPT], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("call", ["resetSimulation", "createMultiBody"])
+def test_bodies_that_are_not_ours_are_noticed(rng: np.random.Generator, call: str) -> None:
+    renderer = make_renderer("pybullet", image_size=32)
+    scenes, viewpoints = sample_scenes(rng, 2), sample_on_sphere(rng, 2)
+    renderer.render(scenes, viewpoints)
+    getattr(pybullet_renderer.pybullet, call)(physicsClientId=renderer._client)
+    with pytest.raises(UserError, match="bodies, expected 7"):
+        renderer.render(scenes, viewpoints)
+    renderer.close()
+
+
+def test_a_renderer_that_is_never_closed_says_nothing_at_exit() -> None:
+    command = (
+        "import builtins; from gqn_rl.rendering import make_renderer; "
+        "builtins.kept = make_renderer('pybullet'); kept.cycle = kept"
+    )
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
