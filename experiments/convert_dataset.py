@@ -19,7 +19,7 @@ from gqn_rl.data.convert import Conversion, convert, shard_angles_to_origin
 from gqn_rl.data.deepmind import DeepMindDataset, find_dataset
 from gqn_rl.data.shard_file import Shard, read_headers
 from gqn_rl.errors import UserError
-from gqn_rl.files import write_json
+from gqn_rl.files import visible_files, write_json
 
 PATTERN = "*.tfrecord"
 
@@ -64,7 +64,7 @@ def _conversions(settings: ConvertDatasetSettings) -> list[Conversion]:
     """The files to convert, in the order of their numbers."""
     folder = settings.input
     try:
-        files = sorted(folder.glob(PATTERN)) if folder.is_dir() else []
+        files = visible_files(folder, PATTERN)
     except OSError as error:
         raise UserError(f"cannot read the folder {str(folder)!r}: {error.strerror}") from error
     if not files:

@@ -1,4 +1,4 @@
-"""Writing files so that a crash, a full disk or a kill never costs the previous one."""
+"""Files: listed without hidden ones, and written so that no crash costs the previous one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,23 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+
+def visible_files(folder: Path, pattern: str) -> list[Path]:
+    """What lies in a folder under names that match, in order, without hidden files.
+
+    Those are never data: `._name` beside `name` is what macOS keeps of it on foreign disks, and a
+    killed process may leave a temporary file of `write_atomically`.
+
+    Returns:
+        Paths; none where there is no such folder.
+
+    Raises:
+        OSError: for a folder that may not be read.
+    """
+    if not folder.is_dir():
+        return []
+    return sorted(p for p in folder.iterdir() if p.match(pattern) and not p.name.startswith("."))
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:

@@ -26,7 +26,7 @@ from experiments.study.plan import (
 )
 from experiments.study.subjects import make_trainee
 from gqn_rl.errors import UserError
-from gqn_rl.files import write_json
+from gqn_rl.files import visible_files, write_json
 
 FOLDER = "runs"
 EVALUATION_SEED = 5_000_011
@@ -136,7 +136,7 @@ def results(folder: Path) -> list[Result]:
     Raises:
         UserError: for no results, a file that is none, or results under different conditions.
     """
-    paths = sorted((folder / FOLDER).glob("*.json"))
+    paths = visible_files(folder / FOLDER, "*.json")
     if not paths:
         raise UserError(f"{str(folder)!r} holds no results of a study (no {FOLDER}/*.json)")
     found = [read_result(path) for path in paths]
@@ -151,7 +151,7 @@ def require_conditions(folder: Path, conditions: Conditions) -> None:
     Raises:
         UserError: naming the first difference and both values.
     """
-    if any((folder / FOLDER).glob("*.json")):
+    if visible_files(folder / FOLDER, "*.json"):
         there = results(folder)[0]["conditions"]
         require_same(
             there, conditions.to_json(), str(folder), "this study; choose another --output"

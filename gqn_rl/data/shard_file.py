@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from gqn_rl.data.description import DataDescription, Description, describe, parse_description
 from gqn_rl.data.synthetic import SceneViews
 from gqn_rl.errors import UserError
-from gqn_rl.files import write_atomically
+from gqn_rl.files import visible_files, write_atomically
 from gqn_rl.geometry.viewpoint import ENCODING_SIZE
 from gqn_rl.rendering import RendererIdentity
 
@@ -249,10 +249,9 @@ def read_headers(folder: Path, identity: RendererIdentity | None = None) -> list
         UserError: when there is none, one is missing or unusable, or they do not belong together.
     """
     try:
-        paths = sorted(folder.iterdir()) if folder.is_dir() else []
+        paths = visible_files(folder, PATTERN)
     except OSError as error:
         raise UserError(f"cannot read the folder {str(folder)!r}: {error.strerror}") from error
-    paths = [path for path in paths if path.match(PATTERN)]
     if not paths:
         raise UserError(f"no data in {str(folder)!r}: there is no file {PATTERN}")
     shards = [read_header(path) for path in paths]

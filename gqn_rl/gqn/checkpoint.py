@@ -20,7 +20,7 @@ from torch import Tensor
 
 from gqn_rl.data.description import DEEPMIND_CAMERA
 from gqn_rl.errors import UserError
-from gqn_rl.files import write_bytes, write_json
+from gqn_rl.files import visible_files, write_bytes, write_json
 from gqn_rl.geometry.viewpoint import CAMERA_CONVENTION
 from gqn_rl.gqn.families import build, config_from_dict
 from gqn_rl.gqn.model import GenerativeQueryNetwork
@@ -40,7 +40,8 @@ def sidecar_path(path: Path) -> Path:
 
 def shipped_names() -> list[str]:
     """The weights in the package."""
-    return sorted(p.stem.removeprefix("gqn-") for p in _weights_folder().glob("gqn-*.safetensors"))
+    weights = visible_files(_weights_folder(), "gqn-*.safetensors")
+    return sorted(path.stem.removeprefix("gqn-") for path in weights)
 
 
 def _weights_folder() -> Path:

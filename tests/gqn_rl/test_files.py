@@ -1,4 +1,4 @@
-"""Writing files without ever losing the previous one."""
+"""Files are never lost, and hidden ones are not data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gqn_rl.files import write_atomically, write_bytes, write_json, write_text
+from gqn_rl.files import visible_files, write_atomically, write_bytes, write_json, write_text
 
 
 def test_failing_writer_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -69,3 +69,10 @@ def test_mode_is_that_of_an_ordinary_file(tmp_path: Path, umask: int, mode: int)
     write_text(tmp_path / "file", "text")
     assert (tmp_path / "file").stat().st_mode & 0o777 == mode
     assert os.umask(umask) == umask, "the umask itself is left alone"
+
+
+def test_hidden_files_are_not_listed(tmp_path: Path) -> None:
+    for name in ("b.json", "a.json", "._a.json", ".b.x1.tmp.json", "a.txt"):
+        write_text(tmp_path / name, "{}")
+    assert visible_files(tmp_path, "*.json") == [tmp_path / "a.json", tmp_path / "b.json"]
+    assert visible_files(tmp_path / "missing", "*.json") == []

@@ -41,6 +41,7 @@ def raw(tmp_path: Path, rng: np.random.Generator) -> Path:
         path = tmp_path / "raw" / SM5.file_name("train", number)
         write_records(path, [scene(rng, SM5) for _ in range(count)])
     path.with_name("006-of-900.tfrecord.part").write_bytes(b"not yet whole")
+    path.with_name("._001-of-900.tfrecord").write_bytes(b"what macOS keeps beside a file")
     return path.parent
 
 
@@ -91,7 +92,7 @@ def test_training_reads_what_the_files_hold(
     raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert convert(monkeypatch, raw, tmp_path / "data") == 0
-    scenes = [v for path in sorted(raw.glob("*.tfrecord")) for v in scenes_of(path)]
+    scenes = [v for path in sorted(raw.glob("0*.tfrecord")) for v in scenes_of(path)]
     loaded = batches(tmp_path / "data")
     batch = loaded[0]
     for row, number in enumerate(loaded.scene_numbers(0)):
