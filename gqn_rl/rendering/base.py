@@ -150,7 +150,8 @@ def check_batch(scenes: SceneBatch, viewpoints: Viewpoints) -> None:
     Raises:
         ValueError: for another number of viewpoints than of scenes.
         UserError: for a camera nearer to the centre of a cube than `NEAREST`, farther away than
-            `FARTHEST`, or at no finite place.
+            `FARTHEST`, or at no finite place; for colours outside [0, 1], which PyBullet wraps
+            around.
     """
     if len(scenes) != len(viewpoints):
         raise ValueError(f"{len(scenes)} scenes but {len(viewpoints)} viewpoints")
@@ -164,6 +165,10 @@ def check_batch(scenes: SceneBatch, viewpoints: Viewpoints) -> None:
             f"cameras are {low:.3g} to {high:.3g} edges from the centres of cubes, expected "
             f"{NEAREST:g} to {FARTHEST:g}: beyond that renderers differ"
         )
+    colours = scenes.colour[scenes.mask]
+    low, high = float(colours.min()), float(colours.max())
+    if not (low >= 0.0 and high <= 1.0):
+        raise UserError(f"colours range from {low:g} to {high:g}, expected within [0, 1]")
 
 
 def unit_light() -> NDArray[np.float64]:

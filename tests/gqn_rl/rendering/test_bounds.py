@@ -1,4 +1,4 @@
-"""Where cameras may stand: what one renderer would clip and another would not is refused."""
+"""What one renderer would clip or wrap around and another would not is refused."""
 
 from __future__ import annotations
 
@@ -41,3 +41,14 @@ def test_cameras_that_a_clipping_plane_would_cut_are_refused(
     scenes = sample_scenes(rng, 3, num_cubes=5, shapes="all")
     with np.errstate(invalid="ignore"), pytest.raises(UserError, match=r"expected 2\.1 to 29"):
         make_renderer(name).render(scenes, cameras(rng, 3, distance))
+
+
+@pytest.mark.parametrize("name", RENDERERS)
+@pytest.mark.parametrize("value", [-0.1, 1.01, np.nan])
+def test_colours_out_of_range_are_refused(
+    rng: np.random.Generator, name: str, value: float
+) -> None:
+    scenes = sample_scenes(rng, 3, num_cubes=5, shapes="all")
+    scenes.colour[1, 2, 0] = value
+    with pytest.raises(UserError, match=r"colours range from .*expected within \[0, 1\]"):
+        make_renderer(name).render(scenes, sample_on_sphere(rng, 3))
