@@ -13,9 +13,10 @@ from gqn_rl.gqn.canonical.config import CanonicalConfig
 from gqn_rl.gqn.canonical.frame import Frame
 from gqn_rl.gqn.canonical.generator import CellGenerator, CellScene
 from gqn_rl.gqn.canonical.information_gain import information_gain, visibility
-from gqn_rl.gqn.canonical.representation import CanonicalRepresentation, read_at
-from gqn_rl.gqn.lattice.representation import LatticeAggregate
+from gqn_rl.gqn.canonical.representation import CanonicalRepresentation
 from gqn_rl.gqn.scene_latent import SceneLatentGQN
+from gqn_rl.gqn.volumes.encoder import VolumeAggregate
+from gqn_rl.gqn.volumes.reading import read_at
 
 FRAME_SIZE = 4
 PIXELS_APART = 5
@@ -23,7 +24,7 @@ PIXELS_APART = 5
 eight or nine pixels wide in a picture of 64."""
 
 
-class CanonicalGQN(SceneLatentGQN[LatticeAggregate]):
+class CanonicalGQN(SceneLatentGQN[VolumeAggregate]):
     """A GQN for objects made of unit cells that lie on one grid, turned about the vertical.
 
     The flat representation r is the frame, `Frame.pack`, and then the slots' numbers, slot after
@@ -41,13 +42,13 @@ class CanonicalGQN(SceneLatentGQN[LatticeAggregate]):
         self.generator = CellGenerator(config, network.cells)
         self.register_buffer("directions", pixel_directions(config.image_size), persistent=False)
 
-    def nothing_seen(self, n: int) -> LatticeAggregate:
+    def nothing_seen(self, n: int) -> VolumeAggregate:
         return self.network.nothing_seen(n)
 
-    def encode_view(self, images: Tensor, viewpoints: Tensor) -> LatticeAggregate:
+    def encode_view(self, images: Tensor, viewpoints: Tensor) -> VolumeAggregate:
         return self.network.encode_view(images, viewpoints)
 
-    def representation(self, aggregate: LatticeAggregate) -> Tensor:
+    def representation(self, aggregate: VolumeAggregate) -> Tensor:
         r: Tensor = self.network(aggregate)
         return r
 
