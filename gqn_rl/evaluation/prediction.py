@@ -18,8 +18,7 @@ from torch import Tensor
 
 from gqn_rl.data.synthetic import SceneViews
 from gqn_rl.devices import autocast
-from gqn_rl.evaluation.metrics import ImageErrors, image_errors, summarise_errors
-from gqn_rl.geometry.view import to_float
+from gqn_rl.evaluation.metrics import ImageErrors, image_errors, summarise_errors, tensor_chunks
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.gqn.view_aggregate import ViewAggregate
 
@@ -94,18 +93,17 @@ def predict_by_views(
         for count in num_samples
     }
     parts: dict[int, list[Predictions]] = {count: [] for count in num_samples}
-    for start in range(0, len(views), SCENES_PER_CHUNK):
-        chunk = slice(start, start + SCENES_PER_CHUNK)
-        images = to_float(torch.from_numpy(views.images[chunk]).to(model.device))
-        poses = torch.from_numpy(views.viewpoints[chunk]).to(model.device)
-        truth = views.images[chunk, -1]
+    done = 0
+    for images, poses in tensor_chunks(model, views, SCENES_PER_CHUNK):
+        truth = views.images[done : done + len(images), -1]
         with autocast(model.device, precision):
-            each = model.encode_view(images.flatten(0, 1), poses.flatten(0, 1))
+            each = model.encode_views(images, poses)
         for count, number in num_samples.items():
             drawn, kl = _sample_queries(
                 model, each, images[:, -1], poses, count, number, generators[count], precision
             )
-            parts[count].append(_measure(drawn, truth, kl, max(0, keep - start)))
+            parts[count].append(_measure(drawn, truth, kl, max(0, keep - done)))
+        done += len(truth)
         if on_scenes is not None:
             on_scenes(len(truth))
     return {count: _concatenate(found) for count, found in parts.items()}
@@ -129,15 +127,12 @@ def _sample_queries(
         poses: of all views, (B, V, 7).
     """
     context = torch.arange(poses.shape[1], device=poses.device) < count
-    drawn = []
     with autocast(model.device, precision):
         aggregate = each.sum_views(context.expand(poses.shape[:2]))
         r = model.representation(aggregate)
         kl = model.kl(aggregate, query, poses[:, -1])
-        for _ in range(num_samples):
-            scene = model.imagine(r, model.noise(len(r), generator))
-            drawn.append(model.draw_images(scene, poses[:, -1]).float().clamp(0.0, 1.0))
-    return torch.stack(drawn).movedim(2, -1).cpu().numpy(), kl.double().cpu().numpy()
+        drawn = model.sample_views(r, poses[:, -1], num_samples, generator).float()
+    return drawn.clamp(0.0, 1.0).movedim(2, -1).cpu().numpy(), kl.double().cpu().numpy()
 
 
 def _measure(

@@ -18,7 +18,6 @@ from torch import Tensor
 
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_bytes
-from gqn_rl.gqn.families import family_of
 from gqn_rl.training.trainer import Trainer
 
 FILE_NAME = "training_state.safetensors"
@@ -44,7 +43,7 @@ def save_state(folder: Path, trainer: Trainer, record: dict[str, Any]) -> None:
     tensors = trainer.state()
     about = {
         "step": trainer.step,
-        "family": family_of(trainer.model.config),
+        "family": trainer.model.family,
         "config": trainer.model.config.to_dict(),
         "recipe": trainer.recipe.to_dict(),
         "record": record,

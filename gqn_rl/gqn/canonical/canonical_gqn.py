@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -9,8 +11,8 @@ from torch.distributions import Independent
 
 from gqn_rl.devices import full_precision
 from gqn_rl.geometry.rays import camera_axes, pixel_directions
-from gqn_rl.gqn.canonical.config import CanonicalConfig
-from gqn_rl.gqn.canonical.frame import Frame
+from gqn_rl.gqn.canonical.config import PRESETS, CanonicalConfig
+from gqn_rl.gqn.canonical.frame import Frame, grid_pose_error
 from gqn_rl.gqn.canonical.generator import CellGenerator, CellScene
 from gqn_rl.gqn.canonical.information_gain import information_gain, visibility
 from gqn_rl.gqn.canonical.representation import CanonicalRepresentation
@@ -31,7 +33,8 @@ class CanonicalGQN(SceneLatentGQN[VolumeAggregate]):
     slot.
     """
 
-    family = "canonical"
+    config_type = CanonicalConfig
+    presets = PRESETS
     config: CanonicalConfig
     directions: Tensor
 
@@ -52,8 +55,14 @@ class CanonicalGQN(SceneLatentGQN[VolumeAggregate]):
         r: Tensor = self.network(aggregate)
         return r
 
-    def grid_pose(self, r: Tensor) -> Tensor:
-        return r[:, :FRAME_SIZE]
+    def auxiliary_loss(
+        self, representations: Sequence[Tensor], labels: Mapping[str, Tensor]
+    ) -> Tensor | None:
+        """`grid_pose_error` of the frames inferred, where the true ones are known."""
+        if (truth := labels.get("grid_pose")) is None:
+            return None
+        inferred = torch.stack([r[:, :FRAME_SIZE] for r in representations], dim=1)
+        return grid_pose_error(inferred, truth).mean()
 
     def prior(self, r: Tensor) -> Independent:
         out: Independent = self.generator.prior_head(self._volume(r))

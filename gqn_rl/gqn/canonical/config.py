@@ -21,6 +21,7 @@ class CanonicalConfig(VolumeConfig):
         latent_channels: latent variables per block of 2 x 2 x 2 cells of the frame.
     """
 
+    family: ClassVar[str] = "canonical"
     retired: ClassVar[frozenset[str]] = frozenset(
         {"voxel_channels", "voxels_per_cell", "ray_samples"}
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from gqn_rl.gqn.volumes.config import VolumeConfig
 
@@ -16,6 +17,8 @@ class LatticeConfig(VolumeConfig):
         voxels_per_cell: the drawn volume has `cells` times this many voxels per axis.
         ray_samples: points along a query ray.
     """
+
+    family: ClassVar[str] = "lattice"
 
     voxel_channels: int = 96
     voxels_per_cell: int = 3

@@ -8,7 +8,7 @@ from torch.distributions import Independent
 
 from gqn_rl.devices import full_precision
 from gqn_rl.geometry.rays import camera_axes, pixel_directions
-from gqn_rl.gqn.lattice.config import LatticeConfig
+from gqn_rl.gqn.lattice.config import PRESETS, LatticeConfig
 from gqn_rl.gqn.lattice.generator import VolumeGenerator
 from gqn_rl.gqn.lattice.representation import LatticeRepresentation
 from gqn_rl.gqn.scene_latent import SceneLatentGQN
@@ -22,7 +22,8 @@ class LatticeGQN(SceneLatentGQN[VolumeAggregate]):
     the world each slot lies.
     """
 
-    family = "lattice"
+    config_type = LatticeConfig
+    presets = PRESETS
     config: LatticeConfig
     directions: Tensor
 
