@@ -1,4 +1,4 @@
-"""What a GQN imagines as the representation: the cells of the object in its own frame.
+"""Encoder of what a GQN imagines: the cells of the object in its own frame.
 
 The representation r of the canonical family says where the frame lies and, in numbers of its own,
 what fills it. This encoder hands on the cells themselves, as the generator draws them. Where the

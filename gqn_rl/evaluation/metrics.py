@@ -1,4 +1,4 @@
-"""How well views are predicted: always samples from the prior path, never the posterior.
+"""Errors of predicted views: always samples from the prior path, never the posterior.
 
 Errors are on the 0-255 scale of the images, the scale of published GQN results; MSE is in [0, 1]
 units.

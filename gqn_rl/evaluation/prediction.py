@@ -1,4 +1,4 @@
-"""How prediction gets better with the number of context views.
+"""Curve of prediction over the number of context views.
 
 The same scenes and the same query serve every number of views. Predictions are samples from the
 prior path; the posterior only enters the KL divergence, which says how much the query view would
@@ -28,7 +28,7 @@ SEED_STRIDE = 1_000
 
 
 @dataclass(frozen=True)
-class Predictions:
+class PredictedQueries:
     """Predictions of B query views from one number of context views.
 
     Attributes:
@@ -72,7 +72,7 @@ def predict_by_views(
     precision: str = "auto",
     keep: int = 0,
     on_scenes: Callable[[int], object] | None = None,
-) -> dict[int, Predictions]:
+) -> dict[int, PredictedQueries]:
     """Predict the last view of each scene from its first view, first two views, ...
 
     Args:
@@ -82,7 +82,7 @@ def predict_by_views(
         on_scenes: called with the number of scenes done, for progress bars.
 
     Returns:
-        one `Predictions` per number of context views.
+        one `PredictedQueries` per number of context views.
     """
     most = views.images.shape[1] - 1
     for count in num_samples:
@@ -92,7 +92,7 @@ def predict_by_views(
         count: torch.Generator(model.device).manual_seed(seed * SEED_STRIDE + count)
         for count in num_samples
     }
-    parts: dict[int, list[Predictions]] = {count: [] for count in num_samples}
+    parts: dict[int, list[PredictedQueries]] = {count: [] for count in num_samples}
     done = 0
     for images, poses in tensor_chunks(model, views, SCENES_PER_CHUNK):
         truth = views.images[done : done + len(images), -1]
@@ -137,12 +137,12 @@ def _sample_queries(
 
 def _measure(
     drawn: NDArray[np.float32], truth: NDArray[np.uint8], kl: NDArray[np.float64], keep: int
-) -> Predictions:
+) -> PredictedQueries:
     each = [image_errors(images, truth) for images in drawn]
     variance = np.zeros(len(truth))
     if len(drawn) > 1:
         variance = drawn.astype(np.float64).var(axis=0, ddof=1).mean(axis=(1, 2, 3))
-    return Predictions(
+    return PredictedQueries(
         num_samples=len(drawn),
         errors=ImageErrors(*(np.mean(values, axis=0) for values in zip(*each, strict=True))),
         mean_errors=image_errors(drawn.mean(axis=0), truth),
@@ -152,11 +152,11 @@ def _measure(
     )
 
 
-def _concatenate(parts: list[Predictions]) -> Predictions:
+def _concatenate(parts: list[PredictedQueries]) -> PredictedQueries:
     def joined(errors: list[ImageErrors]) -> ImageErrors:
         return ImageErrors(*(np.concatenate(values) for values in zip(*errors, strict=True)))
 
-    return Predictions(
+    return PredictedQueries(
         num_samples=parts[0].num_samples,
         errors=joined([part.errors for part in parts]),
         mean_errors=joined([part.mean_errors for part in parts]),

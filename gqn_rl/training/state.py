@@ -86,11 +86,6 @@ def read_state(folder: Path) -> State:
         return _read(folder / PREVIOUS_NAME)
 
 
-def read_metadata(folder: Path) -> dict[str, Any]:
-    """`State.about` of the newest usable state in `folder`."""
-    return read_state(folder).about
-
-
 def load_state(folder: Path, trainer: Trainer) -> None:
     """Bring `trainer` to the newest usable state in `folder`."""
     about, tensors = read_state(folder)
