@@ -115,17 +115,15 @@ def rendered_on(
 ) -> Iterator[TensorViews]:
     """Draw the items of `UnrenderedBatches` on a device, which is where training wants them."""
     renderer = RaycastRenderer(image_size, device)
-    for item in unrendered:
-        encoded, labels, *moved = _sent(device, item)
-        images, _ = renderer.render_tensors(*moved)
-        shape = (*encoded.shape[:2], *images.shape[1:])
-        yield TensorViews(images.view(shape), encoded, labels)
 
+    def sent(part: Tensor) -> Tensor:
+        return part.to(device, non_blocking=True)
 
-def _sent(device: torch.device, item: Any) -> Any:
-    """The tensors in nested tuples and dicts on a device."""
-    if isinstance(item, Mapping):
-        return {name: _sent(device, part) for name, part in item.items()}
-    if isinstance(item, Tensor):
-        return item.to(device, non_blocking=True)
-    return tuple(_sent(device, part) for part in item)
+    for viewpoints, labels, *unrendered_scenes in unrendered:
+        images, _ = renderer.render_tensors(*map(sent, unrendered_scenes))
+        encoded = sent(viewpoints)
+        yield TensorViews(
+            images.view(*encoded.shape[:2], *images.shape[1:]),
+            encoded,
+            {name: sent(label) for name, label in labels.items()},
+        )
