@@ -52,7 +52,8 @@ class Settings(DataFlags):
     """Settings of `python -m experiments.pretrain_gqn`; None leaves a number to the recipe."""
 
     preset: str = "small"
-    """Architecture and sizes of the network, see gqn_rl.gqn.families.PRESETS."""
+    """Architecture and sizes of the network, see gqn_rl.gqn.families.PRESETS; or the
+    module:attribute of a configuration."""
     recipe: str = "modern"
     """Optimiser, schedules and objective: modern, or published for the paper's own."""
     iterations: int | None = None
@@ -217,11 +218,11 @@ def _load_initial(model: GenerativeQueryNetwork, name: str) -> None:
     """
     path = pretrained_path(name)
     sidecar = read_sidecar(path)
-    if (sidecar["family"], sidecar["config"]) != (model.family, model.config.to_dict()):
+    config = config_from_dict(sidecar["family"], sidecar["config"], str(path))
+    if config != model.config:
         raise UserError(
-            f"{path} has the family {sidecar['family']!r} and the configuration "
-            f"{sidecar['config']}, but the preset has {model.family!r} and "
-            f"{model.config.to_dict()}"
+            f"{path} has the family {config.family!r} and the configuration {config.to_dict()}, "
+            f"but the preset has {model.family!r} and {model.config.to_dict()}"
         )
     new = model.state_dict()
     known = {

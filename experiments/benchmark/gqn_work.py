@@ -112,7 +112,7 @@ def plain_training(subject: Subject, spread: str) -> Work:
     assert isinstance(source, PublishedGQN)
     model = PlainGQN(source, spread).to(subject.device)
     del source
-    plan = subject.training_recipe()
+    plan = replace(subject.training_recipe(), grid_weight=0.0)  # it has no auxiliary loss
     bound = Bound(model, plan, ALONE)  # type: ignore[arg-type]
     optimiser = torch.optim.Adam(model.parameters(), lr=plan.learning_rate)
     views = TensorViews(*subject.tensors())

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from envs.tasks.mental_rotation import CUE_VIEWS
 from experiments.explorer.scenes import Image, Shown, Studio
@@ -22,7 +21,6 @@ from gqn_rl.geometry.view import to_float
 from gqn_rl.geometry.viewpoint import Viewpoints
 from gqn_rl.gqn.checkpoint import load_checkpoint, pretrained_path
 from gqn_rl.gqn.model import GenerativeQueryNetwork
-from gqn_rl.gqn.scene_latent import SceneLatentGQN
 from gqn_rl.gqn.view_aggregate import ViewAggregate
 
 SAMPLES = 6
@@ -178,16 +176,11 @@ class Estimator:
 
     def _draw_checks(self, imagined: Any) -> NDArray[np.float64]:
         """Some pixels of every sample from every check, float64 (S, checks, pixels, 3), 0-255."""
-        size, poses = self.model.image_size, torch.from_numpy(CHECKS.encode())
-        colours: Tensor
-        if isinstance(self.model, SceneLatentGQN):
-            every = torch.arange(size * size).view(size, size)[::STRIDE, ::STRIDE].flatten()
-            pixels = every.repeat(len(poses)).expand(SAMPLES, -1)
-            rays = poses.repeat_interleave(len(every), dim=0).expand(SAMPLES, -1, -1)
-            colours = self.model.draw(imagined, rays, pixels).unflatten(1, (len(poses), -1))
-        else:  # families that draw whole images only
-            views = [self.model.draw_images(imagined, p.expand(SAMPLES, -1)) for p in poses]
-            colours = torch.stack(views, 1)[..., ::STRIDE, ::STRIDE].flatten(-2).mT
+        drawn = [
+            self.model.draw_thinned(imagined, pose.expand(SAMPLES, -1), STRIDE)
+            for pose in torch.from_numpy(CHECKS.encode())
+        ]
+        colours = torch.stack(drawn, 1).flatten(-2).mT
         return 255.0 * colours.float().clamp(0.0, 1.0).double().numpy()
 
     def _measured(self, drawn: NDArray[np.float64], views: int, shown: Shown) -> CurvePoint:

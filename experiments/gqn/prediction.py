@@ -1,4 +1,4 @@
-"""How well a network predicts views, by orientation and number of views; and the pictures of it."""
+"""Errors of predicted views by orientation and number of views, and the pictures of them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from experiments.gqn.figures import Panel
+from experiments.gqn.figures import SheetRow
 from experiments.gqn.probing import PREDICTION_STREAM, progress
 from gqn_rl.data.synthetic import SceneDistribution, SceneViews, render_views
 from gqn_rl.evaluation.metrics import baseline_errors
-from gqn_rl.evaluation.prediction import Predictions, predict_by_views
+from gqn_rl.evaluation.prediction import PredictedQueries, predict_by_views
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.rendering import Renderer
 
@@ -59,13 +59,13 @@ class Measured:
 
     Attributes:
         numbers: by orientation, `views` and `baselines` by number of views.
-        panels: rows of a contact sheet, the first queries.
+        rows: of a contact sheet, the first queries.
         worst: the same of the queries with the largest errors.
     """
 
     numbers: dict[str, Any]
-    panels: list[Panel]
-    worst: list[Panel]
+    rows: list[SheetRow]
+    worst: list[SheetRow]
 
 
 def measure_prediction(
@@ -83,15 +83,15 @@ def measure_prediction(
             "baselines": {str(count): baseline_errors(views, count) for count in found},
         }
         shown = found[plan.sample_views]
-        measured.panels.extend(_panels(plan, name, views, shown))
+        measured.rows.extend(_sheet_rows(plan, name, views, shown))
         worst = views.select(np.argsort(shown.errors.squared)[::-1][:SHEET_ROWS])
-        measured.worst.extend(_panels(plan, name, worst, _drawn_again(plan, model, worst)))
+        measured.worst.extend(_sheet_rows(plan, name, worst, _drawn_again(plan, model, worst)))
     return measured
 
 
 def _predicted(
     plan: PredictionPlan, model: GenerativeQueryNetwork, views: SceneViews, orientation: str
-) -> dict[int, Predictions]:
+) -> dict[int, PredictedQueries]:
     with progress(f"prediction, {orientation}", len(views)) as advance:
         return predict_by_views(
             model,
@@ -106,7 +106,7 @@ def _predicted(
 
 def _drawn_again(
     plan: PredictionPlan, model: GenerativeQueryNetwork, views: SceneViews
-) -> Predictions:
+) -> PredictedQueries:
     """Fresh samples of a few queries."""
     samples = {plan.sample_views: plan.samples}
     found = predict_by_views(
@@ -115,11 +115,11 @@ def _drawn_again(
     return found[plan.sample_views]
 
 
-def _panels(
-    plan: PredictionPlan, orientation: str, views: SceneViews, found: Predictions
-) -> list[Panel]:
+def _sheet_rows(
+    plan: PredictionPlan, orientation: str, views: SceneViews, found: PredictedQueries
+) -> list[SheetRow]:
     context = views.images[:, : plan.sample_views]
     return [
-        Panel(orientation, context[row], views.images[row, -1], found.kept[:, row])
+        SheetRow(orientation, context[row], views.images[row, -1], found.kept[:, row])
         for row in range(found.kept.shape[1])
     ]

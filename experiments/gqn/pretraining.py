@@ -1,4 +1,4 @@
-"""What `pretrain_gqn` trains on and is watched by: rendered scenes, or shards on disk."""
+"""Data that `pretrain_gqn` trains on and is watched by: rendered scenes, or shards on disk."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from gqn_rl.training.batches import (
     stream,
 )
 from gqn_rl.training.group import Group
-from gqn_rl.training.loop import Evaluation
+from gqn_rl.training.loop import ValidationResult
 from gqn_rl.training.recipe import Recipe
 from gqn_rl.training.statistics import fewer_views, rendered_examples
 from gqn_rl.training.trainer import Trainer
@@ -38,7 +38,6 @@ EVALUATION_SEED = 7_000_001
 CONTEXT_VIEWS = 3
 PICTURE_ROWS = 4
 PICTURE_SCALE = 2
-EXAMPLE_SCENES = 256
 
 
 @dataclass(frozen=True)
@@ -220,7 +219,7 @@ class Watch:
 
     views: dict[str, SceneViews]
 
-    def __call__(self, trainer: Trainer) -> Evaluation:
+    def __call__(self, trainer: Trainer) -> ValidationResult:
         numbers: dict[str, float] = {}
         rows: list[NDArray[np.uint8]] = []
         for name, views in self.views.items():
@@ -236,7 +235,7 @@ class Watch:
             numbers |= {f"{name}_{key}": errors[key] for key in ("rmse", "mae")}
             few = zip(views.images[:PICTURE_ROWS], predicted[0], strict=False)
             rows += [_row(images, drawn) for images, drawn in few]
-        return Evaluation(numbers, np.concatenate(rows))
+        return ValidationResult(numbers, np.concatenate(rows))
 
 
 def _row(images: NDArray[np.uint8], predicted: NDArray[np.float32]) -> NDArray[np.uint8]:

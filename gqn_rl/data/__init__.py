@@ -1,1 +1,1 @@
-"""Where training views come from."""
+"""Sources of training views."""

@@ -1,4 +1,4 @@
-"""What a data set on disk says its scenes are: made here, or released by DeepMind."""
+"""Descriptions of data sets on disk: scenes made here, or released by DeepMind."""
 
 from __future__ import annotations
 

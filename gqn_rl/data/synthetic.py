@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,12 @@ from numpy.typing import NDArray
 from gqn_rl.geometry.viewpoint import ENCODING_SIZE, Viewpoints, sample_on_sphere
 from gqn_rl.rendering import Renderer
 from gqn_rl.scenes.scene import SceneBatch, sample_scenes
+
+SCENE_LABELS: dict[str, Callable[[SceneBatch], NDArray[np.float32]]] = {
+    "grid_pose": SceneBatch.grid_poses,
+}
+"""What batches say of their scenes beside views, float32 (N, ...) by name; a family of GQN takes
+from it what its `auxiliary_loss` needs."""
 
 
 @dataclass(frozen=True)
@@ -19,20 +26,20 @@ class SceneViews:
     Attributes:
         images: uint8 (B, V, H, W, 3).
         viewpoints: float32 (B, V, 7), `Viewpoints.encode`.
-        grid_poses: float32 (B, 4), `SceneBatch.grid_poses`; None where it is not known.
+        labels: float32 (B, ...) by name, of `SCENE_LABELS`; none of scenes from disk.
     """
 
     images: NDArray[np.uint8]
     viewpoints: NDArray[np.float32]
-    grid_poses: NDArray[np.float32] | None = None
+    labels: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.images)
 
     def select(self, rows: NDArray[np.integer] | slice) -> SceneViews:
         """Some of the scenes."""
-        poses = None if self.grid_poses is None else self.grid_poses[rows]
-        return SceneViews(self.images[rows], self.viewpoints[rows], poses)
+        labels = {name: each[rows] for name, each in self.labels.items()}
+        return SceneViews(self.images[rows], self.viewpoints[rows], labels)
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,11 @@ class SceneDistribution:
             if count
         ]
         return SceneBatch.concatenate(parts)
+
+
+def scene_labels(scenes: SceneBatch) -> dict[str, NDArray[np.float32]]:
+    """`SCENE_LABELS` of N scenes."""
+    return {name: label(scenes) for name, label in SCENE_LABELS.items()}
 
 
 def render_views(
@@ -131,5 +143,5 @@ def _render(
     return SceneViews(
         images.reshape(-1, num_views, *images.shape[1:]),
         viewpoints.encode().reshape(-1, num_views, ENCODING_SIZE),
-        scenes[::num_views].grid_poses(),
+        scene_labels(scenes[::num_views]),
     )

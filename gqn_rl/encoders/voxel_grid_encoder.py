@@ -1,4 +1,4 @@
-"""What a GQN imagines as the representation: the cells of the object in its own frame.
+"""Encoder of what a GQN imagines: the cells of the object in its own frame.
 
 The representation r of the canonical family says where the frame lies and, in numbers of its own,
 what fills it. This encoder hands on the cells themselves, as the generator draws them. Where the
@@ -21,6 +21,7 @@ from gqn_rl.encoders.gqn_encoder import ENCODED_PER_THREAD, GQNEncoder
 from gqn_rl.errors import UserError
 from gqn_rl.geometry.turned_volumes import TurnedVolumes
 from gqn_rl.gqn.canonical.canonical_gqn import CanonicalGQN
+from gqn_rl.gqn.canonical.config import CanonicalConfig
 from gqn_rl.gqn.checkpoint import load_checkpoint, pretrained_path
 from gqn_rl.gqn.view_aggregate import ViewAggregate
 
@@ -98,7 +99,7 @@ def cell_encoder(path: Path, device: str = "auto") -> VoxelGridEncoder:
     model, sidecar = load_checkpoint(path, choose_device(device))
     if not isinstance(model, CanonicalGQN):
         raise UserError(
-            f"{path} is of the family {model.family!r}, expected {CanonicalGQN.family!r}: "
+            f"{path} is of the family {model.family!r}, expected {CanonicalConfig.family!r}: "
             "others have no cells in a frame of the object"
         )
     return VoxelGridEncoder(model, sidecar["renderer"], sidecar["sha256"])

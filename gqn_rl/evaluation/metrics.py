@@ -1,4 +1,4 @@
-"""How well views are predicted: always samples from the prior path, never the posterior.
+"""Errors of predicted views: always samples from the prior path, never the posterior.
 
 Errors are on the 0-255 scale of the images, the scale of published GQN results; MSE is in [0, 1]
 units.
@@ -42,16 +42,11 @@ def predict_queries(
             f"context_size is {context_size}, expected 1 to {views.images.shape[1] - 1}"
         )
     out = []
-    for images, viewpoints in _chunks(model, views, scenes_per_chunk):
+    for images, viewpoints in tensor_chunks(model, views, scenes_per_chunk):
         with autocast(model.device, precision):
-            r = _representation(model, images[:, :context_size], viewpoints[:, :context_size])
-            drawn = [
-                model.draw_images(
-                    model.imagine(r, model.noise(len(r), generator)), viewpoints[:, -1]
-                )
-                for _ in range(num_samples)
-            ]
-        out.append(torch.stack(drawn).float().movedim(2, -1).cpu().numpy())
+            r = model.represent(images[:, :context_size], viewpoints[:, :context_size])
+            drawn = model.sample_views(r, viewpoints[:, -1], num_samples, generator)
+        out.append(drawn.float().movedim(2, -1).cpu().numpy())
     return np.concatenate(out, axis=1)
 
 
@@ -65,9 +60,9 @@ def representations(
 ) -> NDArray[np.float32]:
     """Representation of each scene from all of its views, not standardised; float32 (B, F)."""
     out = []
-    for images, viewpoints in _chunks(model, views, scenes_per_chunk):
+    for images, viewpoints in tensor_chunks(model, views, scenes_per_chunk):
         with autocast(model.device, precision):
-            out.append(_representation(model, images, viewpoints).cpu().numpy())
+            out.append(model.represent(images, viewpoints).cpu().numpy())
     return np.concatenate(out)
 
 
@@ -151,13 +146,7 @@ def _psnr(mse: float) -> float:
     return -10.0 * math.log10(max(mse, 1e-12))
 
 
-def _representation(model: GenerativeQueryNetwork, images: Tensor, viewpoints: Tensor) -> Tensor:
-    each = model.encode_view(images.flatten(0, 1), viewpoints.flatten(0, 1))
-    everything = torch.ones(images.shape[:2], dtype=torch.bool, device=images.device)
-    return model.representation(each.sum_views(everything))
-
-
-def _chunks(
+def tensor_chunks(
     model: GenerativeQueryNetwork, views: SceneViews, size: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Images float (b, V, 3, H, W) and poses (b, V, 7) on the model's device."""

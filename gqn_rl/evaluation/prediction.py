@@ -1,4 +1,4 @@
-"""How prediction gets better with the number of context views.
+"""Curve of prediction over the number of context views.
 
 The same scenes and the same query serve every number of views. Predictions are samples from the
 prior path; the posterior only enters the KL divergence, which says how much the query view would
@@ -18,8 +18,7 @@ from torch import Tensor
 
 from gqn_rl.data.synthetic import SceneViews
 from gqn_rl.devices import autocast
-from gqn_rl.evaluation.metrics import ImageErrors, image_errors, summarise_errors
-from gqn_rl.geometry.view import to_float
+from gqn_rl.evaluation.metrics import ImageErrors, image_errors, summarise_errors, tensor_chunks
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.gqn.view_aggregate import ViewAggregate
 
@@ -29,7 +28,7 @@ SEED_STRIDE = 1_000
 
 
 @dataclass(frozen=True)
-class Predictions:
+class PredictedQueries:
     """Predictions of B query views from one number of context views.
 
     Attributes:
@@ -73,7 +72,7 @@ def predict_by_views(
     precision: str = "auto",
     keep: int = 0,
     on_scenes: Callable[[int], object] | None = None,
-) -> dict[int, Predictions]:
+) -> dict[int, PredictedQueries]:
     """Predict the last view of each scene from its first view, first two views, ...
 
     Args:
@@ -83,7 +82,7 @@ def predict_by_views(
         on_scenes: called with the number of scenes done, for progress bars.
 
     Returns:
-        one `Predictions` per number of context views.
+        one `PredictedQueries` per number of context views.
     """
     most = views.images.shape[1] - 1
     for count in num_samples:
@@ -93,19 +92,18 @@ def predict_by_views(
         count: torch.Generator(model.device).manual_seed(seed * SEED_STRIDE + count)
         for count in num_samples
     }
-    parts: dict[int, list[Predictions]] = {count: [] for count in num_samples}
-    for start in range(0, len(views), SCENES_PER_CHUNK):
-        chunk = slice(start, start + SCENES_PER_CHUNK)
-        images = to_float(torch.from_numpy(views.images[chunk]).to(model.device))
-        poses = torch.from_numpy(views.viewpoints[chunk]).to(model.device)
-        truth = views.images[chunk, -1]
+    parts: dict[int, list[PredictedQueries]] = {count: [] for count in num_samples}
+    done = 0
+    for images, poses in tensor_chunks(model, views, SCENES_PER_CHUNK):
+        truth = views.images[done : done + len(images), -1]
         with autocast(model.device, precision):
-            each = model.encode_view(images.flatten(0, 1), poses.flatten(0, 1))
+            each = model.encode_views(images, poses)
         for count, number in num_samples.items():
             drawn, kl = _sample_queries(
                 model, each, images[:, -1], poses, count, number, generators[count], precision
             )
-            parts[count].append(_measure(drawn, truth, kl, max(0, keep - start)))
+            parts[count].append(_measure(drawn, truth, kl, max(0, keep - done)))
+        done += len(truth)
         if on_scenes is not None:
             on_scenes(len(truth))
     return {count: _concatenate(found) for count, found in parts.items()}
@@ -129,25 +127,22 @@ def _sample_queries(
         poses: of all views, (B, V, 7).
     """
     context = torch.arange(poses.shape[1], device=poses.device) < count
-    drawn = []
     with autocast(model.device, precision):
         aggregate = each.sum_views(context.expand(poses.shape[:2]))
         r = model.representation(aggregate)
         kl = model.kl(aggregate, query, poses[:, -1])
-        for _ in range(num_samples):
-            scene = model.imagine(r, model.noise(len(r), generator))
-            drawn.append(model.draw_images(scene, poses[:, -1]).float().clamp(0.0, 1.0))
-    return torch.stack(drawn).movedim(2, -1).cpu().numpy(), kl.double().cpu().numpy()
+        drawn = model.sample_views(r, poses[:, -1], num_samples, generator).float()
+    return drawn.clamp(0.0, 1.0).movedim(2, -1).cpu().numpy(), kl.double().cpu().numpy()
 
 
 def _measure(
     drawn: NDArray[np.float32], truth: NDArray[np.uint8], kl: NDArray[np.float64], keep: int
-) -> Predictions:
+) -> PredictedQueries:
     each = [image_errors(images, truth) for images in drawn]
     variance = np.zeros(len(truth))
     if len(drawn) > 1:
         variance = drawn.astype(np.float64).var(axis=0, ddof=1).mean(axis=(1, 2, 3))
-    return Predictions(
+    return PredictedQueries(
         num_samples=len(drawn),
         errors=ImageErrors(*(np.mean(values, axis=0) for values in zip(*each, strict=True))),
         mean_errors=image_errors(drawn.mean(axis=0), truth),
@@ -157,11 +152,11 @@ def _measure(
     )
 
 
-def _concatenate(parts: list[Predictions]) -> Predictions:
+def _concatenate(parts: list[PredictedQueries]) -> PredictedQueries:
     def joined(errors: list[ImageErrors]) -> ImageErrors:
         return ImageErrors(*(np.concatenate(values) for values in zip(*errors, strict=True)))
 
-    return Predictions(
+    return PredictedQueries(
         num_samples=parts[0].num_samples,
         errors=joined([part.errors for part in parts]),
         mean_errors=joined([part.mean_errors for part in parts]),

@@ -1,4 +1,4 @@
-"""How much of a representation is the scene, and how much the choice of views it was made from."""
+"""Variance of a representation between scenes, and between views of one scene."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Where things are in space: poses, rays, rotations, and volumes turned against each other."""
+"""Geometry: poses, rays, rotations, and volumes turned against each other."""

@@ -52,14 +52,6 @@ class Context:
     mask: torch.Tensor | None = None
 
 
-@dataclass(frozen=True)
-class Query:
-    """What has been seen, and the pose (B, 7) from which to imagine the scene."""
-
-    context: Context
-    viewpoint: torch.Tensor
-
-
 def to_float(images: torch.Tensor) -> torch.Tensor:
     """uint8 (..., H, W, 3) to float32 (..., 3, H, W) in [0, 1]."""
     import torch

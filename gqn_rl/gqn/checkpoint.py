@@ -2,7 +2,8 @@
 
 The sidecar holds the family and configuration of the network, the identity of the renderer it was
 trained on, the camera convention, the hash of the weights, and the record of training and
-evaluation. Nothing is ever unpickled.
+evaluation. Nothing is ever unpickled. The sidecar of a family from elsewhere names its
+`module:Class`, which is imported from what is installed.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""What the configurations of all families share: they are frozen, comparable and plain JSON."""
+"""Configurations of networks: frozen, comparable and plain JSON."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from typing_extensions import Self
 
@@ -18,8 +18,13 @@ class Config:
     """Sizes of a network; every family has its own.
 
     Attributes:
+        family: a name in `gqn_rl.gqn.families`, or the `module:Class` of the network.
+        retired: keys of older files that say nothing any more and are not read.
         image_size: height and width of the images, in pixels.
     """
+
+    family: ClassVar[str]
+    retired: ClassVar[frozenset[str]] = frozenset()
 
     image_size: int = 64
 
@@ -28,9 +33,10 @@ class Config:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any], source: str = "configuration") -> Self:
-        """Inverse of `to_dict`; a key that does not belong is refused, an older name is read."""
+        """Inverse of `to_dict`, of older files too; a key that never belonged is refused."""
+        known = {k: value for k, value in values.items() if k not in cls.retired}
         try:
-            return cls(**{NEW_NAMES.get(name, name): value for name, value in values.items()})
+            return cls(**{NEW_NAMES.get(name, name): value for name, value in known.items()})
         except TypeError as error:
             raise UserError(f"{source} does not fit {cls.__name__}: {error}") from error
 

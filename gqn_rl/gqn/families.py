@@ -1,72 +1,65 @@
 """The table of families and their presets.
 
-A family is a configuration and a network that is built from it; adding one is a new folder and a
-line in `FAMILIES`.
+A family is a network and the configuration that it is built from; adding one is a new folder and a
+line in `FAMILIES`. One from elsewhere needs no line: its configuration says the `module:Class` of
+its network, which is also what files call it by.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
+from gqn_rl.entry_points import find, is_entry_point
 from gqn_rl.errors import UserError, unknown_name
-from gqn_rl.gqn.attention.config import PRESETS as ATTENTION_PRESETS
-from gqn_rl.gqn.attention.config import AttentionConfig
-from gqn_rl.gqn.canonical.config import PRESETS as CANONICAL_PRESETS
-from gqn_rl.gqn.canonical.config import CanonicalConfig
+from gqn_rl.gqn.attention.attention_gqn import AttentionGQN
+from gqn_rl.gqn.canonical.canonical_gqn import CanonicalGQN
 from gqn_rl.gqn.config import Config
-from gqn_rl.gqn.lattice.config import PRESETS as LATTICE_PRESETS
-from gqn_rl.gqn.lattice.config import LatticeConfig
+from gqn_rl.gqn.lattice.lattice_gqn import LatticeGQN
 from gqn_rl.gqn.model import GenerativeQueryNetwork
-from gqn_rl.gqn.published.config import PRESETS as PUBLISHED_PRESETS
-from gqn_rl.gqn.published.config import PublishedConfig
+from gqn_rl.gqn.published.published_gqn import PublishedGQN
 
-
-class Family(NamedTuple):
-    """Attributes: the type of the configurations, `module:class` of the network, named sizes."""
-
-    config: type[Config]
-    network: str
-    presets: dict[str, Config]
-
-
-FAMILIES = {
-    "lattice": Family(
-        LatticeConfig, "gqn_rl.gqn.lattice.lattice_gqn:LatticeGQN", {**LATTICE_PRESETS}
-    ),
-    "canonical": Family(
-        CanonicalConfig,
-        "gqn_rl.gqn.canonical.canonical_gqn:CanonicalGQN",
-        {**CANONICAL_PRESETS},
-    ),
-    "attention": Family(
-        AttentionConfig, "gqn_rl.gqn.attention.attention_gqn:AttentionGQN", {**ATTENTION_PRESETS}
-    ),
-    "published": Family(
-        PublishedConfig, "gqn_rl.gqn.published.published_gqn:PublishedGQN", {**PUBLISHED_PRESETS}
-    ),
+FAMILIES: dict[str, type[GenerativeQueryNetwork]] = {
+    "lattice": LatticeGQN,
+    "canonical": CanonicalGQN,
+    "attention": AttentionGQN,
+    "published": PublishedGQN,
 }
-
 PRESETS: dict[str, Config] = {
-    name: config for family in FAMILIES.values() for name, config in family.presets.items()
+    name: config for network in FAMILIES.values() for name, config in network.presets.items()
 }
 """All families' presets by name; no two families share one."""
 
 
 def preset(name: str) -> Config:
-    if name not in PRESETS:
+    """The configuration of that name, or the one that is the `module:attribute`."""
+    if name in PRESETS:
+        return PRESETS[name]
+    if not is_entry_point(name):
         raise unknown_name("preset", name, PRESETS)
-    return PRESETS[name]
+    found = find("preset", name, {})
+    if not isinstance(found, Config):
+        raise UserError(f"preset {name!r} is {found!r}, expected a configuration of a network")
+    return found
 
 
-def family_of(config: Config) -> str:
-    """Name of the family that a configuration belongs to."""
-    for name, family in FAMILIES.items():
-        if type(config) is family.config:
-            return name
-    raise UserError(f"{type(config).__name__} belongs to none of the families {list(FAMILIES)}")
+def find_family(name: str, source: str) -> type[GenerativeQueryNetwork]:
+    """The network of that name, or the one that is the `module:Class`.
+
+    Args:
+        source: what names it, for errors.
+    """
+    if name in FAMILIES:
+        return FAMILIES[name]
+    if not is_entry_point(name):
+        raise UserError(
+            f"{source} is of family {name!r}, expected one of {list(FAMILIES)} or a module:Class"
+        )
+    found = find("family", name, {})
+    if not (isinstance(found, type) and issubclass(found, GenerativeQueryNetwork)):
+        raise UserError(f"{source} is of family {name!r}, expected a GenerativeQueryNetwork there")
+    return found
 
 
 def config_from_dict(family: str, values: dict[str, Any], source: str) -> Config:
@@ -75,9 +68,7 @@ def config_from_dict(family: str, values: dict[str, Any], source: str) -> Config
     Args:
         source: what errors call the file.
     """
-    if family not in FAMILIES:
-        raise UserError(f"{source} is of family {family!r}, expected one of {list(FAMILIES)}")
-    return FAMILIES[family].config.from_dict(values, source)
+    return find_family(family, source).config_type.from_dict(values, source)
 
 
 def build(config: Config, seed: int | None = None) -> GenerativeQueryNetwork:
@@ -86,8 +77,7 @@ def build(config: Config, seed: int | None = None) -> GenerativeQueryNetwork:
     Args:
         seed: of the weights, the global generator being left alone; None: from the global one.
     """
-    module_name, class_name = FAMILIES[family_of(config)].network.split(":")
-    network = getattr(import_module(module_name), class_name)
+    network: Any = find_family(config.family, type(config).__name__)  # each has its own config
     if seed is None:
         model: GenerativeQueryNetwork = network(config)
         return model

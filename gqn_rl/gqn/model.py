@@ -7,7 +7,7 @@ terms of these steps (representing, predicting, standardising, loading) lives he
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -33,14 +33,16 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[AggregateType]):
         representation_size: F, the length of the flat representation.
 
     Attributes:
-        family: name of the family, see `gqn_rl.gqn.families`.
+        config_type: the class of its configurations.
+        presets: named sizes; no two families share a name.
         representation_modules: submodules that make r from views.
         compiled: methods that `compile_parts` compiles.
         representation_mean, representation_scale: float32 (F,), statistics over training scenes
             that `standardise` uses; stored with the weights.
     """
 
-    family: str
+    config_type: ClassVar[type[Config]]
+    presets: ClassVar[Mapping[str, Config]] = {}
     representation_modules: ClassVar[tuple[str, ...]] = ("network",)
     compiled: ClassVar[tuple[str, ...]] = ("encode_view", "representation")
     representation_mean: Tensor
@@ -115,7 +117,30 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[AggregateType]):
             draws: randomness for these B scenes.
         """
 
+    # What a family may add.
+
+    def auxiliary_loss(
+        self, representations: Sequence[Tensor], labels: Mapping[str, Tensor]
+    ) -> Tensor | None:
+        """What only this family learns from, the mean over B scenes; None: the bound alone.
+
+        Args:
+            representations: `SceneTerms.representations`, float (B, F) each.
+            labels: what is known of the scenes by name, `gqn_rl.data.synthetic.SCENE_LABELS`; of
+                scenes from disk nothing.
+        """
+        return None
+
+    def draw_thinned(self, scene: Any, viewpoints: Tensor, stride: int) -> Tensor:
+        """`draw_images` with every `stride`-th pixel of every `stride`-th row."""
+        return self.draw_images(scene, viewpoints)[..., ::stride, ::stride]
+
     # What all families share.
+
+    @property
+    def family(self) -> str:
+        """Name of the family, see `gqn_rl.gqn.families`."""
+        return self.config.family
 
     @property
     def device(self) -> torch.device:
@@ -129,16 +154,19 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[AggregateType]):
         """Inverse of `standardise`."""
         return standardised * self.representation_scale + self.representation_mean
 
+    def encode_views(self, images: Tensor, viewpoints: Tensor) -> AggregateType:
+        """One aggregate for every single view, B * V rows, of images (B, V, 3, H, W) in [0, 1] and
+        poses (B, V, 7); `ViewAggregate.sum_views` adds them up."""
+        return self.encode_view(images.flatten(0, 1), viewpoints.flatten(0, 1))
+
     def gather(self, context: Context) -> AggregateType:
         """Aggregate of all views of a context, added up."""
         images, viewpoints = context.images, context.viewpoints
         check_views(images, viewpoints, self.image_size)
-        b, m = images.shape[:2]
-        each = self.encode_view(images.flatten(0, 1), viewpoints.flatten(0, 1))
         mask = context.mask
         if mask is None:
-            mask = torch.ones(b, m, dtype=torch.bool, device=images.device)
-        return each.sum_views(mask)
+            mask = torch.ones(images.shape[:2], dtype=torch.bool, device=images.device)
+        return self.encode_views(images, viewpoints).sum_views(mask)
 
     def represent(self, images: Tensor, viewpoints: Tensor) -> Tensor:
         """Representation of scenes seen from several views.
@@ -174,7 +202,30 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[AggregateType]):
                 f"query_viewpoint has shape {tuple(query_viewpoint.shape)}, expected {expected}"
             )
         r = self.representation(aggregate)
-        return self.draw_images(self.imagine(r, self.noise(len(r), generator)), query_viewpoint)
+        return self.sample_views(r, query_viewpoint, generator=generator)[0]
+
+    def sample_views(
+        self,
+        r: Tensor,
+        viewpoints: Tensor,
+        num_samples: int = 1,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Views that r allows, each with latents drawn from the prior for it alone.
+
+        Args:
+            r: float (N, F).
+            viewpoints: float (N, 7).
+            generator: source of randomness; the first samples do not depend on how many follow.
+
+        Returns:
+            float (num_samples, N, 3, H, W) in [0, 1].
+        """
+        drawn = [
+            self.draw_images(self.imagine(r, self.noise(len(r), generator)), viewpoints)
+            for _ in range(num_samples)
+        ]
+        return torch.stack(drawn)
 
     def noise(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Noise for `imagine`, float32 (n, *latent_shape), from an explicit source."""
@@ -200,6 +251,8 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[AggregateType]):
         Args:
             name_or_path: None for `gqn_rl.gqn.checkpoint.DEFAULT_WEIGHTS`.
         """
+        # Forwards to a module that knows all families, the one import against the levels: the
+        # class that everybody imports is where they look for its weights.
         from gqn_rl.gqn.checkpoint import DEFAULT_WEIGHTS, load_checkpoint, pretrained_path
 
         return load_checkpoint(pretrained_path(name_or_path or DEFAULT_WEIGHTS), device=device)[0]

@@ -54,14 +54,14 @@ class SceneTerms(NamedTuple):
             [0, 1] units.
         kl: float32 (B,), nats; 0 where the latent came from the prior.
         num_queries: float32 (B,), the query images that `kl` is the price of.
-        grid_poses: float32 (B, K, 4), the grid poses that a family with a canonical frame inferred
-            from K sets of views, see `SceneBatch.grid_poses`; None from other families.
+        representations: float (B, F) each, those that were made on the way, of the context first;
+            what `GenerativeQueryNetwork.auxiliary_loss` is given.
     """
 
     error: Tensor
     kl: Tensor
     num_queries: Tensor
-    grid_poses: Tensor | None = None
+    representations: tuple[Tensor, ...] = ()
 
 
 class Terms(NamedTuple):
@@ -104,31 +104,6 @@ def combine(
     elbo = -dimensions * scenes.error / (2 * variance) - normaliser - price
     loss = -elbo if unit == "nats" else scenes.error + 2 * variance / dimensions * price
     return Terms(loss.mean(), scenes.error.mean(), scenes.kl.mean(), elbo.mean(), sigma)
-
-
-def grid_pose_error(inferred: Tensor, truth: Tensor) -> Tensor:
-    """How far inferred grid poses are from the true ones, as seen by the grid.
-
-    A grid looks the same after a quarter turn and after a shift by one cube edge, so the error is
-    one minus the cosine of each difference, in these periods. The true offset is expressed in the
-    axes of the quarter turn nearest to the inferred yaw.
-
-    Args:
-        inferred: float (B, K, 4); truth: float (B, 4), rows with NaN do not count.
-
-    Returns:
-        float32 (B,), the mean over K; 0 if all poses are right, about 5 for guesses.
-    """
-    known = truth.isfinite().all(-1)
-    truth = truth.masked_fill(~known[:, None], 0.0)[:, None]
-    difference = inferred[..., 0] - truth[..., 0]
-    turns = (difference.detach() * (2 / math.pi)).round() * (math.pi / 2)
-    cos, sin = turns.cos(), turns.sin()
-    x, y, z = truth[..., 1:].unbind(-1)
-    offset = torch.stack([cos * x + sin * y, cos * y - sin * x, z.expand_as(cos)], dim=-1)
-    wrong = 2 * (1 - (4 * difference).cos())
-    wrong = wrong + (1 - (2 * math.pi * (inferred[..., 1:] - offset)).cos()).sum(-1)
-    return wrong.mean(-1).masked_fill(~known, 0.0)
 
 
 def optimal_sigma(error: Tensor) -> Tensor:

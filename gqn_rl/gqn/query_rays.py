@@ -1,4 +1,4 @@
-"""Which pixels of the query views a training step compares.
+"""Rays through the pixels of the query views that a training step compares.
 
 A family that draws single pixels need not draw whole images: a weighted random subset of them
 estimates the error of all without bias.

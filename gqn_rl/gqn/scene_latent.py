@@ -64,21 +64,22 @@ class SceneLatentGQN(GenerativeQueryNetwork[AggregateType]):
             float32 (N, R, 3) in [0, 1].
         """
 
-    def grid_pose(self, r: Tensor) -> Tensor | None:
-        """The grid pose inside a representation, (N, 4); None for families without one."""
-        return None
-
     def imagine(self, r: Tensor, noise: Tensor) -> Any:
         return self.decode(r, reparametrise(self.prior(r), noise))
 
     def draw_images(self, scene: Any, viewpoints: Tensor) -> Tensor:
+        return self.draw_thinned(scene, viewpoints, 1)
+
+    def draw_thinned(self, scene: Any, viewpoints: Tensor, stride: int) -> Tensor:
+        """See `GenerativeQueryNetwork`; no other pixels are computed."""
         n, size = len(viewpoints), self.image_size
-        every = torch.arange(size * size, device=viewpoints.device)
+        square = torch.arange(size * size, device=viewpoints.device).view(size, size)
+        wanted = square[::stride, ::stride]
         parts = []
-        for pixels in torch.split(every, max(1, self.max_rays // n)):
+        for pixels in torch.split(wanted.flatten(), max(1, self.max_rays // n)):
             poses = viewpoints[:, None].expand(-1, len(pixels), -1)
             parts.append(self.draw(scene, poses, pixels.expand(n, -1)))
-        return torch.cat(parts, dim=1).view(n, size, size, 3).permute(0, 3, 1, 2)
+        return torch.cat(parts, dim=1).view(n, *wanted.shape, 3).permute(0, 3, 1, 2)
 
     def kl(self, aggregate: AggregateType, images: Tensor, viewpoints: Tensor) -> Tensor:
         r = self.representation(aggregate)
@@ -95,14 +96,12 @@ class SceneLatentGQN(GenerativeQueryNetwork[AggregateType]):
         sampling: Sampling,
     ) -> SceneTerms:
         rays = sample_query_rays(images, is_query, sampling.num_rays, draws)
-        each = self.encode_view(to_float(images.flatten(0, 1)), viewpoints.flatten(0, 1))
+        each = self.encode_views(to_float(images), viewpoints)
         r = self.representation(each.sum_views(~is_query))
         latent, kl, r_all = self._training_latent(r, each, draws, sampling.prior_share)
         scene = self.decode(r, latent)
         error = self._error(scene, viewpoints, rays, draws)
-        poses = [pose for pose in (self.grid_pose(r), self.grid_pose(r_all)) if pose is not None]
-        grid_poses = torch.stack(poses, dim=1) if poses else None
-        return SceneTerms(error, kl, is_query.sum(1).to(error.dtype), grid_poses)
+        return SceneTerms(error, kl, is_query.sum(1).to(error.dtype), (r, r_all))
 
     def _training_latent(
         self, r: Tensor, each: AggregateType, draws: Draws, prior_share: float

@@ -1,4 +1,4 @@
-"""What a repository on the hub says that its files are, and whether they are that.
+"""Manifest of a repository on the hub: what its files are, and whether they are that.
 
 A repository holds one thing, GQN weights or an agent: a safetensors file, its JSON sidecar, a model
 card, and manifest.json with the size and SHA-256 of the first two. Nothing in it is ever unpickled.

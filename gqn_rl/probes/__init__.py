@@ -1,4 +1,4 @@
-"""What can be read off a representation: small networks trained on frozen features.
+"""Probes of representations: small networks trained on frozen features.
 
 A linear probe has no hidden layer, the other has one. Every encoder gets the same treatment:
 features standardised by the probe's own training trials, weight decay chosen from a grid and

@@ -1,4 +1,4 @@
-"""What encoders make of the scenes of probes."""
+"""Features that encoders make of the scenes of probes."""
 
 from __future__ import annotations
 

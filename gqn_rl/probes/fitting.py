@@ -1,4 +1,4 @@
-"""How a probe is trained: decays from a grid, stopped by the validation score, tested once."""
+"""Training of a probe: decays from a grid, stopped by the validation score, tested once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a probe is asked for: what its training lowers, and how its answers are scored."""
+"""Targets of probes: what training lowers, and how answers are scored."""
 
 from __future__ import annotations
 

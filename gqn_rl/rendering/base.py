@@ -1,4 +1,4 @@
-"""What a renderer is, what makes two of them draw the same, and the table of renderers.
+"""Interface of renderers, the identity of what they draw, and the table of them.
 
 Adding one is a new file and a line in `RENDERERS`; outside the package, `module:class` is its name.
 """

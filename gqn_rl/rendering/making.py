@@ -1,4 +1,4 @@
-"""How a renderer is made, in this process or in several."""
+"""Factory of renderers, in this process or in several."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What there is to see: objects, how they are turned and coloured; not how they are drawn."""
+"""Scenes: objects, how they are turned and coloured; not how they are drawn."""
 
 from __future__ import annotations
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from gqn_rl.data.synthetic import SceneDistribution, SceneViews, synthetic_batch, synthetic_scenes
+from gqn_rl.data.synthetic import (
+    SceneDistribution,
+    SceneViews,
+    scene_labels,
+    synthetic_batch,
+    synthetic_scenes,
+)
 from gqn_rl.geometry.viewpoint import ENCODING_SIZE
 from gqn_rl.rendering import Renderer, make_renderer
 from gqn_rl.rendering.raycast import RaycastRenderer
@@ -53,12 +60,13 @@ class SyntheticBatches(Dataset[SceneViews]):
         )
 
 
-class TensorViews(NamedTuple):
-    """`SceneViews` on a device: uint8 (B, V, H, W, 3), float32 (B, V, 7) and (B, 4) or None."""
+@dataclass(frozen=True)
+class TensorViews:
+    """`SceneViews` on a device: uint8 (B, V, H, W, 3), float32 (B, V, 7), and labels by name."""
 
     images: Tensor
     viewpoints: Tensor
-    grid_poses: Tensor | None = None
+    labels: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 class UnrenderedBatches(Dataset[tuple[Any, ...]]):
@@ -82,8 +90,9 @@ class UnrenderedBatches(Dataset[tuple[Any, ...]]):
             rows=self.batches.rows,
         )
         encoded = torch.from_numpy(viewpoints.encode()).view(-1, recipe.num_views, ENCODING_SIZE)
-        grid_poses = torch.from_numpy(scenes[:: recipe.num_views].grid_poses())
-        return encoded, grid_poses, *self._to_tensors(scenes, viewpoints)
+        labels = scene_labels(scenes[:: recipe.num_views])
+        known = {name: torch.from_numpy(each) for name, each in labels.items()}
+        return encoded, known, *self._to_tensors(scenes, viewpoints)
 
 
 def stream(
@@ -106,8 +115,15 @@ def rendered_on(
 ) -> Iterator[TensorViews]:
     """Draw the items of `UnrenderedBatches` on a device, which is where training wants them."""
     renderer = RaycastRenderer(image_size, device)
-    for item in unrendered:
-        encoded, grid_poses, *moved = (part.to(device, non_blocking=True) for part in item)
-        images, _ = renderer.render_tensors(*moved)
-        shape = (*encoded.shape[:2], *images.shape[1:])
-        yield TensorViews(images.view(shape), encoded, grid_poses)
+
+    def sent(part: Tensor) -> Tensor:
+        return part.to(device, non_blocking=True)
+
+    for viewpoints, labels, *unrendered_scenes in unrendered:
+        images, _ = renderer.render_tensors(*map(sent, unrendered_scenes))
+        encoded = sent(viewpoints)
+        yield TensorViews(
+            images.view(*encoded.shape[:2], *images.shape[1:]),
+            encoded,
+            {name: sent(label) for name, label in labels.items()},
+        )

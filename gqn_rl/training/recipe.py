@@ -1,4 +1,4 @@
-"""How a GQN is trained, as numbers."""
+"""Recipe of a training: its hyperparameters, and the two that have names."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class Recipe:
             mean squared error, which maximises the bound; start and end then have no effect.
         sigma_steps: steps that the annealing takes; 0: all iterations.
         loss_unit: "error" or "nats", see `gqn_rl.gqn.objective.combine`.
-        grid_weight: of `gqn_rl.gqn.objective.grid_pose_error`, which is added to the loss of
-            families that infer a grid pose, where the true one is known; 0: views alone.
+        grid_weight: of `GenerativeQueryNetwork.auxiliary_loss`, which is added to the loss; called
+            so because grid poses are what the canonical family learns from. 0: views alone.
         ema_decay: of the moving average of the weights, which is what gets evaluated and shipped;
             0: the weights themselves.
         free_fraction: share of scenes in free orientation.

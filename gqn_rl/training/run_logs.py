@@ -1,4 +1,4 @@
-"""Where the curves of a run go while it runs: TensorBoard, Weights & Biases, or both."""
+"""Logs of a run while it runs: TensorBoard, Weights & Biases, or both."""
 
 from __future__ import annotations
 

@@ -18,7 +18,6 @@ from torch import Tensor
 
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_bytes
-from gqn_rl.gqn.families import family_of
 from gqn_rl.training.trainer import Trainer
 
 FILE_NAME = "training_state.safetensors"
@@ -44,7 +43,7 @@ def save_state(folder: Path, trainer: Trainer, record: dict[str, Any]) -> None:
     tensors = trainer.state()
     about = {
         "step": trainer.step,
-        "family": family_of(trainer.model.config),
+        "family": trainer.model.family,
         "config": trainer.model.config.to_dict(),
         "recipe": trainer.recipe.to_dict(),
         "record": record,
@@ -85,11 +84,6 @@ def read_state(folder: Path) -> State:
         if not (folder / PREVIOUS_NAME).is_file():
             raise
         return _read(folder / PREVIOUS_NAME)
-
-
-def read_metadata(folder: Path) -> dict[str, Any]:
-    """`State.about` of the newest usable state in `folder`."""
-    return read_state(folder).about
 
 
 def load_state(folder: Path, trainer: Trainer) -> None:

@@ -19,7 +19,7 @@ from gqn_rl.devices import autocast
 from gqn_rl.errors import UserError
 from gqn_rl.gqn.draws import Draws
 from gqn_rl.gqn.model import GenerativeQueryNetwork
-from gqn_rl.gqn.objective import Terms, combine, grid_pose_error, optimal_sigma
+from gqn_rl.gqn.objective import Terms, combine, optimal_sigma
 from gqn_rl.gqn.scene_latent import rows_of_the_posterior
 from gqn_rl.training.batches import TensorViews
 from gqn_rl.training.group import ALONE, Group
@@ -40,7 +40,7 @@ class Bound(nn.Module):
 
     def forward(self, batch: TensorViews, draws: Draws, step: int) -> Terms:
         """Terms of this process's scenes."""
-        images, viewpoints, grid_poses = batch
+        images, viewpoints = batch.images, batch.viewpoints
         recipe, num_views = self.recipe, images.shape[1]
         context_size = draws.integers(1, num_views, 1)  # (B, 1), a size for every scene
         is_query = torch.arange(num_views, device=images.device) >= context_size
@@ -52,10 +52,10 @@ class Bound(nn.Module):
             sigma = optimal_sigma(self.group.mean(scenes.error.mean()))
         num_pixels = images.shape[2] * images.shape[3]
         terms = combine(scenes, num_pixels=num_pixels, sigma=sigma, unit=recipe.loss_unit)
-        if grid_poses is None or scenes.grid_poses is None or not recipe.grid_weight:
+        if not recipe.grid_weight:
             return terms
-        wrong = grid_pose_error(scenes.grid_poses, grid_poses).mean()
-        return terms._replace(loss=terms.loss + recipe.grid_weight * wrong)
+        own = self.model.auxiliary_loss(scenes.representations, batch.labels)
+        return terms if own is None else terms._replace(loss=terms.loss + recipe.grid_weight * own)
 
 
 class Trainer:
@@ -145,11 +145,10 @@ class Trainer:
         device = self.model.device
         if isinstance(batch.viewpoints, np.ndarray) and not np.isfinite(batch.viewpoints).all():
             raise UserError(f"batch {self.step} has a pose that is not finite: training stops")
-        poses = batch.grid_poses
         return TensorViews(
             torch.as_tensor(batch.images, device=device),
             torch.as_tensor(batch.viewpoints, device=device),
-            None if poses is None else torch.as_tensor(poses, device=device),
+            {name: torch.as_tensor(each, device=device) for name, each in batch.labels.items()},
         )
 
     def _watch(self, loss: Tensor, norm: Tensor) -> None:

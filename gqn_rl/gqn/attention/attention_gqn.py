@@ -7,7 +7,7 @@ from torch.distributions import Independent
 
 from gqn_rl.devices import full_precision
 from gqn_rl.geometry.rays import pixel_directions
-from gqn_rl.gqn.attention.config import AttentionConfig
+from gqn_rl.gqn.attention.config import PRESETS, AttentionConfig
 from gqn_rl.gqn.attention.generator import RayGenerator
 from gqn_rl.gqn.attention.ray_encodings import world_rays
 from gqn_rl.gqn.attention.slots import AdditiveWrite, SlotAggregate, SlotReader
@@ -27,7 +27,8 @@ class AttentionGQN(SceneLatentGQN[SlotAggregate]):
         Jaegle et al., Perceiver IO, ICLR 2022.
     """
 
-    family = "attention"
+    config_type = AttentionConfig
+    presets = PRESETS
     max_rays = 1 << 17  # each has features of the transformer's width
     representation_modules = ("view_encoder", "write", "reader")
     config: AttentionConfig

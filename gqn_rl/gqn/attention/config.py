@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.gqn.attention.ray_encodings import RAY_ENCODINGS
@@ -30,6 +31,8 @@ class AttentionConfig(Config):
         scene_layers: self-attention layers over the slots with their latent.
         query_layers: layers in which a query ray attends to the scene.
     """
+
+    family: ClassVar[str] = "attention"
 
     patch_size: int = 8
     ray_encoding: str = "points"

@@ -1,4 +1,4 @@
-"""How a ray is described to a network: Fourier features of where it passes.
+"""Encodings of rays for a network: Fourier features of where they pass.
 
 A query ray and the ray through the middle of a patch are described alike, so attention can match
 them by where they run in the world.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -9,13 +11,14 @@ from torch.distributions import Independent
 
 from gqn_rl.devices import full_precision
 from gqn_rl.geometry.rays import camera_axes, pixel_directions
-from gqn_rl.gqn.canonical.config import CanonicalConfig
-from gqn_rl.gqn.canonical.frame import Frame
+from gqn_rl.gqn.canonical.config import PRESETS, CanonicalConfig
+from gqn_rl.gqn.canonical.frame import Frame, grid_pose_error
 from gqn_rl.gqn.canonical.generator import CellGenerator, CellScene
 from gqn_rl.gqn.canonical.information_gain import information_gain, visibility
-from gqn_rl.gqn.canonical.representation import CanonicalRepresentation, read_at
-from gqn_rl.gqn.lattice.representation import LatticeAggregate
+from gqn_rl.gqn.canonical.representation import CanonicalRepresentation
 from gqn_rl.gqn.scene_latent import SceneLatentGQN
+from gqn_rl.gqn.volumes.encoder import VolumeAggregate
+from gqn_rl.gqn.volumes.reading import read_at
 
 FRAME_SIZE = 4
 PIXELS_APART = 5
@@ -23,14 +26,15 @@ PIXELS_APART = 5
 eight or nine pixels wide in a picture of 64."""
 
 
-class CanonicalGQN(SceneLatentGQN[LatticeAggregate]):
+class CanonicalGQN(SceneLatentGQN[VolumeAggregate]):
     """A GQN for objects made of unit cells that lie on one grid, turned about the vertical.
 
     The flat representation r is the frame, `Frame.pack`, and then the slots' numbers, slot after
     slot.
     """
 
-    family = "canonical"
+    config_type = CanonicalConfig
+    presets = PRESETS
     config: CanonicalConfig
     directions: Tensor
 
@@ -41,18 +45,24 @@ class CanonicalGQN(SceneLatentGQN[LatticeAggregate]):
         self.generator = CellGenerator(config, network.cells)
         self.register_buffer("directions", pixel_directions(config.image_size), persistent=False)
 
-    def nothing_seen(self, n: int) -> LatticeAggregate:
+    def nothing_seen(self, n: int) -> VolumeAggregate:
         return self.network.nothing_seen(n)
 
-    def encode_view(self, images: Tensor, viewpoints: Tensor) -> LatticeAggregate:
+    def encode_view(self, images: Tensor, viewpoints: Tensor) -> VolumeAggregate:
         return self.network.encode_view(images, viewpoints)
 
-    def representation(self, aggregate: LatticeAggregate) -> Tensor:
+    def representation(self, aggregate: VolumeAggregate) -> Tensor:
         r: Tensor = self.network(aggregate)
         return r
 
-    def grid_pose(self, r: Tensor) -> Tensor:
-        return r[:, :FRAME_SIZE]
+    def auxiliary_loss(
+        self, representations: Sequence[Tensor], labels: Mapping[str, Tensor]
+    ) -> Tensor | None:
+        """`grid_pose_error` of the frames inferred, where the true ones are known."""
+        if (truth := labels.get("grid_pose")) is None:
+            return None
+        inferred = torch.stack([r[:, :FRAME_SIZE] for r in representations], dim=1)
+        return grid_pose_error(inferred, truth).mean()
 
     def prior(self, r: Tensor) -> Independent:
         out: Independent = self.generator.prior_head(self._volume(r))

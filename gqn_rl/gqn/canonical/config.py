@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from gqn_rl.gqn.lattice.config import LatticeConfig
+from gqn_rl.gqn.volumes.config import VolumeConfig
 
 
 @dataclass(frozen=True)
-class CanonicalConfig(LatticeConfig):
-    """Architecture of `CanonicalGQN`; what views write is as in `LatticeConfig`.
+class CanonicalConfig(VolumeConfig):
+    """Architecture of `CanonicalGQN`; what views write is as in `VolumeConfig`.
 
     Attributes:
         frame_cells: cells of one cube edge per axis of the grid in the object's frame, even.
@@ -19,6 +20,11 @@ class CanonicalConfig(LatticeConfig):
         slot_channels: numbers of the scene representation per cell.
         latent_channels: latent variables per block of 2 x 2 x 2 cells of the frame.
     """
+
+    family: ClassVar[str] = "canonical"
+    retired: ClassVar[frozenset[str]] = frozenset(
+        {"voxel_channels", "voxels_per_cell", "ray_samples"}
+    )
 
     aggregate_channels: int = 32
     fine_channels: int = 32

@@ -79,3 +79,28 @@ def quarter_angle(vectors: Tensor) -> Tensor:
 def phase_offset(vectors: Tensor) -> Tensor:
     """Offsets in [-0.5, 0.5] of which `vectors` (..., 2) are the phases, with a period of 1."""
     return direction_angle(vectors) / (2 * math.pi)
+
+
+def grid_pose_error(inferred: Tensor, truth: Tensor) -> Tensor:
+    """How far inferred grid poses are from the true ones, as seen by the grid.
+
+    A grid looks the same after a quarter turn and after a shift by one cube edge, so the error is
+    one minus the cosine of each difference, in these periods. The true offset is expressed in the
+    axes of the quarter turn nearest to the inferred yaw.
+
+    Args:
+        inferred: float (B, K, 4); truth: float (B, 4), rows with NaN do not count.
+
+    Returns:
+        float32 (B,), the mean over K; 0 if all poses are right, about 5 for guesses.
+    """
+    known = truth.isfinite().all(-1)
+    truth = truth.masked_fill(~known[:, None], 0.0)[:, None]
+    difference = inferred[..., 0] - truth[..., 0]
+    turns = (difference.detach() * (2 / math.pi)).round() * (math.pi / 2)
+    cos, sin = turns.cos(), turns.sin()
+    x, y, z = truth[..., 1:].unbind(-1)
+    offset = torch.stack([cos * x + sin * y, cos * y - sin * x, z.expand_as(cos)], dim=-1)
+    wrong = 2 * (1 - (4 * difference).cos())
+    wrong = wrong + (1 - (2 * math.pi * (inferred[..., 1:] - offset)).cos()).sum(-1)
+    return wrong.mean(-1).masked_fill(~known, 0.0)

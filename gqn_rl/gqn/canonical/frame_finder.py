@@ -38,7 +38,7 @@ class FrameFinder(nn.Module):
     """From features of the world's lattice to a frame.
 
     Args:
-        anchors: the points of that lattice.
+        anchors: the points of that lattice; shared with the representation network.
     """
 
     waves: Tensor
@@ -46,8 +46,7 @@ class FrameFinder(nn.Module):
 
     def __init__(self, config: CanonicalConfig, anchors: Ball) -> None:
         super().__init__()
-        # In a list, because the representation network owns it.
-        self._anchors = [anchors]
+        self.anchors = anchors
         channels = config.finder_channels
         self.hidden = nn.Conv3d(config.fine_channels, channels, 3, padding=1)
         self.mixed = nn.Conv3d(channels, channels, 1)
@@ -69,19 +68,18 @@ class FrameFinder(nn.Module):
 
     def forward(self, world: Tensor) -> Frame:
         """From features (N, C, X, Y, Z)."""
-        anchors = self._anchors[0]
         hidden = self.mixed(self.hidden(world).relu()).relu()
-        votes = anchors.to_slots(self.votes(hidden)).float()  # (N, S, VOTES)
+        votes = self.anchors.to_slots(self.votes(hidden)).float()  # (N, S, VOTES)
         pooled = hidden.float().mean((2, 3, 4))
         with full_precision(world.device):
             real, imaginary = votes.chunk(2, dim=-1)
             yaw = self._yaw(self._energy(real[..., 0] + real[..., 1]), pooled)
-            places = Frame(yaw, votes.new_zeros(1, 3)).turn(anchors.points)
+            places = Frame(yaw, votes.new_zeros(1, 3)).turn(self.anchors.points)
             return Frame(yaw, phase_offset(_phases(places, real, imaginary)))
 
     def _energy(self, surface: Tensor) -> Tensor:
         """Squared Fourier coefficients at the yaws tried and at right angles to them, (N, YAWS)."""
-        places = self._anchors[0].points[:, :2] @ self.waves
+        places = self.anchors.points[:, :2] @ self.waves
         energy = _phases(places, surface[..., None]).square().sum(-1)  # (N, 2 * YAWS)
         return energy[:, :YAWS] + energy[:, YAWS:]
 

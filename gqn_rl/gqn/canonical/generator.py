@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from gqn_rl.gqn.canonical.config import CanonicalConfig
 from gqn_rl.gqn.canonical.frame import Frame
 from gqn_rl.gqn.canonical.traversal import Crossings, traverse
-from gqn_rl.gqn.lattice.generator import LatentHead
+from gqn_rl.gqn.volumes.latent import VolumeLatentHead
 from gqn_rl.gqn.volumes.points import Ball, TwoScales, initialise
 
 DENSITY_SCALE = 10.0
@@ -48,15 +48,18 @@ class CellScene(NamedTuple):
 
 
 class CellGenerator(nn.Module):
-    """Prior, posterior and decoder."""
+    """Prior, posterior and decoder.
+
+    Args:
+        cells: that have a slot; shared with the representation network.
+    """
 
     def __init__(self, config: CanonicalConfig, cells: Ball) -> None:
         super().__init__()
         self.config = config
-        # In a list, because the representation network owns it.
-        self._cells = [cells]
+        self.cells = cells
         slots, channels = config.slot_channels, config.cell_channels
-        head = partial(LatentHead, hidden=channels, min_log_scale=MIN_LOG_SCALE)
+        head = partial(VolumeLatentHead, hidden=channels, min_log_scale=MIN_LOG_SCALE)
         self.prior_head = head(slots, config.latent_channels)
         self.posterior_head = head(2 * slots, config.latent_channels)
         self.enter = nn.Conv3d(slots, channels, 3, padding=1)
@@ -78,7 +81,7 @@ class CellGenerator(nn.Module):
 
     def volume(self, slots: Tensor) -> Tensor:
         """Slots (N, S, C) as a volume."""
-        return self._cells[0].to_volume(slots)
+        return self.cells.to_volume(slots)
 
     def scene(self, frame: Frame, slots: Tensor, latent: Tensor) -> CellScene:
         """What fills the cells, given slots (N, S, C) and a latent (N, C', X, Y, Z)."""

@@ -1,4 +1,4 @@
-"""What a view from elsewhere would tell about a view that cannot be taken.
+"""Information gain: what a view from elsewhere would tell about a view that cannot be taken.
 
 What counts are cells that are filled, as far as is known, that the view in question would see, and
 that no camera so far has seen. A new view shows them if light from them reaches its camera.

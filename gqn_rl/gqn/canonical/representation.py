@@ -11,7 +11,6 @@ References:
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gqn_rl.devices import full_precision
@@ -19,15 +18,16 @@ from gqn_rl.gqn.canonical.config import CanonicalConfig
 from gqn_rl.gqn.canonical.frame import Frame
 from gqn_rl.gqn.canonical.frame_finder import FrameFinder
 from gqn_rl.gqn.canonical.frame_refiner import PARTS, FrameRefiner
-from gqn_rl.gqn.lattice.representation import LatticeAggregate, LatticeFeatures
+from gqn_rl.gqn.volumes.encoder import VolumeAggregate, VolumeEncoder
 from gqn_rl.gqn.volumes.points import Ball, TwoScales, initialise, lattice_points
+from gqn_rl.gqn.volumes.reading import read_at
 
 FRAME_RADIUS = 4.0
 """No cube of a chain of seven lies in a cell whose centre is further from the frame's origin."""
 COLOURS = 5
 
 
-class CanonicalRepresentation(LatticeFeatures):
+class CanonicalRepresentation(VolumeEncoder):
     """Aggregate to frame and slots.
 
     Attributes:
@@ -60,7 +60,7 @@ class CanonicalRepresentation(LatticeFeatures):
         fine = lattice_points(PARTS * size, size / 2)
         self.register_buffer("fine", fine, persistent=False)
 
-    def forward(self, aggregate: LatticeAggregate) -> Tensor:
+    def forward(self, aggregate: VolumeAggregate) -> Tensor:
         """The scene representation (N, F): frame, then the slots one after the other."""
         world = self.features(aggregate)
         known = self._known_colours(aggregate.colours)
@@ -99,10 +99,3 @@ class CanonicalRepresentation(LatticeFeatures):
         """Features of the world at the centres of the cells, float32 (N, C, X, Y, Z)."""
         places = frame.to_world(self.centres) / self.config.extent
         return read_at(world.float(), places).view(*world.shape[:2], *[self.config.frame_cells] * 3)
-
-
-def read_at(volume: Tensor, places: Tensor) -> Tensor:
-    """Trilinear reading (N, C, S) at places (N, S, 3) from -1 to 1, face to face; zero outside."""
-    # grid_sample wants the fastest axis first.
-    where = places.flip(-1)[:, None, None]
-    return F.grid_sample(volume, where, align_corners=False)[:, :, 0, 0]

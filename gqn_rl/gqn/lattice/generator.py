@@ -17,48 +17,30 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.distributions import Independent, Normal
+from torch.distributions import Independent
 
 from gqn_rl.gqn.lattice.config import LatticeConfig
+from gqn_rl.gqn.volumes.latent import VolumeLatentHead
 from gqn_rl.gqn.volumes.points import OBJECT_RADIUS, Ball, TwoScales, initialise, subdivided
 from gqn_rl.gqn.volumes.reading import read_volume
 
 DENSITY_SCALE = 10.0
 INITIAL_DENSITY = -6.5
-MIN_LOG_SCALE, MAX_LOG_SCALE = -6.0, 1.0
-
-
-class LatentHead(nn.Module):
-    """A diagonal Gaussian over latents at half the lattice's resolution, event (C, X, Y, Z)."""
-
-    def __init__(
-        self,
-        in_channels: int,
-        latent_channels: int,
-        hidden: int = 32,
-        min_log_scale: float = MIN_LOG_SCALE,
-    ) -> None:
-        super().__init__()
-        self.min_log_scale = min_log_scale
-        self.hidden = nn.Conv3d(in_channels, hidden, 4, stride=2, padding=1)
-        self.out = nn.Conv3d(hidden, 2 * latent_channels, 1)
-
-    def forward(self, volume: Tensor) -> Independent:
-        loc, log_scale = self.out(self.hidden(volume).relu()).float().chunk(2, dim=1)
-        scale = log_scale.clamp(self.min_log_scale, MAX_LOG_SCALE).exp()
-        return Independent(Normal(loc, scale), 4)
 
 
 class VolumeGenerator(nn.Module):
-    """Prior, posterior and decoder."""
+    """Prior, posterior and decoder.
+
+    Args:
+        anchors: where the slots lie; shared with the representation network.
+    """
 
     def __init__(self, config: LatticeConfig, anchors: Ball) -> None:
         super().__init__()
         self.config = config
-        # In a list, because the representation network owns it.
-        self._anchors = [anchors]
-        self.prior_head = LatentHead(config.slot_channels, config.latent_channels)
-        self.posterior_head = LatentHead(2 * config.slot_channels, config.latent_channels)
+        self.anchors = anchors
+        self.prior_head = VolumeLatentHead(config.slot_channels, config.latent_channels)
+        self.posterior_head = VolumeLatentHead(2 * config.slot_channels, config.latent_channels)
         self.enter = nn.Conv3d(config.slot_channels, config.fine_channels, 3, padding=1)
         self.mixer = TwoScales(
             config.fine_channels,
@@ -96,7 +78,7 @@ class VolumeGenerator(nn.Module):
         return voxels.contiguous().float()
 
     def _volume(self, slots: Tensor) -> Tensor:
-        return self._anchors[0].to_volume(slots)
+        return self.anchors.to_volume(slots)
 
     def render(
         self,

@@ -8,20 +8,22 @@ from torch.distributions import Independent
 
 from gqn_rl.devices import full_precision
 from gqn_rl.geometry.rays import camera_axes, pixel_directions
-from gqn_rl.gqn.lattice.config import LatticeConfig
+from gqn_rl.gqn.lattice.config import PRESETS, LatticeConfig
 from gqn_rl.gqn.lattice.generator import VolumeGenerator
-from gqn_rl.gqn.lattice.representation import LatticeAggregate, LatticeRepresentation
+from gqn_rl.gqn.lattice.representation import LatticeRepresentation
 from gqn_rl.gqn.scene_latent import SceneLatentGQN
+from gqn_rl.gqn.volumes.encoder import VolumeAggregate
 
 
-class LatticeGQN(SceneLatentGQN[LatticeAggregate]):
+class LatticeGQN(SceneLatentGQN[VolumeAggregate]):
     """A GQN whose representation is a lattice of slots around the object.
 
     The flat representation r is the slots' numbers, slot after slot; `slot_points` says where in
     the world each slot lies.
     """
 
-    family = "lattice"
+    config_type = LatticeConfig
+    presets = PRESETS
     config: LatticeConfig
     directions: Tensor
 
@@ -37,13 +39,13 @@ class LatticeGQN(SceneLatentGQN[LatticeAggregate]):
         """float32 (S, 3): where the slots lie, in cube edges from the object's barycentre."""
         return self.network.anchors.points
 
-    def nothing_seen(self, n: int) -> LatticeAggregate:
+    def nothing_seen(self, n: int) -> VolumeAggregate:
         return self.network.nothing_seen(n)
 
-    def encode_view(self, images: Tensor, viewpoints: Tensor) -> LatticeAggregate:
+    def encode_view(self, images: Tensor, viewpoints: Tensor) -> VolumeAggregate:
         return self.network.encode_view(images, viewpoints)
 
-    def representation(self, aggregate: LatticeAggregate) -> Tensor:
+    def representation(self, aggregate: VolumeAggregate) -> Tensor:
         slots: Tensor = self.network(aggregate)
         return slots.flatten(1)
 

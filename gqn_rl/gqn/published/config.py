@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.gqn.config import Config
@@ -29,6 +30,8 @@ class PublishedConfig(Config):
         checkpointing: whether training computes each layer a second time in the backward pass
             instead of keeping what it needs; the same numbers, less memory, more time.
     """
+
+    family: ClassVar[str] = "published"
 
     representation: str = "pool"
     aggregation: str = "sum"

@@ -11,7 +11,7 @@ from gqn_rl.geometry.view import to_float
 from gqn_rl.gqn.draws import Draws
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.gqn.objective import Sampling, SceneTerms
-from gqn_rl.gqn.published.config import PublishedConfig
+from gqn_rl.gqn.published.config import PRESETS, PublishedConfig
 from gqn_rl.gqn.published.generator import Generator, Query
 from gqn_rl.gqn.published.representation import (
     AGGREGATIONS,
@@ -49,7 +49,8 @@ class PublishedGQN(GenerativeQueryNetwork[PublishedAggregate]):
         generator: g, pi and q.
     """
 
-    family = "published"
+    config_type = PublishedConfig
+    presets = PRESETS
     representation_modules = ("encoder",)
     config: PublishedConfig
 
@@ -120,7 +121,7 @@ class PublishedGQN(GenerativeQueryNetwork[PublishedAggregate]):
         mean, kl = self.generator.posterior_path(query, self._cast(noise))
         error = (mean - truth).square().mean(dim=(1, 2, 3)).view(-1, count).mean(1)
         kl = kl.view(-1, count).sum(1).masked_fill(from_prior, 0.0)
-        return SceneTerms(error, kl, torch.full_like(error, count))
+        return SceneTerms(error, kl, torch.full_like(error, count), (r,))
 
     def _context(self, images: Tensor, viewpoints: Tensor, mask: Tensor) -> PublishedAggregate:
         """Aggregate of the views (B, V) of a mask; the others are not even encoded."""

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from experiments import pretrain_gqn
 from experiments.shared.command import run_command
 from gqn_rl.errors import UserError
-from gqn_rl.training.state import FILE_NAME, read_metadata
+from gqn_rl.training.state import FILE_NAME, read_state
 
 SMALL = ["--preset", "tiny", "--renderer", "raycast", "--device", "cpu", "--precision", "fp32"]
 SMALL += ["--batch-size", "2", "--num-views", "2", "--num-rays", "32", "--seed", "4"]
@@ -67,7 +67,7 @@ def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) ->
 
 def saved_step(folder: Path) -> int:
     try:
-        return int(read_metadata(folder)["step"])
+        return int(read_state(folder).about["step"])
     except UserError:
         return 0
 

@@ -33,6 +33,19 @@ def test_a_run_can_start_from_the_weights_of_another(
     assert "but the preset has" in error
 
 
+def test_shipped_weights_of_an_older_layout_start_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their sidecars hold names of fields that have changed since."""
+    flags = ["--preset", "small", "--initial-weights", "small", "--output", tmp_path / "run"]
+    assert run(monkeypatch, *flags, "--iterations", 1, "--learning-rate", 1e-12) == 0
+    found, shipped = (
+        GenerativeQueryNetwork.from_pretrained(name) for name in (tmp_path / "run", "small")
+    )
+    for a, b in zip(found.parameters(), shipped.parameters(), strict=True):
+        torch.testing.assert_close(a, b)
+
+
 def test_parameters_that_initial_weights_lack_start_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

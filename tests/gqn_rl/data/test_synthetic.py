@@ -51,6 +51,14 @@ def test_views_are_what_the_renderer_shows_from_their_poses(rng: np.random.Gener
     np.testing.assert_allclose(radius, SPHERE_RADIUS, rtol=1e-5)
 
 
+def test_labels_stay_with_their_scenes(rng: np.random.Generator) -> None:
+    scenes = SceneDistribution(free_fraction=0.5).sample(rng, 4)
+    views = render_views(RENDERER, scenes, 2, rng)
+    chosen = np.array([3, 1])
+    for some, expected in ((views, scenes), (views.select(chosen), scenes[chosen])):
+        np.testing.assert_array_equal(some.labels["grid_pose"], expected.grid_poses())
+
+
 @pytest.mark.parametrize("renderer", RENDERERS)
 @pytest.mark.parametrize("rows", [slice(0, 2), slice(2, 4), slice(1, None, 2), slice(None)])
 def test_rows_of_a_batch_are_what_slicing_it_gives(renderer: str, rows: slice) -> None:

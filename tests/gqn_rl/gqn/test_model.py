@@ -11,7 +11,7 @@ from torch import Tensor
 from gqn_rl import GenerativeQueryNetwork
 from gqn_rl.errors import UserError
 from gqn_rl.geometry.view import Context
-from gqn_rl.gqn.families import FAMILIES, PRESETS, config_from_dict, family_of, preset
+from gqn_rl.gqn.families import PRESETS
 from gqn_rl.gqn.lattice.config import LatticeConfig
 from gqn_rl.gqn.lattice.lattice_gqn import LatticeGQN
 from gqn_rl.gqn.scene_latent import SceneLatentGQN
@@ -83,6 +83,40 @@ def test_views_of_one_imagined_scene_agree_with_the_whole_image(
     some = model.draw(scene, viewpoints[:, :1].expand(-1, 3, -1), pixels)
     expected = whole.flatten(2).gather(2, pixels[:, None].expand(-1, 3, -1)).mT
     torch.testing.assert_close(some, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_thinned_image_is_the_image_without_the_other_pixels(
+    model: GenerativeQueryNetwork, views: tuple[Tensor, Tensor]
+) -> None:
+    images, viewpoints = views
+    r = model.represent(images, viewpoints)
+    scene = model.imagine(r, model.noise(len(r), seeded(0)))
+    whole = model.draw_images(scene, viewpoints[:, 0])
+    thinned = model.draw_thinned(scene, viewpoints[:, 0], 5)
+    assert thinned.shape == (2, 3, 13, 13)
+    torch.testing.assert_close(thinned, whole[..., ::5, ::5], rtol=1e-5, atol=1e-6)
+
+
+def test_more_samples_of_a_view_begin_with_the_same_ones(
+    model: GenerativeQueryNetwork, views: tuple[Tensor, Tensor]
+) -> None:
+    images, viewpoints = views
+    context = Context(images[:, :1], viewpoints[:, :1])
+    r = model.represent(context.images, context.viewpoints)
+    three = model.sample_views(r, viewpoints[:, -1], 3, seeded(0))
+    assert three.shape == (3, 2, 3, 64, 64)
+    first = model.predict(context, viewpoints[:, -1], seeded(0))
+    torch.testing.assert_close(three[0], first, rtol=0, atol=0)
+    assert float((three[1] - three[0]).abs().max()) > 1e-4
+
+
+def test_no_module_is_hidden_from_its_owner(model: GenerativeQueryNetwork) -> None:
+    """Moving a network moves all that it computes with, wherever it is kept."""
+    registered = set(model.modules())
+    for module in registered:
+        for value in vars(module).values():
+            if isinstance(value, (list, tuple)):
+                assert not any(isinstance(item, torch.nn.Module) for item in value)
 
 
 def test_what_a_query_still_tells_is_not_negative_and_depends_on_it(
@@ -196,16 +230,3 @@ def test_unknown_pretrained_weights_list_the_known_ones(tmp_path: Path) -> None:
 def test_impossible_sizes_are_refused(change: dict[str, int]) -> None:
     with pytest.raises(UserError, match=next(iter(change))):
         LatticeConfig(**change)
-
-
-def test_configurations_survive_a_round_trip() -> None:
-    for name, family in FAMILIES.items():
-        for config in family.presets.values():
-            assert family_of(config) == name
-            assert config_from_dict(name, config.to_dict(), "file.json") == config
-        with pytest.raises(UserError, match=r"file.json does not fit .*Config.*houses"):
-            config_from_dict(name, {"houses": 3}, "file.json")
-    with pytest.raises(UserError, match="family 'none', expected one of"):
-        config_from_dict("none", {}, "file.json")
-    with pytest.raises(UserError, match=r"'big'; expected one of .*tiny"):
-        preset("big")

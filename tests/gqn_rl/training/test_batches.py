@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from gqn_rl.data.synthetic import SCENE_LABELS
 from gqn_rl.training.batches import (
     SyntheticBatches,
     UnrenderedBatches,
@@ -43,3 +44,6 @@ def test_batches_drawn_on_the_device_are_those_drawn_by_the_loader(rows: slice |
     for k, views in enumerate(rendered_on(torch.device("cpu"), unrendered, 32)):
         np.testing.assert_array_equal(views.images.numpy(), batches[k].images)
         np.testing.assert_array_equal(views.viewpoints.numpy(), batches[k].viewpoints)
+        assert set(views.labels) == set(batches[k].labels) == set(SCENE_LABELS)
+        for name, label in views.labels.items():
+            np.testing.assert_array_equal(label.numpy(), batches[k].labels[name])

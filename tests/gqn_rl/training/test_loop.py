@@ -19,12 +19,12 @@ from gqn_rl.data.synthetic import SceneDistribution, SceneViews
 from gqn_rl.errors import UserError
 from gqn_rl.rendering import make_renderer
 from gqn_rl.training.interruption import noted_interruption
-from gqn_rl.training.loop import Evaluation, train
+from gqn_rl.training.loop import ValidationResult, train
 from gqn_rl.training.state import (
     FILE_NAME,
     PREVIOUS_NAME,
     load_state,
-    read_metadata,
+    read_state,
     save_state,
 )
 from gqn_rl.training.statistics import rendered_examples, set_statistics
@@ -55,11 +55,11 @@ def test_stopping_and_resuming_through_the_file_changes_no_bit(
     whole, first, second = make_trainer(), make_trainer(), make_trainer()
     run(whole, batch, tmp_path / "whole", stop=8)
     record = run(first, batch, tmp_path / "parts", stop=5)
-    assert read_metadata(tmp_path / "parts")["record"] == record
+    assert read_state(tmp_path / "parts").about["record"] == record
     load_state(tmp_path / "parts", second)
     run(second, batch, tmp_path / "parts", stop=8, record=record)
     assert_same(second, whole)
-    stored = read_metadata(tmp_path / "parts")
+    stored = read_state(tmp_path / "parts").about
     assert stored["step"] == 8
     assert stored["config"] == whole.model.config.to_dict()
     assert stored["recipe"] == whole.recipe.to_dict()
@@ -71,7 +71,7 @@ PICTURE = np.zeros((8, 16, 3), np.uint8)
 def test_the_record_goes_on_where_it_was(batch: SceneViews, tmp_path: Path) -> None:
     trainer = make_trainer()
     options: dict[str, Any] = {
-        "evaluate": lambda t: Evaluation({"rmse": float(t.step)}, PICTURE),
+        "evaluate": lambda t: ValidationResult({"rmse": float(t.step)}, PICTURE),
         "evaluate_every": 20,
     }
     record = run(trainer, batch, tmp_path, stop=50, **options)
@@ -85,8 +85,8 @@ def test_the_record_goes_on_where_it_was(batch: SceneViews, tmp_path: Path) -> N
 
 
 def test_evaluating_does_not_change_training(batch: SceneViews, tmp_path: Path) -> None:
-    def evaluate(trainer: Trainer) -> Evaluation:
-        return Evaluation(
+    def evaluate(trainer: Trainer) -> ValidationResult:
+        return ValidationResult(
             {"noise": float(torch.rand(1)) + float(np.random.default_rng(0).random())}, PICTURE
         )
 
@@ -100,7 +100,7 @@ def test_the_time_limit_ends_and_saves(batch: SceneViews, tmp_path: Path) -> Non
     trainer = make_trainer()
     run(trainer, batch, tmp_path, stop=10**6, time_limit=0.3)
     assert 0 < trainer.step < 1000
-    assert read_metadata(tmp_path)["step"] == trainer.step
+    assert read_state(tmp_path).about["step"] == trainer.step
 
 
 def broken_after(batch: SceneViews, count: int, error: BaseException) -> Iterator[SceneViews]:
@@ -200,7 +200,7 @@ def test_termination_saves_as_ctrl_c_does(batch: SceneViews, tmp_path: Path) -> 
     trainer = make_trainer()
     with pytest.raises(KeyboardInterrupt):
         train(trainer, terminated(), tmp_path, stop=10)
-    assert read_metadata(tmp_path)["step"] == trainer.step == 3
+    assert read_state(tmp_path).about["step"] == trainer.step == 3
 
 
 def test_a_failing_save_leaves_the_old_state(
@@ -217,7 +217,7 @@ def test_a_failing_save_leaves_the_old_state(
         patch.setattr("os.replace", full_disk)
         with pytest.raises(OSError, match="space"):
             save_state(tmp_path, trainer, {})
-    assert read_metadata(tmp_path)["step"] == 2
+    assert read_state(tmp_path).about["step"] == 2
     names = {p.name for p in tmp_path.iterdir() if p.is_file()}
     assert names == {FILE_NAME, PREVIOUS_NAME}, "no temporary file is left"
 
@@ -282,7 +282,7 @@ def test_an_unusable_state_is_one_clear_line(tmp_path: Path, damage, message: st
 
 def test_metadata_is_plain_json(tmp_path: Path) -> None:
     save_state(tmp_path, make_trainer(), {"curve": [{"step": 1, "mse": 0.5}]})
-    assert json.loads(json.dumps(read_metadata(tmp_path)))["record"]["curve"][0]["mse"] == 0.5
+    assert json.loads(json.dumps(read_state(tmp_path).about))["record"]["curve"][0]["mse"] == 0.5
 
 
 def test_statistics_make_representations_standard(monkeypatch: pytest.MonkeyPatch) -> None:

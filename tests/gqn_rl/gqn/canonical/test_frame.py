@@ -10,9 +10,14 @@ import torch
 
 from gqn_rl.geometry.rotations import yaw_matrices
 from gqn_rl.gqn.canonical.canonical_gqn import CanonicalGQN
-from gqn_rl.gqn.canonical.frame import Frame, direction_angle, fourfold, quarter_angle
+from gqn_rl.gqn.canonical.frame import (
+    Frame,
+    direction_angle,
+    fourfold,
+    grid_pose_error,
+    quarter_angle,
+)
 from gqn_rl.gqn.canonical.frame_finder import _phases
-from gqn_rl.gqn.objective import grid_pose_error
 from gqn_rl.scenes.scene import sample_scenes
 from tests.gqn_rl.gqn.models import as_tensors, make_model, random_views
 

@@ -7,8 +7,8 @@ import torch
 
 from gqn_rl.geometry.view import Context
 from gqn_rl.gqn.lattice.lattice_gqn import LatticeGQN
-from gqn_rl.gqn.lattice.representation import LatticeAggregate
 from gqn_rl.gqn.model import GenerativeQueryNetwork
+from gqn_rl.gqn.volumes.encoder import VolumeAggregate
 from tests.gqn_rl.gqn.models import QUICK_PRESETS, as_tensors, make_model, random_views
 
 
@@ -80,7 +80,7 @@ def test_forgetting_is_scene_by_scene(model: GenerativeQueryNetwork, views) -> N
 
 
 def test_forgetting_heals_a_broken_scene() -> None:
-    broken = LatticeAggregate(
+    broken = VolumeAggregate(
         torch.full((1, 2, 3), torch.nan),
         torch.full((1, 2, 1), torch.inf),
         torch.full((1, 4, 5), torch.nan),
