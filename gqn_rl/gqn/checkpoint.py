@@ -3,13 +3,15 @@
 The sidecar holds the family and configuration of the network, the identity of the renderer it was
 trained on, the camera convention, the hash of the weights, and the record of training and
 evaluation. Nothing is ever unpickled. The sidecar of a family from elsewhere names its
-`module:Class`, which is imported from what is installed.
+`module:Class`, which is imported from what is installed; where the files come from the hub, only if
+the caller has imported it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from gqn_rl.data.description import DEEPMIND_CAMERA
 from gqn_rl.errors import UserError
 from gqn_rl.files import visible_files, write_bytes, write_json
 from gqn_rl.geometry.viewpoint import CAMERA_CONVENTION
-from gqn_rl.gqn.families import build, config_from_dict
+from gqn_rl.gqn.families import FAMILIES, build, config_from_dict
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.hub.repository import is_address, parse_address, pull
 
@@ -56,7 +58,9 @@ def pretrained_path(name_or_path: str | Path) -> Path:
     the Hugging Face hub, which are fetched and checked.
     """
     if is_address(name_or_path):
-        return pull(parse_address(name_or_path), "weights")
+        path = pull(parse_address(name_or_path), "weights")
+        _require_known_family(path, str(name_or_path))
+        return path
     shipped = _weights_folder() / f"gqn-{name_or_path}.safetensors"
     if shipped.is_file():
         return shipped
@@ -68,6 +72,16 @@ def pretrained_path(name_or_path: str | Path) -> Path:
     raise UserError(
         f"no weights called {str(name_or_path)!r}; expected a path or one of {shipped_names()}"
     )
+
+
+def _require_known_family(path: Path, source: str) -> None:
+    """Let no stranger's file choose a module to import: what that runs, nobody has looked at."""
+    family = str(read_sidecar(path)["family"])
+    if family not in FAMILIES and family.partition(":")[0] not in sys.modules:
+        raise UserError(
+            f"{source} is of family {family!r}, which is not among {list(FAMILIES)}; if you trust "
+            "its module, import it first"
+        )
 
 
 def save_checkpoint(

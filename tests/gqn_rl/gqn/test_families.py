@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,15 @@ import torch
 from gqn_rl.data.synthetic import SceneViews
 from gqn_rl.encoders.loading import load_checkpoint
 from gqn_rl.errors import UserError
+from gqn_rl.files import write_json
 from gqn_rl.geometry.view import Views
 from gqn_rl.geometry.viewpoint import sample_on_sphere
-from gqn_rl.gqn.checkpoint import read_sidecar, save_checkpoint
+from gqn_rl.gqn.checkpoint import (
+    pretrained_path,
+    read_sidecar,
+    save_checkpoint,
+    sidecar_path,
+)
 from gqn_rl.gqn.config import Config
 from gqn_rl.gqn.families import FAMILIES, build, config_from_dict, preset
 from gqn_rl.rendering.base import RendererIdentity
@@ -126,3 +133,18 @@ def test_names_that_stand_for_no_preset_are_refused() -> None:
         preset("big")
     with pytest.raises(UserError, match="expected a configuration"):
         preset(f"{OUTSIDE}:MeanColourGQN")
+
+
+def test_a_family_that_the_hub_names_is_imported_by_the_user_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "model.safetensors"
+    save_checkpoint(path, build(TINY, seed=0), renderer={}, record={})
+    monkeypatch.setattr("gqn_rl.gqn.checkpoint.pull", lambda address, kind: path)
+    assert pretrained_path("hub:someone/gqn") == path
+    sidecar = read_sidecar(path) | {"family": "this:Zen"}
+    write_json(sidecar_path(path), sidecar)
+    monkeypatch.delitem(sys.modules, "this", raising=False)
+    with pytest.raises(UserError, match=r"family 'this:Zen'.* import it first"):
+        pretrained_path("hub:someone/gqn")
+    assert "this" not in sys.modules
