@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from gymnasium import spaces
@@ -122,6 +122,7 @@ class ObservationPart:
         set_arrays(self, self.ARRAYS, snapshot)
 
 
+@runtime_checkable
 class PartFactory(Protocol):
     """What makes a part for given rows; a class that extends `ObservationPart` and takes them."""
 
@@ -134,15 +135,17 @@ def part_factories(parts: Sequence[str | PartFactory]) -> list[PartFactory]:
     """Factories by name, `module:class`, or as they are.
 
     Raises:
-        UserError: for another kind of name, or one that cannot be found.
+        UserError: for another kind of name, or what cannot be found or is no factory.
     """
     if isinstance(parts, str):
         raise UserError(f"parts is {parts!r}, expected a sequence of module:class")
-    return [_found(part) if isinstance(part, str) else part for part in parts]
+    return [_factory(part) for part in parts]
 
 
-def _found(name: str) -> PartFactory:
-    if not is_entry_point(name):
-        raise unknown_name("part", name, ["module:class"])
-    factory: PartFactory = find("part", name, {})
-    return factory
+def _factory(part: str | PartFactory) -> PartFactory:
+    if isinstance(part, str) and not is_entry_point(part):
+        raise unknown_name("part", part, ["module:class"])
+    found = find("part", part, {}) if isinstance(part, str) else part
+    if not isinstance(found, PartFactory):
+        raise UserError(f"part {part!r} is {found!r}, expected a class that extends ObservationPart")
+    return found

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env, data_equivalence
 
-from gqn_rl.encoders import make_encoder
+from gqn_rl.encoders import ResumableEncoder, SceneEncoder, make_encoder
 from gqn_rl.errors import UserError
 from gqn_rl.geometry.view import Views
 from gqn_rl.geometry.viewpoint import look_at_origin, sample_on_sphere
@@ -81,6 +81,8 @@ def views_of(rng, n):
 
 def test_the_encoder_forgets_the_order_of_views_and_keeps_to_its_rows(examples, rng):
     encoder = make_encoder("add_encoder:AlbumEncoder")
+    assert isinstance(encoder, SceneEncoder)
+    assert isinstance(encoder, ResumableEncoder)
     first, second, third, fourth = (views_of(rng, 4) for _ in range(4))
     state = encoder.initial_state(4)
     assert not encoder.representation(state).any()
