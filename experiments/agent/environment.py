@@ -149,9 +149,7 @@ def make_environment(
     )
 
 
-def encoder_identity(
-    encoder: SceneEncoder[Any] | None, name: str | Path
-) -> dict[str, Any] | None:
+def encoder_identity(encoder: SceneEncoder[Any] | None, name: str | Path) -> dict[str, Any] | None:
     """What agents store of the encoder that they are trained on; None for no encoder.
 
     Args:

@@ -1,4 +1,4 @@
-"""The task, the encoder and the renderer of docs/extending.md do what the page says of them."""
+"""The examples of docs/extending.md do what the page says of them."""
 
 from __future__ import annotations
 
@@ -114,6 +114,21 @@ def test_an_environment_takes_the_encoder_by_name_and_resumes_with_it(examples):
         assert data_equivalence(env.step(actions), copy.step(actions), exact=True)
     env.close()
     copy.close()
+
+
+def test_the_part_tells_how_far_the_camera_has_come(examples):
+    env = gymnasium.make("GQNShepard-v0", observation="state", parts=["add_part:Climb"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_env(env.unwrapped, skip_render_check=True)
+    first = env.reset(seed=0)[0]
+    assert first["climb"][0] == first["climb"][1] == pytest.approx(first["viewpoint"][2] / 9)
+    for _ in range(3):
+        seen = env.step(2)[0]
+        assert seen["climb"][0] == first["climb"][0]
+        assert seen["climb"][1] == pytest.approx(seen["viewpoint"][2] / 9)
+    assert seen["climb"][1] > first["climb"][1]
+    env.close()
 
 
 def test_the_renderer_draws_depth_where_the_others_draw_colour(examples, rng):

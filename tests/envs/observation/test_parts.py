@@ -159,7 +159,7 @@ def test_names_of_parts_survive_a_spec_in_json(make):
         (["travelled"], r"unknown part 'travelled'; expected one of \['module:class'\]"),
         (["no_such_module:Part"], "needs the package 'no_such_module'"),
         ([f"{__name__}:Missing"], "has no 'Missing'"),
-        ([f"{__name__}:PART_KEY"], "is 'travelled', expected a class that extends Observ"),
+        ([f"{__name__}:PART_KEY"], "is 'travelled', expected a subclass of ObservationPart"),
         ([PART, Travelled], "'travelled', 'travelled'.*expected each key once"),
         ([f"{__name__}:Impostor"], "'looks_left'.*'looks_left'.*expected each key once"),
     ],
