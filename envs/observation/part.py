@@ -147,7 +147,5 @@ def _factory(part: str | PartFactory) -> PartFactory:
         raise unknown_name("part", part, ["module:class"])
     found = find("part", part, {}) if isinstance(part, str) else part
     if not isinstance(found, PartFactory):
-        raise UserError(
-            f"part {part!r} is {found!r}, expected a class that extends ObservationPart"
-        )
+        raise UserError(f"part {part!r} is {found!r}, expected a subclass of ObservationPart")
     return found
