@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from numpy.typing import NDArray
 
 from envs.camera.control import CameraControl
 from envs.forked import settle_into_forked_worker
-from envs.observation.observers import make_observer
-from envs.rows.encoder_memory import EncoderMemory, can_draw, encoder_name, usable_encoder
+from envs.observation.content import content_named
+from envs.observation.encoder_memory import EncoderMemory, encoder_name, usable_encoder
+from envs.observation.part import PartFactory, part_factories
 from envs.rows.scene_rows import SceneRows
 from envs.rows.view_store import images_per_row
 from envs.tasks import Task
@@ -31,6 +33,7 @@ def make_rows(
     control: CameraControl,
     *,
     observation: str,
+    parts: Sequence[str | PartFactory],
     encoder: str | Path | SceneEncoder[Any] | None,
     renderer: str,
     image_size: int,
@@ -49,29 +52,33 @@ def make_rows(
         if value < bound:
             raise UserError(f"{count} is {value}, expected at least {bound}")
     settle_into_forked_worker()
-    observer = make_observer(observation)
+    content, more = content_named(observation), part_factories(parts)
     options: dict[str, Any] = {**_device_option(renderer, device)}
     if render_workers:
         options |= {"workers": render_workers, "capacity": n * images_per_row(task)}
     built_renderer = make_renderer(renderer, image_size, **options)
     groups, memory = [slice(0, n)], None
     try:
-        if observer.needs_encoder or task.has_query:
+        if task.has_query or content.needs_encoder or any(part.needs_encoder for part in more):
             encoder = task.encoder if encoder is None else encoder
-            built = usable_encoder(encoder, built_renderer.identity, device)
-            if task.has_query and not can_draw(built):
-                raise UserError(
-                    f"{encoder_name(encoder)} cannot draw views (it has no predict_view and "
-                    f"select), which {type(task).__name__} needs"
-                )
             groups = row_groups(n) if render_workers else groups
-            memory = EncoderMemory(groups, built)
+            memory = EncoderMemory(groups, usable_encoder(encoder, built_renderer.identity, device))
+            _require_drawing(task, memory, encoder)
         return SceneRows(
-            groups, task, built_renderer, observer, memory, control, num_cubes, max_looks
-        )
+            groups, task, built_renderer, memory, control, num_cubes=num_cubes,
+            max_looks=max_looks, content=content, more_parts=more,
+        )  # fmt: skip
     except BaseException:
         built_renderer.close()
         raise
+
+
+def _require_drawing(task: Task, memory: EncoderMemory, encoder: object) -> None:
+    if task.has_query and memory.imaginer is None:
+        raise UserError(
+            f"{encoder_name(encoder)} cannot draw views (it has no predict_view and select), "
+            f"which {type(task).__name__} needs"
+        )
 
 
 def row_groups(n: int) -> list[slice]:
@@ -81,19 +88,21 @@ def row_groups(n: int) -> list[slice]:
     return [slice(start, stop) for start, stop in pairwise(bounds)]
 
 
-def check_render_mode(render_mode: str | None) -> str | None:
-    """The mode, if there is one of this name or it is None."""
+def checked_modes(
+    render_mode: str | None, autoreset_mode: AutoresetMode | str
+) -> tuple[str | None, AutoresetMode]:
+    """The modes, the latter by name or as it is.
+
+    Raises:
+        UserError: for a mode that there is not.
+    """
     if render_mode is not None and render_mode not in RENDER_MODES:
         raise unknown_name("render_mode", render_mode, RENDER_MODES)
-    return render_mode
-
-
-def autoreset_mode_of(mode: AutoresetMode | str) -> AutoresetMode:
-    """The mode by name or as it is."""
     try:
-        return AutoresetMode(mode)
+        return render_mode, AutoresetMode(autoreset_mode)
     except ValueError:
-        raise unknown_name("autoreset_mode", mode, [m.value for m in AutoresetMode]) from None
+        known = [mode.value for mode in AutoresetMode]
+        raise unknown_name("autoreset_mode", autoreset_mode, known) from None
 
 
 def reset_mask(options: dict[str, Any] | None, n: int) -> NDArray[np.bool_]:

@@ -12,27 +12,23 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from envs.assembly import (
-    RENDER_MODES,
-    autoreset_mode_of,
-    check_render_mode,
-    make_rows,
-    reset_mask,
-)
+from envs.assembly import RENDER_MODES, checked_modes, make_rows, reset_mask
 from envs.camera.control import make_control
 from envs.drawing.frames import draw_frames
-from envs.observation.spaces import Flattening
+from envs.observation.flattening import Flattening
+from envs.observation.part import PartFactory
 from envs.rows.episodes import Episodes, FinalInfos, Infos, vector_infos
 from envs.rows.row_access import RowAccess
 from envs.rows.seeding import RowGenerators
-from envs.rows.snapshots import Snapshot, restore_parts, snapshot_of
+from envs.snapshots import Resumable, Snapshot, restore_parts, snapshot_of
 from envs.tasks import NO_ANSWER, make_task
 from gqn_rl.encoders import SceneEncoder
+from gqn_rl.rendering import RendererWithWorkers
 
 LOOK_COST = 0.02
 
 
-class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):
+class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):  # type: ignore[misc]
     """A camera on a sphere around an object; look as long as it pays, then answer.
 
     An episode shows one scene. Its first view comes with the reset and is look 1; every camera
@@ -50,25 +46,12 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):
     camera stand is a look like any other: the Discrete camera stays where it is, the continuous
     one goes as far as the border.
 
-    The observation is a Dict:
+    The observation is a Dict; each of its parts is a class in `envs.observation`: what is seen
+    (`representation`, `image` or `state`), `viewpoint`, `looks_left`, in mental rotation and view
+    prediction a `cue`, in mental rotation with an encoder that compares `comparison`, in view
+    prediction `prospects`, and `parts` of your own.
 
-    - `representation`: float32 (F,), the encoder's standardised aggregate of the views so far,
-      clipped to 10 standard deviations; for observation="pixels" `image` instead, uint8 (H, W, 3),
-      the current view, and for observation="state" `state`, float32 (P * 6,), cube centres and
-      colours, see `envs.observation.observers.StateObserver`.
-    - `viewpoint`: float32 (7,), the current pose as encoded by `Viewpoints.encode`.
-    - `looks_left`: float32 (1,), the fraction of the camera moves not yet used: 1 after the reset,
-      0 when `max_looks` looks have been taken.
-    - `cue`, where the task has one. Mental rotation: the reference as representation float32 (F,),
-      as the pictures of C cue views uint8 (H, W, 3 C) or as state float32 (P * 6,). View
-      prediction: the query viewpoint, float32 (7,).
-    - `comparison`, in mental rotation with an encoder that compares: float32 (K,), how alike object
-      and reference are, see `gqn_rl.geometry.turned_volumes.TurnedVolumes.compare`.
-
-    - `prospects`, in view prediction: float32, what the camera's moves would bring, see
-      `envs.observation.next_best_view.NextBestViewFeatures`.
-
-    With flatten=True all of it is one float32 Box, in the order of `envs.observation.spaces`.
+    With flatten=True all of it is one float32 Box, in the order of `envs.observation.flattening`.
 
     Info: `is_success`, `target`, `answer` (-1 while there is none) and `looks`, with Gymnasium's
     `_key` masks; mental rotation adds `angle`, view prediction `first_error` and `error`, rendering
@@ -87,11 +70,13 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         control: a name in `envs.camera.control.CONTROLS`.
         observation: "representation", "pixels" or "state".
         flatten: whether the observation is one Box.
+        parts: further parts of the observation, each `module:class`, or a class that extends
+            `envs.observation.part.ObservationPart`.
         encoder: a name in `gqn_rl.encoders.ENCODERS`, that of shipped weights, the path of a
             checkpoint, or an encoder; None for the task's own: "gqn", in mental rotation "cells",
             in view prediction "base".
             Not used, and not loaded, for observations other than "representation", save in view
-            prediction, which needs one that draws.
+            prediction, which needs one that draws, and for `parts` that need one.
         renderer: "pybullet" or "raycast".
         image_size: height and width of the views in pixels.
         num_cubes: cubes per object.
@@ -123,6 +108,7 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         control: str = "discrete",
         observation: str = "representation",
         flatten: bool = False,
+        parts: Sequence[str | PartFactory] = (),
         encoder: str | Path | SceneEncoder[Any] | None = None,
         renderer: str = "pybullet",
         image_size: int = 64,
@@ -138,39 +124,27 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):
     ) -> None:
         self.closed = True  # until there is something to close
         self.num_envs, self.max_looks = num_envs, max_looks
-        self._render_workers = render_workers
-        self.render_mode = check_render_mode(render_mode)
-        self.autoreset_mode = autoreset_mode_of(autoreset_mode)
+        self.render_mode, self.autoreset_mode = checked_modes(render_mode, autoreset_mode)
         self.metadata = {**type(self).metadata, "autoreset_mode": self.autoreset_mode}
         task_options |= {"num_cubes": num_cubes, "shapes": shapes, "orientation": orientation}
         built_task = make_task(task, **task_options)
         self._control = make_control(control, built_task.num_answers)
         self._rows = make_rows(
-            num_envs, built_task, self._control, observation=observation, encoder=encoder,
-            renderer=renderer, image_size=image_size, num_cubes=num_cubes, max_looks=max_looks,
-            device=device, render_workers=render_workers,
+            num_envs, built_task, self._control, observation=observation, parts=parts,
+            encoder=encoder, renderer=renderer, image_size=image_size, num_cubes=num_cubes,
+            max_looks=max_looks, device=device, render_workers=render_workers,
         )  # fmt: skip
         self._define_spaces(flatten)
         self._generators, self._episodes = RowGenerators(num_envs), Episodes(num_envs)
         self.closed = False
 
     def _define_spaces(self, flatten: bool) -> None:
-        seen = self._rows.observation_space
+        seen = self._rows.observation.space
         self._flattening = Flattening(seen) if flatten else None
         self.single_observation_space = self._flattening.space if self._flattening else seen
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.single_action_space = self._control.action_space
         self.action_space = batch_space(self.single_action_space, self.num_envs)
-
-    @property  # type: ignore[misc]
-    def np_random(self) -> tuple[np.random.Generator, ...]:  # type: ignore[override]
-        """One generator per row."""
-        return self._generators.all()
-
-    @property
-    def np_random_seed(self) -> tuple[int | None, ...]:  # type: ignore[override]
-        """The seed of each row's generator."""
-        return self._generators.seeds()
 
     def reset(
         self,
@@ -211,7 +185,7 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):
 
         live = ~self._episodes.ended
         answering = live & (commands.answer != NO_ANSWER)
-        exhausted = live & ~answering & (self._rows.looks == self.max_looks)
+        exhausted = live & ~answering & (self._rows.cameras.looks == self.max_looks)
         moving = live & ~answering & ~exhausted
         over = answering | exhausted
         rewards = self._score(over, answering, commands.answer) - LOOK_COST * moving
@@ -257,7 +231,7 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         self._require_open("restore")
         restore_parts(self._parts(), snapshot)
 
-    def _parts(self) -> dict[str, Any]:
+    def _parts(self) -> dict[str, Resumable | None]:
         return {"rows": self._rows, "episodes": self._episodes, "generators": self._generators}
 
     def render(self) -> tuple[NDArray[np.uint8], ...] | None:
@@ -304,7 +278,7 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):
 
     def _observation(self, mask: NDArray[np.bool_] | None = None) -> Any:
         """The observation of the rows of a mask, or of all, in fresh arrays."""
-        seen = self._rows.observe()
+        seen = self._rows.observation.values
         fresh = {key: v.copy() if mask is None else v[mask] for key, v in seen.items()}
         return self._flattening(fresh) if self._flattening else fresh
 
@@ -314,10 +288,10 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):
             "is_success": self._episodes.success,
             "target": self.trials.target,
             "answer": self._episodes.answers,
-            "looks": self._rows.looks,
+            "looks": self._rows.cameras.looks,
             **self._rows.details,
         }
-        if self._render_workers:
-            restarts = self._rows.renderer.restarts  # type: ignore[attr-defined]
-            facts["worker_restarts"] = np.full(self.num_envs, restarts)
+        renderer = self._rows.renderer
+        if isinstance(renderer, RendererWithWorkers):
+            facts["worker_restarts"] = np.full(self.num_envs, renderer.restarts)
         return facts

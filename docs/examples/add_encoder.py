@@ -36,8 +36,7 @@ class AlbumEncoder:
         small = views.images.reshape(n, SMALL, block, SMALL, block, 3).mean(axis=(2, 4)) / 255
         side = (views.viewpoints.position > 0) @ np.array([1, 2, 4])
         here = np.eye(SIDES, dtype=np.float32)[side]
-        if mask is not None:
-            here = here * mask[:, None]
+        here = here if mask is None else here * mask[:, None]
         return state[0] + here[:, :, None] * small.reshape(n, 1, -1), state[1] + here
 
     def reset(self, state: State, mask: NDArray[np.bool_]) -> State:
@@ -48,6 +47,9 @@ class AlbumEncoder:
         mean = state[0] / np.maximum(state[1], 1)[:, :, None]
         parts = np.concatenate([mean, (state[1] > 0)[:, :, None]], axis=2)
         return parts.reshape(len(mean), -1).astype(np.float32)
+
+    def identity(self) -> str:
+        return f"thumbnails {SIDES} {SMALL}"  # where there are weights, their hash
 
     # These two are optional; with them, trainings can be saved and resumed.
     def state_arrays(self, state: State) -> tuple[NDArray[Any], ...]:

@@ -154,5 +154,17 @@ class KeepOut:
         return low
 
 
+def first_camera(rng: np.random.Generator, keep_out: KeepOut | None) -> CameraAngles:
+    """One position, uniform over where a camera may stand.
+
+    Args:
+        keep_out: of one row; None where it may stand anywhere.
+    """
+    camera = CameraAngles.sample(rng, 1)
+    while keep_out is not None and keep_out.bars(camera)[0]:
+        camera = CameraAngles.sample(rng, 1)
+    return camera
+
+
 def _wrapped(azimuth: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(wrap_angle(azimuth), dtype=np.float64)

@@ -12,7 +12,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from envs.tasks.trials import NO_ANSWER
+from envs.camera.actions import NO_ANSWER
 from gqn_rl.entry_points import find
 from gqn_rl.errors import UserError
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.drawing.picture import Panel, compose_frame, draw_path, tiled
+from envs.rows.query_errors import drawn_queries
 from envs.rows.scene_rows import SceneRows
 
 
@@ -37,7 +38,7 @@ def draw_frames(rows: SceneRows, status: Sequence[str]) -> tuple[NDArray[np.uint
 def _views(rows: SceneRows) -> list[Panel]:
     return [
         Panel(f"look {looks} of {rows.max_looks}", image)
-        for looks, image in zip(rows.looks, rows.images, strict=True)
+        for looks, image in zip(rows.cameras.looks, rows.images, strict=True)
     ]
 
 
@@ -46,7 +47,7 @@ def _paths(rows: SceneRows) -> list[Panel]:
     return [
         Panel(
             "camera path",
-            draw_path(rows.path(row), None if keep_out is None else keep_out[row : row + 1]),
+            draw_path(rows.cameras.of(row), None if keep_out is None else keep_out[row : row + 1]),
         )
         for row in range(len(rows))
     ]
@@ -54,12 +55,11 @@ def _paths(rows: SceneRows) -> list[Panel]:
 
 def _drawn(rows: SceneRows) -> list[list[Panel]]:
     """The columns of what the encoder draws; none where it cannot."""
-    everything = np.arange(len(rows))
-    if rows.predictions is not None:
+    if rows.queries is not None:
         truth = [Panel("query view", images[0]) for images in rows.extra_images]
-        drawn = rows.predictions.drawn(everything, rows.trials)
+        drawn = drawn_queries(rows, np.ones(len(rows), dtype=bool))
         return [truth, [Panel("drawn from the looks so far", image) for image in drawn]]
-    if rows.memory is not None and rows.memory.can_draw:
-        drawn = rows.memory.draw(everything, rows.angles.opposite().viewpoints())
+    if rows.memory is not None and rows.memory.imaginer is not None:
+        drawn = rows.memory.draw(np.arange(len(rows)), rows.cameras.angles.opposite().viewpoints())
         return [[Panel("imagined from behind", image) for image in drawn]]
     return []

@@ -1,4 +1,4 @@
-"""What the camera's moves would bring, as far as it can be known before they are made."""
+"""The part that tells what the camera's moves would bring, as far as it is known beforehand."""
 
 from __future__ import annotations
 
@@ -9,19 +9,23 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from envs.camera.angles import CameraAngles, KeepOut
-from envs.camera.control import STEP, CameraControl
-from envs.rows.encoder_memory import REPRESENTATION_LIMIT, EncoderMemory
+from envs.camera.control import STEP
+from envs.observation.content import Content
+from envs.observation.encoder_memory import REPRESENTATION_LIMIT
+from envs.observation.part import ObservationPart, Rows
+from gqn_rl.encoders import InformedEncoder
 from gqn_rl.geometry.viewpoint import ENCODING_SIZE
 
 COLUMNS = 5
 """Numbers of a move."""
 
 
-class NextBestViewFeatures:
+class NextBestViewFeatures(ObservationPart):
     """Where moves lead, seen from the query viewpoint, and what the views there would tell.
 
-    A row of the environment has a matrix with a row for each of M moves, `control.probes`, and a
-    last one for making none of them, given row after row as one vector. The columns are
+    A row of the environment has a matrix with a row for each of M moves, `CameraControl.probes`,
+    and a last one for making none of them, given row after row as one vector, float32 (5 M + 5,).
+    The columns are
 
     - 0, 1: the turn of azimuth and elevation, as shares of the largest among the M;
     - 2: how close to the query viewpoint the move would take the camera, as the cosine of the
@@ -34,69 +38,78 @@ class NextBestViewFeatures:
     None of them needs the truth about the scene.
 
     Args:
-        control: whose moves.
-        memory: of the rows; None where no encoder says anything.
+        content: shows the scenes.
     """
 
-    def __init__(self, control: CameraControl, memory: EncoderMemory | None) -> None:
-        self._turns, self._partway = control.probes, control.goes_partway
-        self._memory = memory if memory is not None and memory.is_informed else None
-        moves = np.concatenate([self._turns, np.zeros((1, 2))]) / np.abs(self._turns).max()
+    key = "prospects"
+
+    def __init__(self, rows: Rows, content: Content) -> None:
+        encoder: Any = rows.memory.encoder if rows.memory and content.needs_encoder else None
+        self._encoder = encoder if isinstance(encoder, InformedEncoder) else None
+        self._content = content
+        turns = rows.control.probes
+        moves = np.concatenate([turns, np.zeros((1, 2))]) / np.abs(turns).max()
         self._moves = moves.astype(np.float32)
-        self.space = self._space()
-        """Of one row."""
+        low = [-1.0, -1.0, -1.0, 0.0, 0.0]
+        high = [1.0, 1.0, 1.0, np.pi / STEP, REPRESENTATION_LIMIT]
+        least, most = (np.tile(np.array(row, np.float32), len(moves)) for row in (low, high))
+        super().__init__(rows, spaces.Box(least, most, dtype=np.float32))
 
     @property
     def is_informed(self) -> bool:
         """Whether they say what views would tell."""
-        return self._memory is not None
+        return self._encoder is not None
 
-    def _space(self) -> spaces.Box:
-        low = [-1.0, -1.0, -1.0, 0.0, 0.0]
-        high = [1.0, 1.0, 1.0, np.pi / STEP, REPRESENTATION_LIMIT]
-        least, most = (np.tile(np.array(row, np.float32), len(self._moves)) for row in (low, high))
-        return spaces.Box(least, most, dtype=np.float32)
-
-    def of(
-        self,
-        cameras: CameraAngles,
-        keep_out: KeepOut,
-        path: NDArray[np.float64],
-        looks: NDArray[np.int64],
-        content: NDArray[Any],
-    ) -> NDArray[np.float32]:
-        """The matrices of n rows, float32 (n, 5 (M + 1)).
-
-        Args:
-            cameras: where they are.
-            keep_out: about the query viewpoints.
-            path: azimuth and elevation of each look, float64 (n, L, 2); of them
-            looks: int64 (n,) have been taken.
-            content: the rows' representations.
-        """
-        n = len(cameras)
-        landings = keep_out.landings(cameras, self._turns, self._partway)
-        path = path[:, : int(looks.max())]
+    def update(self, rows: Rows, mask: NDArray[np.bool_]) -> None:
+        """See `ObservationPart`."""
+        keep_out = rows.keep_out
+        assert keep_out is not None
+        control, cameras = rows.control, rows.cameras
+        query, looks = keep_out[mask], cameras.looks[mask]
+        path = cameras.path[mask, : int(looks.max())]
+        landings = query.landings(cameras.angles[mask], control.probes, control.goes_partway)
         taken = CameraAngles(*path.reshape(-1, 2).T)
         is_taken = np.arange(path.shape[1]) < looks[:, None]
-        query, seen, there = (
-            angles.directions().reshape(n, -1, 3) for angles in (keep_out.centre, taken, landings)
+        numbers = self._geometry(query, taken, is_taken, landings)
+        if self._encoder is not None:
+            poses = (angles.viewpoints().encode() for angles in (query.centre, taken, landings))
+            asked, before, after = (pose.reshape(len(looks), -1, ENCODING_SIZE) for pose in poses)
+            numbers[..., 4] = self._encoder.information_gain(
+                self._content.values[mask], asked[:, 0], before, is_taken, after
+            )
+        flat = numbers.reshape(len(looks), -1).astype(np.float32)
+        self.values[mask] = np.clip(flat, self.space.low, self.space.high)
+
+    def _geometry(
+        self,
+        query: KeepOut,
+        taken: CameraAngles,
+        is_taken: NDArray[np.bool_],
+        landings: CameraAngles,
+    ) -> NDArray[np.float64]:
+        """The matrices of n rows, (n, M + 1, 5), their last column still 0.
+
+        Args:
+            taken: n L cameras, row after row, of views that were taken where `is_taken`, (n, L).
+            landings: n M cameras, row after row.
+        """
+        n = len(is_taken)
+        asked, seen, there = (
+            angles.directions().reshape(n, -1, 3) for angles in (query.centre, taken, landings)
         )
         numbers = np.zeros((n, len(self._moves), COLUMNS))
         numbers[..., :2] = self._moves
-        numbers[:, :-1, 2] = _cosines(there, query)
-        numbers[:, -1, 2] = np.where(is_taken, _cosines(seen, query), -1.0).max(1)
+        numbers[:, :-1, 2] = _cosines(there, asked)
+        numbers[:, -1, 2] = np.where(is_taken, _cosines(seen, asked), -1.0).max(1)
         between = _cosines(there[:, :, None], seen[:, None])
         nearest = np.where(is_taken[:, None], between, -1.0).max(2)
         numbers[:, :-1, 3] = np.arccos(np.clip(nearest, -1.0, 1.0)) / STEP
-        if self._memory is not None:
-            poses = (angles.viewpoints().encode() for angles in (keep_out.centre, taken, landings))
-            asked, before, after = (pose.reshape(n, -1, ENCODING_SIZE) for pose in poses)
-            numbers[..., 4] = self._memory.information_gain(
-                content, asked[:, 0], before, is_taken, after
-            )
-        flat = numbers.reshape(n, -1).astype(np.float32)
-        return np.clip(flat, self.space.low, self.space.high)
+        return numbers
+
+
+def next_best_view_features_of(rows: Rows, content: Content) -> NextBestViewFeatures | None:
+    """The features of the rows' moves; None where the task has no query."""
+    return NextBestViewFeatures(rows, content) if rows.task.has_query else None
 
 
 def _cosines(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.rows.snapshots import Snapshot, arrays_of, set_arrays
-from envs.tasks import NO_ANSWER, Outcome
+from envs.camera.actions import NO_ANSWER
+from envs.snapshots import Snapshot, arrays_of, set_arrays
+from envs.tasks import Outcome
 
 Infos = dict[str, Any]
 

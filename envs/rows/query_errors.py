@@ -1,46 +1,39 @@
-"""How well the encoder draws the rows' query views, for tasks that ask."""
+"""Query views as the encoder draws them, and their errors, for tasks that ask."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.rows.encoder_memory import EncoderMemory
-from envs.rows.snapshots import Snapshot, arrays_of, set_arrays
-from envs.tasks import QueryErrors, Trials
+from envs.observation.part import Rows
+from envs.snapshots import Snapshot, arrays_of, set_arrays
+from envs.tasks import QueryErrors
 
 NOT_DRAWN = -1.0
 
 
-class QueryPredictions:
-    """The errors of N rows after the first look and at the answer, see `QueryErrors`."""
+class DrawnQueries:
+    """What the encoder makes of the query views of N rows, and its `QueryErrors`."""
 
-    def __init__(self, n: int, memory: EncoderMemory) -> None:
-        self._memory = memory
-        self.first = np.full(n, NOT_DRAWN)
-        self.last = np.full(n, NOT_DRAWN)
+    ARRAYS = ("first", "last")
 
-    def begin(self, mask: NDArray[np.bool_], trials: Trials, truth: NDArray[np.uint8]) -> None:
+    def __init__(self, rows: Rows) -> None:
+        self.first = np.full(len(rows), NOT_DRAWN)
+        self.last = np.full(len(rows), NOT_DRAWN)
+
+    def begin(self, rows: Rows, mask: NDArray[np.bool_]) -> None:
         """The first look has been taken in the rows of `mask` (N,): one call draws them all."""
-        self.first[mask] = self._errors(mask, trials, truth)
+        self.first[mask] = _errors(rows, mask)
         self.last[mask] = NOT_DRAWN
 
-    def finish(
-        self,
-        mask: NDArray[np.bool_],
-        trials: Trials,
-        truth: NDArray[np.uint8],
-        looks: NDArray[np.int64],
-    ) -> None:
+    def finish(self, rows: Rows, mask: NDArray[np.bool_]) -> None:
         """The rows of `mask` (N,) answer: one call draws them all."""
-        self.last[mask] = self._last(mask, trials, truth, looks)
+        self.last[mask] = self._last(rows, mask)
 
-    def now(
-        self, trials: Trials, truth: NDArray[np.uint8], looks: NDArray[np.int64]
-    ) -> QueryErrors:
+    def now(self, rows: Rows) -> QueryErrors:
         """What the errors would be if all rows answered; nothing is noted."""
-        every = np.ones(len(looks), dtype=bool)
-        return QueryErrors(self.first.copy(), self._last(every, trials, truth, looks))
+        every = np.ones(len(rows), dtype=bool)
+        return QueryErrors(self.first.copy(), self._last(rows, every))
 
     def errors(self, mask: NDArray[np.bool_]) -> QueryErrors:
         """Of the rows of `mask` (N,)."""
@@ -48,39 +41,35 @@ class QueryPredictions:
 
     def snapshot(self) -> Snapshot:
         """The errors known so far."""
-        return arrays_of(self, ("first", "last"))
+        return arrays_of(self, self.ARRAYS)
 
     def restore(self, snapshot: Snapshot) -> None:
         """Take the errors from a snapshot of as many rows."""
-        set_arrays(self, ("first", "last"), snapshot)
+        set_arrays(self, self.ARRAYS, snapshot)
 
-    def drawn(self, rows: NDArray[np.int64], trials: Trials) -> NDArray[np.uint8]:
-        """The query views of some rows (k,) from what has been seen, uint8 (k, H, W, 3)."""
-        assert trials.query is not None
-        return self._memory.draw(rows, trials.query[rows].viewpoints())
-
-    def _last(
-        self,
-        mask: NDArray[np.bool_],
-        trials: Trials,
-        truth: NDArray[np.uint8],
-        looks: NDArray[np.int64],
-    ) -> NDArray[np.float64]:
+    def _last(self, rows: Rows, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Of the rows of a mask, as many as it has.
 
         After a single look there is nothing to draw again, and no rounding to tell the two errors
         apart.
         """
         last = self.first.copy()
-        again = mask & (looks > 1)
+        again = mask & (rows.cameras.looks > 1)
         if again.any():
-            last[again] = self._errors(again, trials, truth)
+            last[again] = _errors(rows, again)
         return last[mask]
 
-    def _errors(
-        self, mask: NDArray[np.bool_], trials: Trials, truth: NDArray[np.uint8]
-    ) -> NDArray[np.float64]:
-        return root_mean_square_error(self.drawn(np.flatnonzero(mask), trials), truth[mask])
+
+def drawn_queries(rows: Rows, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """The query views of the rows of `mask` (N,), from what has been seen, uint8 (k, H, W, 3)."""
+    query = rows.trials.query
+    assert query is not None
+    assert rows.memory is not None
+    return rows.memory.draw(np.flatnonzero(mask), query[mask].viewpoints())
+
+
+def _errors(rows: Rows, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    return root_mean_square_error(drawn_queries(rows, mask), rows.views.extra[mask, 0])
 
 
 def root_mean_square_error(

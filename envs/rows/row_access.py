@@ -1,4 +1,4 @@
-"""What a vector environment tells about its rows beside their observations."""
+"""The rows of a vector environment as it shows them beside their observations."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from envs.observation.next_best_view import NextBestViewFeatures
 from envs.rows.scene_rows import SceneRows
+from envs.rows.seeding import RowGenerators
 from envs.tasks import Task, Trials
 from gqn_rl.encoders import SceneEncoder
 from gqn_rl.geometry.viewpoint import Viewpoints
@@ -20,6 +21,17 @@ class RowAccess:
     """The truth about N rows, for baselines, pictures and tests; no agent sees it."""
 
     _rows: SceneRows
+    _generators: RowGenerators
+
+    @property
+    def np_random(self) -> tuple[np.random.Generator, ...]:
+        """One generator per row."""
+        return self._generators.all()
+
+    @property
+    def np_random_seed(self) -> tuple[int | None, ...]:
+        """The seed of each row's generator."""
+        return self._generators.seeds()
 
     @property
     def task(self) -> Task:
@@ -37,7 +49,8 @@ class RowAccess:
     @property
     def prospects(self) -> NextBestViewFeatures | None:
         """What tells of the moves; None where the task has no query."""
-        return self._rows.prospects
+        found = (part for part in self._rows.observation if isinstance(part, NextBestViewFeatures))
+        return next(found, None)
 
     @property
     def trials(self) -> Trials:
@@ -72,4 +85,4 @@ class RowAccess:
     @property
     def looks_taken(self) -> NDArray[np.int64]:
         """Images taken of each row's scene, int64 (N,)."""
-        return self._rows.looks.copy()
+        return self._rows.cameras.looks.copy()

@@ -8,7 +8,7 @@ import numpy as np
 from gymnasium.utils import seeding
 from numpy.typing import NDArray
 
-from envs.rows.snapshots import Snapshot
+from envs.snapshots import Snapshot
 from gqn_rl.errors import UserError
 from gqn_rl.random_state import WORD, generator_from_state, generator_state
 

@@ -14,6 +14,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from envs.camera.angles import KeepOut
 from envs.tables import construct
 from envs.tasks.trials import Outcome, QueryErrors, Trials
 from gqn_rl.geometry.viewpoint import Viewpoints
@@ -63,6 +64,10 @@ class Task(ABC):
             answers: (n,); -1 where the looks ran out before there was one.
             errors: of the drawn query views; None without `has_query`.
         """
+
+    def keep_out(self, trials: Trials) -> KeepOut | None:
+        """Where the cameras of n trials may not stand; None where they may stand anywhere."""
+        return None if trials.query is None else KeepOut(trials.query, self.clearance)
 
     def answer_name(self, answer: int) -> str:
         """What a person calls the answer."""

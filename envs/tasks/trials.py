@@ -10,9 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.camera.angles import CameraAngles
+from envs.snapshots import Snapshot, named, part_of
 from gqn_rl.scenes.scene import SceneBatch
 
-NO_ANSWER = -1
+BATCHES: dict[str, type] = {
+    "scenes": SceneBatch,
+    "reference": SceneBatch,
+    "query": CameraAngles,
+    "details": dict,
+}
+"""The parts of `Trials` that consist of several arrays."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,27 @@ class Trials:
         order = np.arange(len(self))
         order[mask] = len(self) + np.arange(len(new))
         return Trials.concatenate([self, new])[order]
+
+    def to_arrays(self) -> Snapshot:
+        """All there is to say about them, as named arrays."""
+        snapshot: Snapshot = {}
+        for name, value in _parts(self).items():
+            if name in BATCHES and value is not None:
+                arrays = value if isinstance(value, dict) else vars(value)
+                snapshot |= named(name, {key: np.array(array) for key, array in arrays.items()})
+            elif value is not None:
+                snapshot[name] = np.array(value)
+        return snapshot
+
+    @staticmethod
+    def from_arrays(arrays: Snapshot) -> Trials:
+        """Inverse of `to_arrays`."""
+        parts: dict[str, Any] = {name: value for name, value in arrays.items() if "/" not in name}
+        for name, kind in BATCHES.items():
+            batch = part_of(arrays, name)
+            if batch:
+                parts[name] = kind(**batch)
+        return Trials(**parts)
 
 
 @dataclass(frozen=True)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import gymnasium
-import torch
+from gymnasium.spaces import Dict
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 from agents.sb3_vec_env import GymnasiumVecEnv
 from envs import known_id
+from envs.scene_vector_env import SceneVectorEnv
 from envs.tasks import Task
 from experiments.agent.controls import Controls, controls_of
-from gqn_rl.encoders import make_encoder
+from gqn_rl.encoders import SceneEncoder, SpatialEncoder, make_encoder
 from gqn_rl.errors import UserError
 
 
@@ -42,9 +42,13 @@ class AgentEnvironment:
     encoder: dict[str, Any] | None
 
     @property
+    def rows(self) -> SceneVectorEnv:
+        """The environment below all wrappers."""
+        return _rows_of(self.native)
+
+    @property
     def task(self) -> Task:
-        task: Task = self.native.unwrapped.task  # type: ignore[attr-defined]
-        return task
+        return self.rows.task
 
     @cached_property
     def controls(self) -> Controls:
@@ -55,11 +59,11 @@ class AgentEnvironment:
     def volumes(self) -> dict[str, tuple[int, ...]]:
         """Observations that hold cells in the frame of the object, by key, with the shape of the
         cells; none where the answer depends on how the object stands."""
-        shape = getattr(getattr(self.native.unwrapped, "encoder", None), "voxel_grid_shape", None)
-        seen: Any = self.native.single_observation_space
-        if shape is None or not self.task.is_turnable or "representation" not in seen.spaces:
-            return {}
-        return {"representation": tuple(shape)}
+        encoder, seen = self.rows.encoder, self.native.single_observation_space
+        if isinstance(encoder, SpatialEncoder) and self.task.is_turnable:
+            shown = isinstance(seen, Dict) and "representation" in seen.spaces
+            return {"representation": encoder.voxel_grid_shape} if shown else {}
+        return {}
 
     @property
     def num_moves(self) -> int:
@@ -74,7 +78,7 @@ class AgentEnvironment:
     @property
     def is_informed(self) -> bool:
         """Whether the observation says what views would tell about the query view."""
-        prospects: Any = self.native.unwrapped.prospects  # type: ignore[attr-defined]
+        prospects = self.rows.prospects
         return prospects is not None and prospects.is_informed
 
     @property
@@ -84,13 +88,12 @@ class AgentEnvironment:
 
     def again(self, num_envs: int | None = None, **changes: Any) -> AgentEnvironment:
         """The same environment once more, with the same encoder object; only the rows differ."""
-        encoder = getattr(self.native.unwrapped, "encoder", None)
         return make_environment(
             self.env_id,
             num_envs or self.native.num_envs,
             self.env_kwargs,
             device=self.device,
-            encoder=encoder,
+            encoder=self.rows.encoder,
             **changes,
         )
 
@@ -132,8 +135,7 @@ def make_environment(
         )
     except TypeError as error:
         raise UserError(f"{name} refuses its arguments: {error}") from error
-    task = native.unwrapped.task  # type: ignore[attr-defined]
-    used = getattr(native.unwrapped, "encoder", None)
+    task, used = _rows_of(native).task, _rows_of(native).encoder
     if used is not None:  # written down, so that another default later changes nothing
         given.setdefault("encoder", task.encoder)
     return AgentEnvironment(
@@ -147,25 +149,32 @@ def make_environment(
     )
 
 
-def encoder_identity(encoder: Any, name: str | Path) -> dict[str, Any] | None:
-    """Name and SHA-256 of all weights of an encoder; None for no encoder.
+def encoder_identity(encoder: SceneEncoder[Any] | None, name: str | Path) -> dict[str, Any] | None:
+    """What agents store of the encoder that they are trained on; None for no encoder.
 
-    The weights themselves are hashed, not their file: the same weights in another file are the
-    same encoder.
+    Args:
+        name: what it was asked for by.
+
+    Raises:
+        UserError: for an encoder that does not say which it is.
     """
     if encoder is None:
         return None
-    digest = hashlib.sha256()
-    parts = [encoder, *vars(encoder).values()]
-    for module in [part for part in parts if isinstance(part, torch.nn.Module)][:1]:
-        for key, value in sorted(module.state_dict().items()):
-            digest.update(key.encode())
-            digest.update(value.detach().cpu().float().numpy().tobytes())
+    if not isinstance(encoder, SceneEncoder):
+        raise UserError(
+            f"encoder {name!r} has no identity(): see gqn_rl.encoders.SceneEncoder.identity"
+        )
     return {
         "name": Path(name).name,
-        "sha256": digest.hexdigest(),
+        "sha256": encoder.identity(),
         "representation_size": int(encoder.representation_size),
     }
+
+
+def _rows_of(native: VectorEnv) -> SceneVectorEnv:
+    rows = native.unwrapped
+    assert isinstance(rows, SceneVectorEnv)
+    return rows
 
 
 def _plain(value: Any) -> Any:

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.evaluation import Predictor
+from envs.scene_vector_env import SceneVectorEnv
 from envs.tasks import NO_ANSWER, Task
 from experiments.agent.environment import AgentEnvironment
+from gqn_rl.encoders import SceneImaginer
 from gqn_rl.geometry.view import Views
 from gqn_rl.geometry.viewpoint import Viewpoints
 
@@ -50,17 +52,17 @@ def record_episode(
     environment: AgentEnvironment, predictor: Predictor, seed: int, deterministic: bool = True
 ) -> Episode:
     """Play one episode on a one-row environment."""
-    bridge, native = environment.bridge, environment.native.unwrapped
-    imagination = Imagination(getattr(native, "encoder", None))
+    bridge, native = environment.bridge, environment.rows
+    imagination = Imagination(native.encoder)
     episode = Episode()
     bridge.seed(seed)
     observation = bridge.reset()
     query = query_of(native)
     if query is not None:
-        episode.query = native.renderer.render(native.scenes, query)[0]  # type: ignore[attr-defined]
+        episode.query = native.renderer.render(native.scenes, query)[0]
     start, state, done = np.ones(1, dtype=bool), None, False
     while not done:
-        view = Views(native.images, native.viewpoints)  # type: ignore[attr-defined]
+        view = Views(native.images, native.viewpoints)
         episode.views.append(view.images[0])
         episode.imagined.append(imagination(view, query))
         if native.render_mode is not None:
@@ -78,7 +80,7 @@ def record_episode(
     return episode
 
 
-def query_of(native: Any) -> Viewpoints | None:
+def query_of(native: SceneVectorEnv) -> Viewpoints | None:
     """The pose from which the current scene is to be drawn, where the task has one."""
     query = native.trials.query
     return None if query is None else query.viewpoints()
@@ -107,7 +109,7 @@ class Imagination:
 
     def __init__(self, encoder: Any) -> None:
         self._encoder = encoder
-        self._draws = hasattr(encoder, "predict_view")
+        self._draws = isinstance(encoder, SceneImaginer)
         self._state = encoder.initial_state(1) if self._draws else None
         self._seen = 0
 

@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from agents.saving.spaces_json import space_from_json
-from envs.observation.spaces import Flattening
+from envs.observation.flattening import Flattening
 from experiments.rllib.cluster import imported_ray
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_bytes, write_json
@@ -35,7 +35,7 @@ class ModuleRecord:
     Attributes:
         env_id, env_kwargs, encoder: what it was trained in, see `AgentEnvironment`.
         observation_space: Dict of Boxes, as `agents.saving.spaces_json` writes it; it is
-            read flattened, see `envs.observation.spaces.Flattening`.
+            read flattened, see `envs.observation.flattening.Flattening`.
         action_space: likewise.
         model: arguments of RLlib's `DefaultModelConfig`.
         training: how far it had been trained and what it was chosen by.

@@ -105,5 +105,4 @@ def look_store(environment: AgentEnvironment, hyperparameters: dict[str, Any]) -
 
 
 def max_looks_of(environment: AgentEnvironment) -> int:
-    native: Any = environment.native.unwrapped
-    return int(native.max_looks)
+    return environment.rows.max_looks

@@ -1,5 +1,23 @@
 """Encoders: views in, one fixed-size scene representation out."""
 
-from gqn_rl.encoders.base import ENCODERS, SceneEncoder, SceneImaginer, make_encoder
+from gqn_rl.encoders.base import (
+    ENCODERS,
+    ComparingEncoder,
+    InformedEncoder,
+    ResumableEncoder,
+    SceneEncoder,
+    SceneImaginer,
+    SpatialEncoder,
+    make_encoder,
+)
 
-__all__ = ["ENCODERS", "SceneEncoder", "SceneImaginer", "make_encoder"]
+__all__ = [
+    "ENCODERS",
+    "ComparingEncoder",
+    "InformedEncoder",
+    "ResumableEncoder",
+    "SceneEncoder",
+    "SceneImaginer",
+    "SpatialEncoder",
+    "make_encoder",
+]

@@ -8,7 +8,7 @@ outside the package, `module:function` is its name.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from gqn_rl.hub.repository import is_address
 State = TypeVar("State")
 
 
+@runtime_checkable
 class SceneEncoder(Protocol[State]):
     """Turns views of n scenes into n representations, one new view per scene at a time."""
 
@@ -62,8 +63,20 @@ class SceneEncoder(Protocol[State]):
         """float32 (n, F), standardised by the statistics stored with the weights."""
         ...
 
+    def identity(self) -> str:
+        """A text that differs wherever representations do; stored with agents trained on it.
 
-class SceneImaginer(SceneEncoder[State], Protocol[State]):
+        For weights, their SHA-256; where they lie, or lay, makes no difference.
+        """
+        ...
+
+
+# What an encoder may be able to do beyond that. Each is asked for with isinstance, so that methods
+# of these names are all that an encoder needs.
+
+
+@runtime_checkable
+class SceneImaginer(Protocol[State]):
     """An encoder that also draws what it expects to see."""
 
     def select(self, state: State, rows: NDArray[np.int64]) -> State:
@@ -79,7 +92,8 @@ class SceneImaginer(SceneEncoder[State], Protocol[State]):
         ...
 
 
-class ResumableEncoder(SceneEncoder[State], Protocol[State]):
+@runtime_checkable
+class ResumableEncoder(Protocol[State]):
     """An encoder whose state can be saved and taken up again."""
 
     def state_arrays(self, state: State) -> tuple[NDArray[Any], ...]:
@@ -95,7 +109,8 @@ class ResumableEncoder(SceneEncoder[State], Protocol[State]):
         ...
 
 
-class ComparingEncoder(SceneEncoder[State], Protocol[State]):
+@runtime_checkable
+class ComparingEncoder(Protocol):
     """An encoder that can say how alike two objects are."""
 
     @property
@@ -110,7 +125,8 @@ class ComparingEncoder(SceneEncoder[State], Protocol[State]):
         ...
 
 
-class InformedEncoder(SceneEncoder[State], Protocol[State]):
+@runtime_checkable
+class InformedEncoder(Protocol):
     """An encoder that can say what a view would tell before it is taken."""
 
     def information_gain(
@@ -134,6 +150,16 @@ class InformedEncoder(SceneEncoder[State], Protocol[State]):
             the last number is what is left to be told at all. It knows nothing of the scenes but
             the representation.
         """
+        ...
+
+
+@runtime_checkable
+class SpatialEncoder(Protocol):
+    """An encoder whose representation is a voxel grid in the frame of the object."""
+
+    @property
+    def voxel_grid_shape(self) -> tuple[int, int, int, int]:
+        """(C, S, S, S) with F = C * S ** 3, which the representation holds flat."""
         ...
 
 

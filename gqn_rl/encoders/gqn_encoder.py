@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,7 +29,7 @@ class GQNEncoder:
     Args:
         model: in evaluation mode, on the device it is to run on.
         renderer: identity of the renderer it was trained on, None where any will do.
-        weights_hash: says which weights these are; stored with agents trained on them.
+        weights_hash: of the file that they came from.
         precision: "auto", "bf16" or "fp32".
     """
 
@@ -131,6 +132,14 @@ class GQNEncoder:
             raise UserError(f"the encoder's state is {received}, expected {expected}")
         device = self.model.device
         return type(pattern)(*(torch.from_numpy(array).to(device) for array in arrays))
+
+    def identity(self) -> str:
+        """The SHA-256 of the weights, not of the file they came from."""
+        digest = hashlib.sha256()
+        for name, value in sorted(self.model.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(value.detach().cpu().float().numpy().tobytes())
+        return digest.hexdigest()
 
     def _portions(self, n: int, per_thread: int) -> Iterator[slice]:
         """n scenes, on a CPU a portion at a time; at least one, which may be empty."""

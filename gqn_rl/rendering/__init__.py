@@ -5,6 +5,7 @@ from gqn_rl.rendering.base import (
     Drawn,
     Renderer,
     RendererIdentity,
+    RendererWithWorkers,
     render_portions,
 )
 from gqn_rl.rendering.making import make_renderer
@@ -14,6 +15,7 @@ __all__ = [
     "Drawn",
     "Renderer",
     "RendererIdentity",
+    "RendererWithWorkers",
     "make_renderer",
     "render_portions",
 ]

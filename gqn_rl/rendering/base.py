@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import accumulate, pairwise
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,6 +106,22 @@ class Drawn(NamedTuple):
     lost: NDArray[np.bool_]
 
 
+@runtime_checkable
+class RendererWithWorkers(Protocol):
+    """A renderer with workers, which draw the next portions while the caller is busy with one."""
+
+    @property
+    def restarts(self) -> int:
+        """How many workers were killed and replaced so far."""
+        ...
+
+    def render_portions(
+        self, scenes: SceneBatch, viewpoints: Viewpoints, sizes: Sequence[int]
+    ) -> Iterator[Drawn]:
+        """Images in order, in portions of the given sizes; what is lost is told, not redrawn."""
+        ...
+
+
 def render_portions(
     renderer: Renderer, scenes: SceneBatch, viewpoints: Viewpoints, sizes: Sequence[int]
 ) -> Iterator[Drawn]:
@@ -114,7 +130,7 @@ def render_portions(
     With rendering workers the next portions are drawn while the caller is busy with one; see
     `PooledRenderer.render_portions`. Without, each is drawn when its turn comes.
     """
-    if hasattr(renderer, "render_portions"):
+    if isinstance(renderer, RendererWithWorkers):
         yield from renderer.render_portions(scenes, viewpoints, sizes)
         return
     for start, stop in pairwise(accumulate(sizes, initial=0)):

@@ -1,4 +1,4 @@
-"""The task, the encoder and the renderer of docs/extending.md do what the page says of them."""
+"""The examples of docs/extending.md do what the page says of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env, data_equivalence
 
-from gqn_rl.encoders import make_encoder
+from gqn_rl.encoders import ResumableEncoder, SceneEncoder, make_encoder
 from gqn_rl.errors import UserError
 from gqn_rl.geometry.view import Views
 from gqn_rl.geometry.viewpoint import look_at_origin, sample_on_sphere
@@ -81,6 +81,8 @@ def views_of(rng, n):
 
 def test_the_encoder_forgets_the_order_of_views_and_keeps_to_its_rows(examples, rng):
     encoder = make_encoder("add_encoder:AlbumEncoder")
+    assert isinstance(encoder, SceneEncoder)
+    assert isinstance(encoder, ResumableEncoder)
     first, second, third, fourth = (views_of(rng, 4) for _ in range(4))
     state = encoder.initial_state(4)
     assert not encoder.representation(state).any()
@@ -112,6 +114,21 @@ def test_an_environment_takes_the_encoder_by_name_and_resumes_with_it(examples):
         assert data_equivalence(env.step(actions), copy.step(actions), exact=True)
     env.close()
     copy.close()
+
+
+def test_the_part_tells_how_far_the_camera_has_come(examples):
+    env = gymnasium.make("GQNShepard-v0", observation="state", parts=["add_part:Climb"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_env(env.unwrapped, skip_render_check=True)
+    first = env.reset(seed=0)[0]
+    assert first["climb"][0] == first["climb"][1] == pytest.approx(first["viewpoint"][2] / 9)
+    for _ in range(3):
+        seen = env.step(2)[0]
+        assert seen["climb"][0] == first["climb"][0]
+        assert seen["climb"][1] == pytest.approx(seen["viewpoint"][2] / 9)
+    assert seen["climb"][1] > first["climb"][1]
+    env.close()
 
 
 def test_the_renderer_draws_depth_where_the_others_draw_colour(examples, rng):

@@ -43,6 +43,9 @@ class FakeEncoder:
         sums, counts = arrays
         return sums, counts
 
+    def identity(self) -> str:
+        return "fake"
+
     def representation(self, state: State) -> NDArray[np.float32]:
         block = self.image_size // GRID
         mean = state[0] / np.maximum(state[1], 1)[:, None]

@@ -184,7 +184,7 @@ def test_pictures_are_complete_whatever_becomes_of_the_workers(make_small):
     plain = make_small(OTHER_TASKS[0], render_mode="rgb_array", render_workers=0)
     for one in (env, plain):
         one.reset(seed=0)
-        one._rows._views.expire(np.ones(ROWS, bool), scenes=True)
+        one._rows.views.expire(np.ones(ROWS, bool), scenes=True)
     kill(env)
     for mine, theirs in zip(env.render(), plain.render(), strict=True):
         np.testing.assert_array_equal(mine, theirs)

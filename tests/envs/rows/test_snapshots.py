@@ -135,7 +135,7 @@ def test_what_does_not_fit_is_refused(make_vec: Make) -> None:
 
 def test_an_encoder_that_cannot_be_saved_is_named(make_vec: Make) -> None:
     class Forgetful(FakeDreamer):
-        state_arrays = property()
+        state_arrays = None
 
     env = make_vec("GQNShepard-v0", ROWS, encoder=Forgetful())
     env.reset(seed=0)

@@ -53,6 +53,23 @@ def answer_task(request):
     return make_task(name, **options)
 
 
+def test_trials_become_arrays_and_trials_again(task):
+    trials = task.sample(np.random.default_rng(3), 5)
+    arrays = trials.to_arrays()
+    again = Trials.from_arrays({name: array.copy() for name, array in arrays.items()})
+    assert (again.reference is None, again.query is None) == (
+        trials.reference is None,
+        trials.query is None,
+    )
+    copied = again.to_arrays()
+    assert copied.keys() == arrays.keys()
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(copied[name], array)
+        assert copied[name].dtype == array.dtype
+    again.target[:] = -5
+    np.testing.assert_array_equal(trials.to_arrays()["target"], arrays["target"])
+
+
 def test_targets_are_uniform_over_the_answers(task):
     targets = task.sample(np.random.default_rng(0), TRIALS).target
     counts = np.bincount(targets, minlength=task.num_answers)

@@ -91,6 +91,9 @@ def test_imagination_comes_before_the_view() -> None:
         def update(self, state: list[np.ndarray], views: Views) -> list[np.ndarray]:
             return [*state, views.images]
 
+        def select(self, state: list[np.ndarray], rows: np.ndarray) -> list[np.ndarray]:
+            return [images[rows] for images in state]
+
         def predict_view(self, state: list[np.ndarray], viewpoints: Viewpoints) -> np.ndarray:
             return np.mean(state, axis=0).astype(np.uint8)
 
@@ -137,19 +140,15 @@ def test_recorded_view_prediction_shows_the_query_and_its_drawings(env_id: str) 
     environment.close()
 
 
-def test_encoder_identity_is_that_of_its_weights() -> None:
-    class Encoder:
-        representation_size = 2
-
-        def __init__(self, seed: int) -> None:
-            with torch.random.fork_rng():
-                torch.manual_seed(seed)
-                self.model = torch.nn.Linear(2, 2)
-
-    one, same, other = (encoder_identity(Encoder(seed), "a/b.safetensors") for seed in (0, 0, 1))
-    assert one == same
-    assert one is not None
-    assert other is not None
-    assert one["sha256"] != other["sha256"]
-    assert one["name"] == "b.safetensors"
+def test_encoder_identity_is_what_the_encoder_says_and_how_it_was_asked_for() -> None:
+    expected = {"name": "b.safetensors", "sha256": "fake", "representation_size": 48}
+    assert encoder_identity(FakeDreamer(), "a/b.safetensors") == expected
     assert encoder_identity(None, "gqn") is None
+
+
+def test_an_encoder_that_does_not_say_which_it_is_is_refused_in_one_line() -> None:
+    class Nameless(FakeDreamer):
+        identity = None
+
+    with pytest.raises(UserError, match=r"module:Nameless.*has no identity\(\)"):
+        encoder_identity(Nameless(), "module:Nameless")

@@ -10,7 +10,7 @@ import pytest
 
 from agents.evaluation import evaluate
 from envs.camera.angles import CameraAngles
-from envs.observation.spaces import encoded
+from envs.camera.space import encoded
 from experiments.agent.environment import AgentEnvironment, make_environment
 from experiments.agent.view_strategies import (
     angles_of,

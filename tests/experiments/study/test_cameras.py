@@ -22,7 +22,7 @@ def environment() -> Iterator[AgentEnvironment]:
 
 def angles(environment: AgentEnvironment) -> np.ndarray:
     """Azimuth and elevation of the cameras, (N, 2), degrees."""
-    return np.rad2deg(environment.native.unwrapped._rows.angles.stacked())
+    return np.rad2deg(environment.native.unwrapped._rows.cameras.angles.stacked())
 
 
 def test_every_episode_has_the_moves_of_the_schedule(environment: AgentEnvironment) -> None:

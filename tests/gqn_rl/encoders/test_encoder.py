@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from gqn_rl.encoders import gqn_encoder, make_encoder
+from gqn_rl.encoders import (
+    ComparingEncoder,
+    InformedEncoder,
+    ResumableEncoder,
+    SceneEncoder,
+    SceneImaginer,
+    SpatialEncoder,
+    gqn_encoder,
+    make_encoder,
+)
 from gqn_rl.encoders.gqn_encoder import GQNEncoder
 from gqn_rl.encoders.loading import load_checkpoint, random_weights
 from gqn_rl.errors import UserError
@@ -122,6 +131,31 @@ def test_sizes_and_identity_are_those_of_the_model(encoder: GQNEncoder) -> None:
     assert encoder.image_size == 64
     assert encoder.renderer == RENDERER
     assert encoder.weights_hash == "hash"
+
+
+def test_the_identity_is_that_of_the_weights_wherever_they_came_from() -> None:
+    one, elsewhere = GQNEncoder(make_model(), RENDERER, "hash"), GQNEncoder(make_model())
+    assert one.identity() == elsewhere.identity()
+    assert len(one.identity()) == 64
+    with torch.no_grad():
+        elsewhere.model.representation_scale.mul_(2.0)
+    assert one.identity() != elsewhere.identity()
+
+
+def test_capabilities_are_asked_for_by_their_protocols() -> None:
+    table = {
+        ComparingEncoder: {"cells"},
+        InformedEncoder: {"base"},
+        SpatialEncoder: {"cells"},
+        SceneEncoder: {"gqn", "base", "cells", "random"},
+        SceneImaginer: {"gqn", "base", "cells", "random"},
+        ResumableEncoder: {"gqn", "base", "cells", "random"},
+    }
+    made = {name: make_encoder(name, device="cpu") for name in ("gqn", "base", "cells", "random")}
+    for protocol, names in table.items():
+        able = {name for name, encoder in made.items() if isinstance(encoder, protocol)}
+        assert able == names, protocol
+    assert len({encoder.identity() for encoder in made.values()}) == 3  # cells has base's weights
 
 
 def test_a_checkpoint_becomes_an_encoder(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What an encoder knows of the rows' scenes."""
+"""The memory of an encoder: what it knows of the rows' scenes."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.rows.snapshots import Snapshot
-from gqn_rl.encoders import SceneEncoder, make_encoder
+from envs.snapshots import Snapshot
+from gqn_rl.encoders import ResumableEncoder, SceneEncoder, SceneImaginer, make_encoder
 from gqn_rl.errors import UserError
 from gqn_rl.geometry.view import Views
 from gqn_rl.geometry.viewpoint import Viewpoints
@@ -36,30 +36,10 @@ class EncoderMemory:
         self._groups = groups
 
     @property
-    def can_draw(self) -> bool:
-        """Whether the encoder is a `SceneImaginer`."""
-        return can_draw(self.encoder)
-
-    @property
-    def can_compare(self) -> bool:
-        """Whether the encoder is a `ComparingEncoder`."""
-        return hasattr(self.encoder, "compare") and hasattr(self.encoder, "comparison_size")
-
-    def compare(
-        self, representation: NDArray[np.float32], reference: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
-        """See `ComparingEncoder.compare`; within `REPRESENTATION_LIMIT`."""
-        return _clipped(self.encoder.compare(representation, reference))  # type: ignore[attr-defined]
-
-    @property
-    def is_informed(self) -> bool:
-        """Whether the encoder is an `InformedEncoder`."""
-        return hasattr(self.encoder, "information_gain")
-
-    def information_gain(self, *arguments: NDArray[Any]) -> NDArray[np.float32]:
-        """See `InformedEncoder.information_gain`."""
-        gain: NDArray[np.float32] = self.encoder.information_gain(*arguments)  # type: ignore[attr-defined]
-        return gain
+    def imaginer(self) -> SceneImaginer[Any] | None:
+        """The encoder, if it draws what it expects to see."""
+        encoder: Any = self.encoder
+        return encoder if isinstance(encoder, SceneImaginer) else None
 
     def forget(self, mask: NDArray[np.bool_]) -> None:
         """New scenes begin in the rows of `mask` (n,)."""
@@ -96,7 +76,7 @@ class EncoderMemory:
     def representation(self) -> NDArray[np.float32]:
         """float32 (n, F), within `REPRESENTATION_LIMIT`."""
         states = [self._states[rows.start] for rows in self._groups]
-        return _clipped(np.concatenate([self.encoder.representation(state) for state in states]))
+        return clipped(np.concatenate([self.encoder.representation(state) for state in states]))
 
     def represent(self, images: NDArray[np.uint8], viewpoints: Viewpoints) -> NDArray[np.float32]:
         """The representations of other scenes; the rows' own stay as they are.
@@ -112,7 +92,7 @@ class EncoderMemory:
         for index in range(len(viewpoints)):
             pose = viewpoints[np.full(len(images), index)]
             state = self.encoder.update(state, Views(images[:, index], pose))
-        return _clipped(self.encoder.representation(state))
+        return clipped(self.encoder.representation(state))
 
     def snapshot(self) -> Snapshot:
         """The encoder's state, "0", "1", ... to arrays (n, ...).
@@ -120,50 +100,42 @@ class EncoderMemory:
         Raises:
             UserError: if the encoder is no `ResumableEncoder`.
         """
-        self._require_resumable()
-        states = [
-            self.encoder.state_arrays(self._states[rows.start])  # type: ignore[attr-defined]
-            for rows in self._groups
-        ]
+        encoder = self._resumable()
+        states = [encoder.state_arrays(self._states[rows.start]) for rows in self._groups]
         parts = [np.concatenate(part) for part in zip(*states, strict=True)]
         return {str(number): part for number, part in enumerate(parts)}
 
     def restore(self, snapshot: Snapshot) -> None:
         """Take the encoder's state from a snapshot of as many rows."""
-        self._require_resumable()
+        encoder = self._resumable()
         parts = [snapshot[str(number)] for number in range(len(snapshot))]
         for rows in self._groups:
-            self._states[rows.start] = self.encoder.state_from_arrays(  # type: ignore[attr-defined]
-                tuple(part[rows] for part in parts)
-            )
+            arrays = tuple(part[rows] for part in parts)
+            self._states[rows.start] = encoder.state_from_arrays(arrays)
 
-    def _require_resumable(self) -> None:
-        for method in ("state_arrays", "state_from_arrays"):
-            if not hasattr(self.encoder, method):
-                raise UserError(
-                    f"encoder {type(self.encoder)!r} has no {method}: what it has seen cannot be "
-                    "saved and taken up again"
-                )
+    def _resumable(self) -> ResumableEncoder[Any]:
+        encoder: Any = self.encoder
+        if not isinstance(encoder, ResumableEncoder):
+            raise UserError(
+                f"encoder {type(encoder)!r} has no state_arrays and state_from_arrays: what it has "
+                "seen cannot be saved and taken up again"
+            )
+        return encoder
 
     def draw(self, rows: NDArray[np.int64], viewpoints: Viewpoints) -> NDArray[np.uint8]:
-        """How the scenes of some rows (k,) might look from elsewhere, uint8 (k, H, W, 3)."""
-        size = self.encoder.image_size
+        """How the scenes of some rows (k,) might look from elsewhere, uint8 (k, H, W, 3).
+
+        Only where there is an `imaginer`.
+        """
+        imaginer, size = self.imaginer, self.encoder.image_size
+        assert imaginer is not None
         images = np.zeros((len(rows), size, size, 3), np.uint8)
         for group in self._groups:
             here = np.flatnonzero((rows >= group.start) & (rows < group.stop))
             if len(here):
-                state = self.encoder.select(  # type: ignore[attr-defined]
-                    self._states[group.start], rows[here] - group.start
-                )
-                images[here] = self.encoder.predict_view(  # type: ignore[attr-defined]
-                    state, viewpoints[here]
-                )
+                state = imaginer.select(self._states[group.start], rows[here] - group.start)
+                images[here] = imaginer.predict_view(state, viewpoints[here])
         return images
-
-
-def can_draw(encoder: SceneEncoder[Any]) -> bool:
-    """Whether an encoder is a `SceneImaginer`."""
-    return hasattr(encoder, "predict_view") and hasattr(encoder, "select")
 
 
 def usable_encoder(
@@ -186,10 +158,11 @@ def usable_encoder(
     return built
 
 
-def encoder_name(encoder: str | Path | SceneEncoder[Any]) -> str:
+def encoder_name(encoder: object) -> str:
     """What a message calls it."""
     return f"encoder {str(encoder) if isinstance(encoder, str | Path) else type(encoder)!r}"
 
 
-def _clipped(representation: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.clip(representation, -REPRESENTATION_LIMIT, REPRESENTATION_LIMIT)
+def clipped(numbers: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What an encoder says, within `REPRESENTATION_LIMIT`."""
+    return np.clip(numbers, -REPRESENTATION_LIMIT, REPRESENTATION_LIMIT)

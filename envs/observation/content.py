@@ -1,0 +1,155 @@
+"""The part that shows a scene: as a representation, as pixels or as the truth.
+
+The same class shows the scene itself and the reference that some tasks give as their cue. Adding a
+kind of observation is a new class and a line in `CONTENTS`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from envs.observation.encoder_memory import REPRESENTATION_LIMIT
+from envs.observation.part import ObservationPart, Rows
+from gqn_rl.entry_points import find
+from gqn_rl.scenes.scene import SceneBatch
+
+
+class Content(ObservationPart, ABC):
+    """How the agent is shown scenes."""
+
+    def __init__(self, rows: Rows) -> None:
+        super().__init__(rows, self.scene_space(rows))
+
+    @classmethod
+    @abstractmethod
+    def scene_space(cls, rows: Rows) -> spaces.Box:
+        """The space of one scene after its latest view."""
+
+    @abstractmethod
+    def scenes(self, rows: Rows) -> NDArray[Any]:
+        """The scenes of all rows after their latest views, (N, *space.shape)."""
+
+    def reference_space(self, rows: Rows) -> spaces.Box:
+        """The space of one reference, shown from the task's cue views."""
+        return deepcopy(self.space)
+
+    @abstractmethod
+    def references(self, rows: Rows, mask: NDArray[np.bool_]) -> NDArray[Any]:
+        """The references of the rows of `mask` (N,), which has k, (k, *reference_space.shape)."""
+
+    def update(self, rows: Rows, mask: NDArray[np.bool_]) -> None:
+        """See `ObservationPart`."""
+        self.values[mask] = self.scenes(rows)[mask]
+
+
+class Representation(Content):
+    """The encoder's standardised aggregate of the views so far, float32 (F,)."""
+
+    key = "representation"
+    needs_images, needs_encoder = True, True
+
+    @classmethod
+    def scene_space(cls, rows: Rows) -> spaces.Box:
+        """See `Content`."""
+        assert rows.memory is not None
+        size = rows.memory.encoder.representation_size
+        return spaces.Box(-REPRESENTATION_LIMIT, REPRESENTATION_LIMIT, (size,), np.float32)
+
+    def scenes(self, rows: Rows) -> NDArray[np.float32]:
+        """See `Content`; all rows at once, so that the encoder's batch never changes its size."""
+        assert rows.memory is not None
+        return rows.memory.representation()
+
+    def references(self, rows: Rows, mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """See `Content`."""
+        assert rows.memory is not None
+        assert rows.task.cue_views is not None
+        return rows.memory.represent(rows.views.extra[mask], rows.task.cue_views)
+
+
+class Pixels(Content):
+    """The current view alone, uint8 (H, W, 3).
+
+    A reference is its pictures one behind the other along the channels, uint8 (H, W, 3 C), the
+    way stacked frames are laid out.
+    """
+
+    key = "image"
+    needs_images = True
+
+    @classmethod
+    def scene_space(cls, rows: Rows) -> spaces.Box:
+        """See `Content`."""
+        return spaces.Box(0, 255, (rows.image_size, rows.image_size, 3), np.uint8)
+
+    def scenes(self, rows: Rows) -> NDArray[np.uint8]:
+        """See `Content`."""
+        return rows.views.current
+
+    def reference_space(self, rows: Rows) -> spaces.Box:
+        """See `Content`."""
+        assert rows.task.cue_views is not None
+        channels = 3 * len(rows.task.cue_views)
+        return spaces.Box(0, 255, (rows.image_size, rows.image_size, channels), np.uint8)
+
+    def references(self, rows: Rows, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+        """See `Content`."""
+        return np.concatenate(list(rows.views.extra[mask].swapaxes(0, 1)), axis=-1)
+
+
+class State(Content):
+    """The truth, float32 (P * 6,): all cube centres, then all cube colours.
+
+    Centres (P * 3) are in world coordinates and cube edges, relative to the barycentre; colours
+    (P * 3) are RGB in [0, 1]. Cubes come in the order of the shape's catalogue entry; those of a
+    mirror image in the order of the cubes they mirror.
+    """
+
+    key = "state"
+
+    @classmethod
+    def scene_space(cls, rows: Rows) -> spaces.Box:
+        """See `Content`."""
+        count = rows.num_cubes
+        low = np.repeat(np.array([-count, 0.0], np.float32), count * 3)
+        high = np.repeat(np.array([count, 1.0], np.float32), count * 3)
+        return spaces.Box(low, high, dtype=np.float32)
+
+    def scenes(self, rows: Rows) -> NDArray[np.float32]:
+        """See `Content`."""
+        return _truth(rows.trials.scenes)
+
+    def references(self, rows: Rows, mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """See `Content`."""
+        assert rows.trials.reference is not None
+        return _truth(rows.trials.reference[mask])
+
+
+CONTENTS = {
+    "representation": "envs.observation.content:Representation",
+    "pixels": "envs.observation.content:Pixels",
+    "state": "envs.observation.content:State",
+}
+"""Name to `module:class`."""
+
+
+def content_named(name: str) -> type[Content]:
+    """The class called `name`, or `module:class` for one of one's own.
+
+    Raises:
+        UserError: for an unknown name.
+    """
+    content: type[Content] = find("observation", name, CONTENTS)
+    return content
+
+
+def _truth(scenes: SceneBatch) -> NDArray[np.float32]:
+    n = len(scenes)
+    centres = scenes.cube_centres().astype(np.float32)
+    return np.concatenate([centres.reshape(n, -1), scenes.colour.reshape(n, -1)], axis=1)

@@ -1,0 +1,22 @@
+"""The part that tells where the camera stands."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.camera.space import encoded, viewpoint_space
+from envs.observation.part import ObservationPart, Rows
+
+
+class Pose(ObservationPart):
+    """The current pose as encoded by `Viewpoints.encode`, float32 (7,)."""
+
+    key = "viewpoint"
+
+    def __init__(self, rows: Rows) -> None:
+        super().__init__(rows, viewpoint_space())
+
+    def update(self, rows: Rows, mask: NDArray[np.bool_]) -> None:
+        """See `ObservationPart`."""
+        self.values[mask] = encoded(rows.cameras.angles.viewpoints())[mask]
