@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 from envs.camera.angles import CameraAngles, KeepOut
 from envs.camera.control import STEP, CameraControl
 from envs.rows.encoder_memory import REPRESENTATION_LIMIT, EncoderMemory
+from gqn_rl.geometry.next_best_view import CLOSENESS, COLUMNS, GAIN, NOVELTY, TURN
 from gqn_rl.geometry.viewpoint import ENCODING_SIZE
-
-COLUMNS = 5
-"""Numbers of a move."""
 
 
 class NextBestViewFeatures:
@@ -83,16 +81,16 @@ class NextBestViewFeatures:
             angles.directions().reshape(n, -1, 3) for angles in (keep_out.centre, taken, landings)
         )
         numbers = np.zeros((n, len(self._moves), COLUMNS))
-        numbers[..., :2] = self._moves
-        numbers[:, :-1, 2] = _cosines(there, query)
-        numbers[:, -1, 2] = np.where(is_taken, _cosines(seen, query), -1.0).max(1)
+        numbers[..., TURN] = self._moves
+        numbers[:, :-1, CLOSENESS] = _cosines(there, query)
+        numbers[:, -1, CLOSENESS] = np.where(is_taken, _cosines(seen, query), -1.0).max(1)
         between = _cosines(there[:, :, None], seen[:, None])
         nearest = np.where(is_taken[:, None], between, -1.0).max(2)
-        numbers[:, :-1, 3] = np.arccos(np.clip(nearest, -1.0, 1.0)) / STEP
+        numbers[:, :-1, NOVELTY] = np.arccos(np.clip(nearest, -1.0, 1.0)) / STEP
         if self._memory is not None:
             poses = (angles.viewpoints().encode() for angles in (keep_out.centre, taken, landings))
             asked, before, after = (pose.reshape(n, -1, ENCODING_SIZE) for pose in poses)
-            numbers[..., 4] = self._memory.information_gain(
+            numbers[..., GAIN] = self._memory.information_gain(
                 content, asked[:, 0], before, is_taken, after
             )
         flat = numbers.reshape(n, -1).astype(np.float32)
