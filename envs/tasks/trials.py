@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from envs.camera.angles import CameraAngles
 from gqn_rl.scenes.scene import SceneBatch
 
-NO_ANSWER = -1
-
 
 @dataclass(frozen=True)
 class Trials:

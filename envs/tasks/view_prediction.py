@@ -7,10 +7,11 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.camera.actions import NO_ANSWER
 from envs.camera.angles import CameraAngles
 from envs.observation.spaces import encoded, viewpoint_space
 from envs.tasks.base import WRONG, Task
-from envs.tasks.trials import NO_ANSWER, Outcome, QueryErrors, Trials
+from envs.tasks.trials import Outcome, QueryErrors, Trials
 from gqn_rl.scenes.scene import sample_scenes
 
 CLEARANCE = np.deg2rad(40.0)

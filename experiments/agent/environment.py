@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,8 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 
 from agents.sb3_vec_env import GymnasiumVecEnv
 from envs import known_id
+from envs.camera.control import CameraControl
 from envs.tasks import Task
-from experiments.agent.controls import Controls, controls_of
 from gqn_rl.encoders import make_encoder
 from gqn_rl.errors import UserError
 
@@ -29,7 +28,7 @@ class AgentEnvironment:
         native: the Gymnasium vector environment inside.
         env_id, env_kwargs: what it was made from; the arguments are plain data.
         device: where encoder and renderer work; no part of the task.
-        num_answers: K; of Discrete actions the last K.
+        num_answers: K.
         encoder: what identifies the encoder's weights; None where there is no encoder.
     """
 
@@ -46,10 +45,11 @@ class AgentEnvironment:
         task: Task = self.native.unwrapped.task  # type: ignore[attr-defined]
         return task
 
-    @cached_property
-    def controls(self) -> Controls:
-        """What its actions mean."""
-        return controls_of(self.env_id, self.num_answers)
+    @property
+    def control(self) -> CameraControl:
+        """What its actions mean, and how they are written."""
+        control: CameraControl = self.native.unwrapped.control  # type: ignore[attr-defined]
+        return control
 
     @property
     def volumes(self) -> dict[str, tuple[int, ...]]:
@@ -60,11 +60,6 @@ class AgentEnvironment:
         if shape is None or not self.task.is_turnable or "representation" not in seen.spaces:
             return {}
         return {"representation": tuple(shape)}
-
-    @property
-    def num_moves(self) -> int:
-        """How many camera moves a strategy chooses from; of Discrete actions the first ones."""
-        return len(self.controls.actions)
 
     @property
     def is_graded(self) -> bool:
