@@ -45,7 +45,7 @@ def trained_look_around(
         names: of the moves before the answer, see `CameraControl.encode_moves`.
         episodes: labelled ones.
     """
-    moves = environment.control.encode_moves(names)
+    moves = list(environment.control.encode_moves(names))
     answering = environment.control.encode_answer
     with Console().status(f"training the look-around on {episodes} episodes"):
         data = collect_labelled(
