@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from gymnasium import spaces
+from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 from stable_baselines3.common.preprocessing import preprocess_obs
 from stable_baselines3.common.vec_env import VecEnv
@@ -25,9 +26,9 @@ Answering = Callable[[NDArray[np.int64]], Actions]
 
 
 class RandomAgent:
-    """Uniform over all actions, Discrete or a Box."""
+    """Uniform over all actions of a bounded space."""
 
-    def __init__(self, action_space: spaces.Discrete | spaces.Box, seed: int | None = None) -> None:
+    def __init__(self, action_space: spaces.Space[Any], seed: int | None = None) -> None:
         self._space = action_space
         self._rng = np.random.default_rng(seed)
 
@@ -41,8 +42,12 @@ class RandomAgent:
         n, space = batch_size(observation), self._space
         if isinstance(space, spaces.Discrete):
             return self._rng.integers(int(space.n), size=n), state
-        drawn = self._rng.uniform(space.low, space.high, (n, *space.shape))
-        return drawn.astype(space.dtype), state
+        if isinstance(space, spaces.Box):
+            drawn = self._rng.uniform(space.low, space.high, (n, *space.shape))
+            return drawn.astype(space.dtype), state
+        rows = batch_space(space, n)
+        rows.seed(int(self._rng.integers(2**31)))
+        return rows.sample(), state
 
 
 class OracleAgent:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium
@@ -27,7 +28,9 @@ STEM = re.compile(r"\w+")
 ENTRY_POINT = "envs.scene_env:SceneEnv"
 
 
-def register_task(stem: str, task: str) -> tuple[str, ...]:
+def register_task(
+    stem: str, task: str, controls: Mapping[str, str] = CONTROL_IDS
+) -> tuple[str, ...]:
     """Make a task available as `<stem>-v0` and, with continuous actions, `<stem>Continuous-v0`.
 
     Called where the task's module is imported, it makes "module:<stem>-v0" work wherever an id
@@ -39,18 +42,23 @@ def register_task(stem: str, task: str) -> tuple[str, ...]:
     Args:
         stem: of the ids: letters, digits and underscores.
         task: `module:class`, or a name in `envs.tasks.TASKS`.
+        controls: what follows the stem to the control: `module:class`, or a name in
+            `envs.camera.control.CONTROLS`.
 
     Returns:
-        The ids, Discrete first.
+        The ids in the order of the controls: Discrete first.
 
     Raises:
-        UserError: for another kind of stem or task, or an id that already means something else.
+        UserError: for another kind of stem, task or control, or an id that already means something
+            else.
     """
-    if not STEM.fullmatch(stem):
-        raise UserError(f"stem is {stem!r}, expected letters, digits and underscores")
-    if task not in TASK_IDS.values() and not is_entry_point(task):
-        raise unknown_name("task", task, [*TASK_IDS.values(), "module:class"])
-    ids = {f"{stem}{suffix}-v0": control for suffix, control in CONTROL_IDS.items()}
+    for part in (stem, *(stem + suffix for suffix in controls)):
+        if not STEM.fullmatch(part):
+            raise UserError(f"stem is {part!r}, expected letters, digits and underscores")
+    _require("task", task, TASK_IDS)
+    for control in controls.values():
+        _require("control", control, CONTROL_IDS)
+    ids = {f"{stem}{suffix}-v0": control for suffix, control in controls.items()}
     for env_id, control in ids.items():
         _register(env_id, {"task": task, "control": control})
     return tuple(ids)
@@ -79,6 +87,12 @@ def known_id(env_id: str) -> str:
 def fixed_arguments(env_id: str) -> dict[str, Any]:
     """What makes an id, with or without its module, what it is: task and control."""
     return ENVIRONMENTS[env_id.rpartition(":")[2]]
+
+
+def _require(kind: str, name: str, ids: Mapping[str, str]) -> None:
+    """Refuse what is neither one of the package's own nor a `module:class`."""
+    if name not in ids.values() and not is_entry_point(name):
+        raise unknown_name(kind, name, [*ids.values(), "module:class"])
 
 
 def _register(env_id: str, arguments: dict[str, Any]) -> None:

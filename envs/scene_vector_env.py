@@ -67,7 +67,8 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):  # 
     Args:
         num_envs: rows.
         task: a name in `envs.tasks.TASKS`.
-        control: a name in `envs.camera.control.CONTROLS`.
+        control: a name in `envs.camera.control.CONTROLS`, or `module:class`; the attribute of
+            this name is the control itself, which writes actions as well as it reads them.
         observation: "representation", "pixels" or "state".
         flatten: whether the observation is one Box.
         parts: further parts of the observation, each `module:class`, or a class that extends
@@ -128,9 +129,9 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):  # 
         self.metadata = {**type(self).metadata, "autoreset_mode": self.autoreset_mode}
         task_options |= {"num_cubes": num_cubes, "shapes": shapes, "orientation": orientation}
         built_task = make_task(task, **task_options)
-        self._control = make_control(control, built_task.num_answers)
+        self.control = make_control(control, built_task.num_answers)
         self._rows = make_rows(
-            num_envs, built_task, self._control, observation=observation, parts=parts,
+            num_envs, built_task, self.control, observation=observation, parts=parts,
             encoder=encoder, renderer=renderer, image_size=image_size, num_cubes=num_cubes,
             max_looks=max_looks, device=device, render_workers=render_workers,
         )  # fmt: skip
@@ -143,7 +144,7 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):  # 
         self._flattening = Flattening(seen) if flatten else None
         self.single_observation_space = self._flattening.space if self._flattening else seen
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
-        self.single_action_space = self._control.action_space
+        self.single_action_space = self.control.action_space
         self.action_space = batch_space(self.single_action_space, self.num_envs)
 
     def reset(
@@ -181,7 +182,7 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):  # 
         _ = self.trials  # asks for a reset first
         if self.autoreset_mode == AutoresetMode.DISABLED and self._episodes.ended.any():
             raise error.ResetNeeded("step() called after the end of an episode; call reset()")
-        commands = self._control.read(actions, self.num_envs)
+        commands = self.control.read(actions, self.num_envs)
 
         live = ~self._episodes.ended
         answering = live & (commands.answer != NO_ANSWER)
@@ -194,7 +195,7 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):  # 
         same_step, finals = self.autoreset_mode == AutoresetMode.SAME_STEP, FinalInfos(len(live))
         if same_step and over.any():
             finals.add(self._observation(over), self._facts(), over)
-        self._rows.turn(moving, commands.turn, self._control.goes_partway)
+        self._rows.turn(moving, commands.turn, self.control.goes_partway)
         beginning = over if same_step else ~live
         self._begin(beginning)
         lost = self._rows.take_view(moving | beginning)

@@ -6,7 +6,6 @@ register(
     __name__,
     {
         "agent_comparison": "agent.comparison",
-        "agent_controls": "agent.controls",
         "agent_environment": "agent.environment",
         "agent_episode": "agent.episode",
         "agent_figures": "agent.figures",

@@ -76,8 +76,7 @@ def main(settings: EvaluateAgentSettings) -> None:
         if getattr(settings, name) <= 0:
             raise UserError(f"{name} is {getattr(settings, name)}, expected more than 0")
     agent, environment = agent_and_environment(settings)
-    for name in settings.look_around:
-        environment.controls.move(name)  # refuses wrong names before the folder is made
+    environment.control.encode_moves(settings.look_around)  # refuses wrong names before a folder
     folder = new_run_folder(settings.output, "evaluate_agent")
     save_settings(folder, settings)
 

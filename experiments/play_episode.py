@@ -131,9 +131,9 @@ def scripted(environment: AgentEnvironment, settings: PlayEpisodeSettings) -> Sc
     Raises:
         UserError: for an unknown move, more moves than looks, or an answer that there is not.
     """
-    controls, native = environment.controls, environment.native.unwrapped
+    control, native = environment.control, environment.native.unwrapped
     assert settings.moves is not None
-    moves = [controls.move(name) for name in settings.moves]
+    moves = list(control.encode_moves(settings.moves))
     most = native.max_looks - 1  # type: ignore[attr-defined]
     if len(moves) > most:
         raise UserError(f"{len(moves)} moves, expected at most {most}: the first look is free")
@@ -143,7 +143,7 @@ def scripted(environment: AgentEnvironment, settings: PlayEpisodeSettings) -> Sc
     def answer() -> Actions:
         given = settings.answer
         truth = native.targets  # type: ignore[attr-defined]
-        return controls.answers(truth if given is None else np.array([given]))
+        return control.encode_answer(truth if given is None else np.array([given]))
 
     return ScriptedPlayer(moves, answer)
 

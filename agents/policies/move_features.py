@@ -14,15 +14,12 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
 from gqn_rl.errors import UserError
-
-MOVES, COLUMNS = "prospects", 5
-TURN = slice(0, 2)
-"""Columns of the features, see `envs.observation.next_best_view`; the last row is of no move."""
+from gqn_rl.geometry.next_best_view import CLOSENESS, COLUMNS, KEY, NOVELTY, TURN, as_matrix
 
 
 def moves_of(observations: dict[str, Tensor]) -> Tensor:
-    """The prospects as matrices, (B, M + 1, 5)."""
-    return observations[MOVES].unflatten(1, (-1, COLUMNS))
+    """The next-best-view features as matrices, (B, M + 1, 5); the last row is of no move."""
+    return as_matrix(observations[KEY])
 
 
 class KnownFeatures(BaseFeaturesExtractor):
@@ -33,9 +30,9 @@ class KnownFeatures(BaseFeaturesExtractor):
     """
 
     def __init__(self, observation_space: spaces.Dict, keys: Sequence[str]) -> None:
-        if MOVES not in observation_space.spaces:
+        if KEY not in observation_space.spaces:
             raise UserError(
-                f"this policy needs an observation with {MOVES!r}, as in view prediction, "
+                f"this policy needs an observation with {KEY!r}, as in view prediction, "
                 f"the environment's has {list(observation_space.spaces)}"
             )
         size = COLUMNS - TURN.stop + sum(spaces.flatdim(observation_space[key]) for key in keys)
@@ -104,8 +101,8 @@ def next_best_view_features_of(
     rows = moves_of(observations)
     distance = (rows[..., TURN] - turn[:, None]).square().sum(-1)
     weights = (-distance / (2 * width**2)).softmax(dim=1)
-    facts = rows[..., 2:].clone()
-    facts[:, -1, 1:] = 0.0
+    facts = rows[..., CLOSENESS:].clone()
+    facts[:, -1, NOVELTY - CLOSENESS :] = 0.0
     return torch.einsum("bm,bmc->bc", weights, facts)
 
 

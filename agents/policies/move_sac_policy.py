@@ -13,13 +13,12 @@ from stable_baselines3.sac.policies import Actor, SACPolicy
 from torch import Tensor
 
 from agents.policies.move_features import (
-    COLUMNS,
-    TURN,
     KnownFeatures,
     MoveFeatures,
     nearest_move,
     next_best_view_features_of,
 )
+from gqn_rl.geometry.next_best_view import COLUMNS, TURN
 
 WIDTH = 0.25
 """Of the Gaussian between moves told of, which are half a unit apart."""

@@ -30,7 +30,6 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from envs.ap_gym.losses import AnswerLoss, ImageLoss, PredictionLoss
-from envs.camera.control import ContinuousControl, DiscreteControl
 from envs.scene_env import SceneEnv
 from envs.scene_vector_env import SceneVectorEnv
 from envs.tasks import AnswerTask
@@ -64,11 +63,7 @@ class Predictions:
                 f"{type(rows.task).__name__} has neither right answers nor a query view, expected "
                 "one of them: there is nothing to predict"
             )
-        full = rows.single_action_space
-        self._is_discrete = isinstance(full, spaces.Discrete)
-        moves = len(DiscreteControl.MOVES)
-        turns = spaces.Box(-1.0, 1.0, (2,), np.float32)
-        inner = spaces.Discrete(moves) if self._is_discrete else turns
+        inner = rows.control.turn_space
         self.action_space = spaces.Dict({"action": inner, "prediction": prediction})
 
     @property
@@ -86,22 +81,15 @@ class Predictions:
         """The actions of the environment for inner actions (N, ...) and predictions (N, ...).
 
         Raises:
-            UserError: for predictions of another shape, or with numbers outside their space.
+            UserError: for inner actions or predictions of another shape, or outside their space.
         """
         checked = self._checked(predictions)
         answers = np.zeros(len(checked), dtype=np.int64)
         if isinstance(self._rows.task, AnswerTask):
             answers = checked.argmax(axis=1)
-        full, finishing = self._rows.single_action_space, self.finishing
-        if self._is_discrete:
-            moved = np.asarray(moves)
-            return np.where(finishing, len(DiscreteControl.MOVES) + answers, moved)
-        actions = np.zeros((len(checked), *(full.shape or ())), np.float32)
-        actions[:, ContinuousControl.TURNS] = moves
-        actions[:, ContinuousControl.COMMIT] = np.where(finishing, 1.0, -1.0)
-        logits = actions[:, ContinuousControl.COMMIT + 1 :]
-        if logits.shape[1]:
-            logits[np.arange(len(logits)), answers] = 1.0
+        control, finishing = self._rows.control, self.finishing
+        actions = control.encode_turn(control.read_turn(moves, len(checked)))
+        actions[finishing] = control.encode_answer(answers[finishing])
         return actions
 
     def charge(
@@ -144,9 +132,9 @@ class ActivePerceptionEnv(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstruct
         env: with one of our ids; wrappers that change its actions do not go below this one.
 
     Attributes:
-        action_space: Dict of `action`, Discrete(4) camera moves or Box (2,) of turns, and
-            `prediction`: logits float32 (K,), in view prediction the image float32 (H, W, 3) in
-            [0, 1].
+        action_space: Dict of `action`, the control's `turn_space` (Discrete(4) camera moves or Box
+            (2,) of turns), and `prediction`: logits float32 (K,), in view prediction the image
+            float32 (H, W, 3) in [0, 1].
         prediction_target_space: the right answer, Discrete(K), or the true query view.
         loss_fn: a `PredictionLoss`.
 

@@ -14,10 +14,8 @@ from envs.observation.content import Content
 from envs.observation.encoder_memory import REPRESENTATION_LIMIT
 from envs.observation.part import ObservationPart, Rows
 from gqn_rl.encoders import InformedEncoder
+from gqn_rl.geometry.next_best_view import CLOSENESS, COLUMNS, GAIN, NOVELTY, TURN
 from gqn_rl.geometry.viewpoint import ENCODING_SIZE
-
-COLUMNS = 5
-"""Numbers of a move."""
 
 
 class NextBestViewFeatures(ObservationPart):
@@ -74,7 +72,7 @@ class NextBestViewFeatures(ObservationPart):
         if self._encoder is not None:
             poses = (angles.viewpoints().encode() for angles in (query.centre, taken, landings))
             asked, before, after = (pose.reshape(len(looks), -1, ENCODING_SIZE) for pose in poses)
-            numbers[..., 4] = self._encoder.information_gain(
+            numbers[..., GAIN] = self._encoder.information_gain(
                 self._content.values[mask], asked[:, 0], before, is_taken, after
             )
         flat = numbers.reshape(len(looks), -1).astype(np.float32)
@@ -98,12 +96,12 @@ class NextBestViewFeatures(ObservationPart):
             angles.directions().reshape(n, -1, 3) for angles in (query.centre, taken, landings)
         )
         numbers = np.zeros((n, len(self._moves), COLUMNS))
-        numbers[..., :2] = self._moves
-        numbers[:, :-1, 2] = _cosines(there, asked)
-        numbers[:, -1, 2] = np.where(is_taken, _cosines(seen, asked), -1.0).max(1)
+        numbers[..., TURN] = self._moves
+        numbers[:, :-1, CLOSENESS] = _cosines(there, asked)
+        numbers[:, -1, CLOSENESS] = np.where(is_taken, _cosines(seen, asked), -1.0).max(1)
         between = _cosines(there[:, :, None], seen[:, None])
         nearest = np.where(is_taken[:, None], between, -1.0).max(2)
-        numbers[:, :-1, 3] = np.arccos(np.clip(nearest, -1.0, 1.0)) / STEP
+        numbers[:, :-1, NOVELTY] = np.arccos(np.clip(nearest, -1.0, 1.0)) / STEP
         return numbers
 
 

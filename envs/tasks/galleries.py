@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gqn_rl.errors import UserError, unknown_name
+from gqn_rl.errors import unknown_name
 from gqn_rl.geometry.rotations import GRID_ROTATIONS
 from gqn_rl.scenes.shape_catalogue import ShapeCatalogue, shape_catalogue
 
@@ -28,17 +28,13 @@ def choose_gallery(
     Raises:
         UserError: for an unknown name, or more shapes than there are.
     """
-    available = shape_catalogue(num_cubes).indices(shapes)
-    if not 2 <= gallery_size <= len(available):
-        raise UserError(
-            f"gallery_size is {gallery_size}, expected 2 to {len(available)} "
-            f"(the shapes={shapes!r} of num_cubes={num_cubes})"
-        )
+    catalogue = shape_catalogue(num_cubes)
+    distinct = catalogue.gallery(shapes, gallery_size)
     if gallery not in GALLERIES:
         raise unknown_name("gallery", gallery, GALLERIES)
     if gallery == "distinct":
-        return available[:gallery_size].copy()
-    return _confusable(shape_catalogue(num_cubes), available, gallery_size)
+        return distinct
+    return _confusable(catalogue, catalogue.indices(shapes), gallery_size)
 
 
 def shape_distances(cubes: NDArray[np.int8], others: NDArray[np.int8]) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from envs.tasks.base import AnswerTask
 from envs.tasks.trials import Trials
 from gqn_rl.errors import UserError, unknown_name
-from gqn_rl.geometry.rotations import sample_orientations, yaw_matrices
+from gqn_rl.geometry.rotations import MIRROR, sample_orientations, yaw_matrices
 from gqn_rl.geometry.viewpoint import look_at_origin
 from gqn_rl.scenes.scene import SceneBatch, sample_colours
 from gqn_rl.scenes.shape_catalogue import shape_catalogue
@@ -16,8 +16,6 @@ from gqn_rl.scenes.shape_catalogue import shape_catalogue
 ANGLES = np.arange(0.0, 181.0, 20.0)
 """Degrees between the two objects, as Shepard and Metzler chose them."""
 COLOURS = ("shared", "independent")
-MIRROR = np.array([-1.0, 1.0, 1.0])
-"""Reflection in the plane x = 0."""
 CUE_VIEWS = look_at_origin(
     np.deg2rad(np.array([45.0, 225.0, 135.0, 315.0])),
     np.arcsin(np.sqrt(1 / 3)) * np.array([1.0, 1.0, -1.0, -1.0]),

@@ -28,12 +28,12 @@ Measure = Callable[[str, Predictor], Evaluation]
 
 
 def random_agent(environment: AgentEnvironment, seed: int) -> RandomAgent:
-    return RandomAgent(environment.bridge.action_space, seed)  # type: ignore[arg-type]
+    return RandomAgent(environment.bridge.action_space, seed)
 
 
 def oracle(environment: AgentEnvironment) -> OracleAgent:
     native: Any = environment.native.unwrapped
-    return OracleAgent(environment.controls.answers, lambda: np.asarray(native.targets))
+    return OracleAgent(environment.control.encode_answer, lambda: np.asarray(native.targets))
 
 
 def trained_look_around(
@@ -42,11 +42,11 @@ def trained_look_around(
     """The fixed look-around with its classifier, and how that was trained.
 
     Args:
-        names: of the moves before the answer, see `Controls.move`.
+        names: of the moves before the answer, see `CameraControl.encode_moves`.
         episodes: labelled ones.
     """
-    moves = [environment.controls.move(name) for name in names]
-    answering = environment.controls.answers
+    moves = list(environment.control.encode_moves(names))
+    answering = environment.control.encode_answer
     with Console().status(f"training the look-around on {episodes} episodes"):
         data = collect_labelled(
             environment.bridge, moves, answering, episodes, seed + LABELLED_SEED
@@ -91,7 +91,7 @@ def measured_view_strategies(
     """
     clearance = environment.task.clearance
     strategies = view_strategies(
-        environment.controls, clearance, looks_of(agent), seed, environment.is_informed
+        environment.control, clearance, looks_of(agent), seed, environment.is_informed
     )
     table, differences = {}, {}
     for name, strategy in strategies.items():

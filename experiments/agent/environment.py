@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,9 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 
 from agents.sb3_vec_env import GymnasiumVecEnv
 from envs import known_id
+from envs.camera.control import CameraControl
 from envs.scene_vector_env import SceneVectorEnv
 from envs.tasks import Task
-from experiments.agent.controls import Controls, controls_of
 from gqn_rl.encoders import SceneEncoder, SpatialEncoder, make_encoder
 from gqn_rl.errors import UserError
 
@@ -29,7 +28,7 @@ class AgentEnvironment:
         native: the Gymnasium vector environment inside.
         env_id, env_kwargs: what it was made from; the arguments are plain data.
         device: where encoder and renderer work; no part of the task.
-        num_answers: K; of Discrete actions the last K.
+        num_answers: K.
         encoder: what identifies the encoder's weights; None where there is no encoder.
     """
 
@@ -50,10 +49,10 @@ class AgentEnvironment:
     def task(self) -> Task:
         return self.rows.task
 
-    @cached_property
-    def controls(self) -> Controls:
-        """What its actions mean."""
-        return controls_of(self.env_id, self.num_answers)
+    @property
+    def control(self) -> CameraControl:
+        """What its actions mean, and how they are written."""
+        return self.rows.control
 
     @property
     def volumes(self) -> dict[str, tuple[int, ...]]:
@@ -64,11 +63,6 @@ class AgentEnvironment:
             shown = isinstance(seen, Dict) and "representation" in seen.spaces
             return {"representation": encoder.voxel_grid_shape} if shown else {}
         return {}
-
-    @property
-    def num_moves(self) -> int:
-        """How many camera moves a strategy chooses from; of Discrete actions the first ones."""
-        return len(self.controls.actions)
 
     @property
     def is_graded(self) -> bool:

@@ -72,7 +72,7 @@ def record_episode(
         )
         observation, _, dones, infos = bridge.step(actions)
         start, done = dones, bool(dones[0])
-        name = environment.controls.name(actions[0], environment.task.answer_name)
+        name = environment.control.describe(actions[0], environment.task.answer_name)
         episode.actions.append(name)
     episode.target = int(infos[0].get("target", NO_ANSWER))
     episode.answer = int(infos[0].get("answer", NO_ANSWER))

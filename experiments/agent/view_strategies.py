@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from agents.evaluation import Evaluation
 from envs.camera.angles import CameraAngles, KeepOut
-from envs.observation.next_best_view import COLUMNS
-from experiments.agent.controls import Controls
+from envs.camera.control import CameraControl
+from gqn_rl.geometry import next_best_view
 from gqn_rl.geometry.viewpoint import Viewpoints
 
 SAME_VIEW = np.deg2rad(1.0)
@@ -49,13 +49,13 @@ class ViewStrategy:
 
     Args:
         choose: the rule.
-        controls: of the environment.
+        control: of the environment.
         clearance: radians about the query in which no camera may stand.
         looks: how many views to take in each episode, the first included; 1 where it names none.
     """
 
-    def __init__(self, choose: Choice, controls: Controls, clearance: float, looks: Schedule):
-        self._choose, self._controls = choose, controls
+    def __init__(self, choose: Choice, control: CameraControl, clearance: float, looks: Schedule):
+        self._choose, self._control = choose, control
         self._clearance, self._looks = clearance, looks
 
     def predict(
@@ -72,7 +72,7 @@ class ViewStrategy:
         paths = [Path(-1, here[:0]) for _ in here] if state is None else state
         paths = [_extended(*row) for row in zip(paths, starts, here, strict=True)]
         landings = self._landings(cameras, queries)
-        actions = self._controls.answers(np.zeros(len(here), dtype=np.int64))
+        actions = self._control.encode_answer(np.zeros(len(here), dtype=np.int64))
         for row, path in enumerate(paths):
             if len(path.visited) < self._budget(row, path.episode):
                 actions[row] = self._move(observation, row, landings[row], path, query[row])
@@ -82,7 +82,8 @@ class ViewStrategy:
         self, seen: Observation, row: int, landings: Positions, path: Path, query: Positions
     ) -> NDArray[Any]:
         """The action of a row, given where its moves lead (M, 3)."""
-        return np.asarray(self._controls.actions[self._choose(landings, path.visited, query)])
+        chosen = self._choose(landings, path.visited, query)
+        return np.asarray(self._control.encode_turn(self._control.turns[[chosen]])[0])
 
     def _budget(self, row: int, episode: int) -> int:
         looks = self._looks.get(row, ())
@@ -90,7 +91,7 @@ class ViewStrategy:
 
     def _landings(self, cameras: CameraAngles, queries: CameraAngles) -> Positions:
         """Where each move would leave each camera, unit vectors (N, M, 3)."""
-        turns, partway = self._controls.turns, self._controls.control.goes_partway
+        turns, partway = self._control.turns, self._control.goes_partway
         landed = KeepOut(queries, self._clearance).landings(cameras, turns, partway)
         return landed.directions().reshape(len(cameras), len(turns), 3)
 
@@ -102,15 +103,15 @@ class MostInformative(ViewStrategy):
     tells of.
     """
 
-    def __init__(self, controls: Controls, clearance: float, looks: Schedule) -> None:
-        super().__init__(nearest_choice, controls, clearance, looks)
+    def __init__(self, control: CameraControl, clearance: float, looks: Schedule) -> None:
+        super().__init__(nearest_choice, control, clearance, looks)
 
     def _move(
         self, seen: Observation, row: int, landings: Positions, path: Path, query: Positions
     ) -> NDArray[Any]:
-        moves = seen["prospects"][row].reshape(-1, COLUMNS)[:-1]  # the last is making none
-        gains = moves[:, -1]
-        return self._controls.probe(int(gains.argmax()))
+        told = next_best_view.as_matrix(seen[next_best_view.KEY][row])
+        gains = told[:-1, next_best_view.GAIN]  # the last row is making no move
+        return np.asarray(self._control.encode_turn(self._control.probes[[gains.argmax()]])[0])
 
 
 def random_choice(rng: np.random.Generator) -> Choice:
@@ -131,7 +132,7 @@ def nearest_choice(candidates: Positions, visited: Positions, query: Positions) 
 
 
 def view_strategies(
-    controls: Controls, clearance: float, looks: Schedule, seed: int, informed: bool = False
+    control: CameraControl, clearance: float, looks: Schedule, seed: int, informed: bool = False
 ) -> dict[str, ViewStrategy]:
     """The strategies by name; they take as many views in each episode as `looks` says.
 
@@ -144,10 +145,10 @@ def view_strategies(
         "nearest views": nearest_choice,
     }
     strategies = {
-        name: ViewStrategy(choose, controls, clearance, looks) for name, choose in choices.items()
+        name: ViewStrategy(choose, control, clearance, looks) for name, choose in choices.items()
     }
     if informed:
-        strategies["most informative views"] = MostInformative(controls, clearance, looks)
+        strategies["most informative views"] = MostInformative(control, clearance, looks)
     return strategies
 
 

@@ -129,7 +129,7 @@ class Watched:
         )
         self._observation, _, dones, infos = self.environment.bridge.step(actions)
         self._fresh = self.is_over = bool(dones[0])
-        done = self.environment.controls.name(actions[0], task.answer_name)
+        done = self.environment.control.describe(actions[0], task.answer_name)
         said = outcome(task, infos[0]) if dones[0] else done
         self._lines.append(f"look {len(self._lines) + 1}: {said}")
         if not dones[0]:

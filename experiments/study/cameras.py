@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn, VecEnvWrapper
 
-RIGHT, UP, DOWN = 1, 2, 3
-"""Moves of `envs.camera.control.DiscreteControl`."""
+from envs.camera.control import CameraControl
+from gqn_rl.errors import UserError
+
+RIGHT, UP, DOWN = "right", "up", "down"
 SCHEDULE = (RIGHT, RIGHT, UP, RIGHT, RIGHT, DOWN)
 """240 degrees round the object in the eleven moves of an episode of twelve looks, at the first
 view's height and 30 degrees above; `evaluate_agent` looks around in the same way."""
@@ -22,19 +24,21 @@ class ScheduledCamera(VecEnvWrapper):
     """Action 0 makes the schedule's next move, action 1 + k gives answer k.
 
     Args:
-        venv: Discrete, the camera moves first.
-        num_moves: how many of those there are.
-        schedule: moves, begun anew with each episode and when it is through.
+        venv: the environment.
+        control: of its camera.
+        schedule: names of moves, begun anew with each episode and when it is through.
+
+    Raises:
+        UserError: for a schedule of no moves, or of moves that have no name.
     """
 
-    def __init__(self, venv: VecEnv, num_moves: int, schedule: Sequence[int] = SCHEDULE) -> None:
-        given = venv.action_space
-        assert isinstance(given, spaces.Discrete)
-        if not schedule or not all(0 <= move < num_moves for move in schedule):
-            raise ValueError(f"schedule is {schedule}, expected moves from 0 to {num_moves - 1}")
-        super().__init__(venv, action_space=spaces.Discrete(int(given.n) - num_moves + 1))
-        self._num_moves = num_moves
-        self._schedule = np.asarray(schedule, dtype=np.int64)
+    def __init__(
+        self, venv: VecEnv, control: CameraControl, schedule: Sequence[str] = SCHEDULE
+    ) -> None:
+        if not schedule:
+            raise UserError(f"schedule is {schedule}, expected names of moves")
+        super().__init__(venv, action_space=spaces.Discrete(1 + control.num_answers))
+        self._control, self._schedule = control, control.encode_moves(schedule)
         self._made = np.zeros(venv.num_envs, dtype=np.int64)
 
     def reset(self) -> VecEnvObs:
@@ -42,9 +46,11 @@ class ScheduledCamera(VecEnvWrapper):
         return self.venv.reset()
 
     def step_async(self, actions: NDArray[Any]) -> None:
-        scheduled = self._schedule[self._made % len(self._schedule)]
+        given = self._schedule[self._made % len(self._schedule)]
         self._made += 1
-        self.venv.step_async(np.where(actions == 0, scheduled, actions - 1 + self._num_moves))
+        answering = actions > 0
+        given[answering] = self._control.encode_answer(actions[answering] - 1)
+        self.venv.step_async(given)
 
     def step_wait(self) -> VecEnvStepReturn:
         observation, rewards, dones, infos = self.venv.step_wait()

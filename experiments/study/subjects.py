@@ -88,7 +88,7 @@ def make_trainee(run: Run) -> Trainee:
 def seen_through(camera: str, environment: AgentEnvironment) -> VecEnv:
     """The environment with a camera of `plan.CAMERAS`."""
     if camera == "fixed":
-        return ScheduledCamera(environment.bridge, environment.num_moves)
+        return ScheduledCamera(environment.bridge, environment.control)
     return environment.bridge
 
 

@@ -27,6 +27,9 @@ GRID_ROTATIONS.setflags(write=False)
 VERTICAL_TURNS = GRID_ROTATIONS[GRID_ROTATIONS[:, 2, 2] == 1]
 """int8 (4, 3, 3): those of them that turn about the vertical axis."""
 VERTICAL_TURNS.setflags(write=False)
+MIRROR = np.array([-1, 1, 1], dtype=np.int8)
+"""int8 (3,): reflection in the plane x = 0, as factors of x, y and z."""
+MIRROR.setflags(write=False)
 
 
 def sample_grid_rotations(rng: np.random.Generator, n: int) -> NDArray[np.float64]:

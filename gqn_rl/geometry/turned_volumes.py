@@ -15,9 +15,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gqn_rl.geometry.rotations import GRID_ROTATIONS, VERTICAL_TURNS
+from gqn_rl.geometry.rotations import GRID_ROTATIONS, MIRROR, VERTICAL_TURNS
 
-MIRROR = np.diag([-1, 1, 1])
 MOST_SHIFT = (2, 2, 1)
 """Cells along x, y and z; the barycentre of an object lies at the origin of the world, so that
 frames of the same object differ by little."""
@@ -46,7 +45,7 @@ class TurnedVolumes:
 
     def __init__(self, cells: int, group: str = "vertical") -> None:
         turns = GROUPS[group]
-        matrices = np.concatenate([turns, turns @ MIRROR])  # (2 * G, 3, 3)
+        matrices = np.concatenate([turns, turns * MIRROR])  # (2 * G, 3, 3)
         self.cells = cells
         self._sources = torch.from_numpy(sources(cells, matrices))  # (2 * G, S ** 3)
 

@@ -8,32 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gqn_rl.errors import UserError
-from gqn_rl.geometry.rotations import rotation_angles, sample_orientations
+from gqn_rl.geometry.rotations import MIRROR, rotation_angles, sample_orientations
 from gqn_rl.scenes.scene import SceneBatch, sample_colours
 from gqn_rl.scenes.shape_catalogue import shape_catalogue
 
-MIRROR = np.array([-1.0, 1.0, 1.0])
 PAIRS_PER_SCENE = 4
 """Training pairs of mirror trials, for each training scene."""
 SCENES_PER_FAMILY = 4
 """At least, in training: two of each hand."""
 TEST_FAMILY_EVERY = 3
 """Where a probe's training shapes have to be taken from those it is tested on."""
-
-
-def gallery_shapes(num_cubes: int, shapes: str, size: int) -> NDArray[np.int64]:
-    """The gallery of the recognition task: the first `size` shapes in their fixed order.
-
-    Returns:
-        int64 (size,), indices into `shape_catalogue(num_cubes)`.
-    """
-    available = shape_catalogue(num_cubes).indices(shapes)
-    if not 2 <= size <= len(available):
-        raise UserError(
-            f"gallery_size is {size}, expected 2 to {len(available)} "
-            f"(the shapes={shapes!r} of num_cubes={num_cubes})"
-        )
-    return available[:size].copy()
 
 
 def mirror_families(num_cubes: int, shapes: str, part: str) -> NDArray[np.int64]:
@@ -129,7 +113,8 @@ class ProbeScenes:
 
     @property
     def gallery_shapes(self) -> NDArray[np.int64]:
-        return gallery_shapes(self.num_cubes, self.shapes, self.gallery_size)
+        """The gallery of the recognition task, int64 (gallery_size,)."""
+        return shape_catalogue(self.num_cubes).gallery(self.shapes, self.gallery_size)
 
     def gallery(self, rng: np.random.Generator, n: int, part: str) -> ProbeTrials:
         """n trials of one scene, each of a gallery shape, uniform; "train" and "test" are alike."""

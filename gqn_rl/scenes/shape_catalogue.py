@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gqn_rl.errors import UserError, unknown_name
+from gqn_rl.geometry.rotations import MIRROR
 from gqn_rl.scenes.shepard_metzler import (
     STEPS,
     ShepardMetzlerObject,
@@ -75,6 +76,20 @@ class ShapeCatalogue:
         parts = {"validation": self.is_validation, "test": self.is_test}
         wanted = parts.get(shapes, ~(self.is_validation | self.is_test))
         return self.rank[wanted[self.rank]]
+
+    def gallery(self, shapes: str, size: int) -> NDArray[np.int64]:
+        """The first `size` of the shapes, int64 (size,).
+
+        Raises:
+            UserError: for fewer than two, or more than there are.
+        """
+        available = self.indices(shapes)
+        if not 2 <= size <= len(available):
+            raise UserError(
+                f"gallery_size is {size}, expected 2 to {len(available)} "
+                f"(the shapes={shapes!r} of num_cubes={self.walks.shape[1]})"
+            )
+        return available[:size].copy()
 
     def representative(self, shape: int) -> ShepardMetzlerObject:
         """One object of the shape, always the same."""
@@ -139,7 +154,7 @@ def _mirror_indices(
     walks: NDArray[np.int8], shape: NDArray[np.int64], forms: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     _, first = np.unique(shape, return_index=True)
-    mirrored = canonical_forms(walks[first] * np.array([-1, 1, 1], dtype=np.int8))
+    mirrored = canonical_forms(walks[first] * MIRROR)
     lookup = {form.tobytes(): index for index, form in enumerate(forms)}
     return np.array([lookup[form.tobytes()] for form in mirrored], dtype=np.int64)
 

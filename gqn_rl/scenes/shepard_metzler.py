@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gqn_rl.errors import UserError
-from gqn_rl.geometry.rotations import GRID_ROTATIONS
+from gqn_rl.geometry.rotations import GRID_ROTATIONS, MIRROR
 
 STEPS = np.array(
     [[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1]], dtype=np.int8
@@ -66,7 +66,7 @@ class ShepardMetzlerObject:
 
     def mirror(self) -> ShepardMetzlerObject:
         """The mirror image, reflected in the plane x = 0."""
-        return ShepardMetzlerObject(self.cubes * np.array([-1, 1, 1], dtype=np.int8))
+        return ShepardMetzlerObject(self.cubes * MIRROR)
 
     @cached_property
     def canonical_form(self) -> bytes:

@@ -15,8 +15,9 @@ from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import SubprocVecEnv
 
+from envs.camera.control import make_control
 from envs.scene_vector_env import SceneVectorEnv
-from tests.envs.actions import LEFT, RIGHT, answer, mixed, move, moves
+from tests.envs.actions import LEFT, RIGHT, mixed, move, moves
 from tests.envs.episodes import play
 
 OBSERVATIONS = ("representation", "pixels", "state")
@@ -64,7 +65,7 @@ def test_two_environments_do_not_disturb_each_other(make, env_id):
     second.reset(seed=6)
     while len(together) < len(alone):
         together.append(first.step(first.action_space.sample()))
-        if second.step(move(second.action_space, RIGHT))[2]:
+        if second.step(move(second, RIGHT))[2]:
             second.reset()
     second.close()
     assert data_equivalence(alone, together, exact=True)
@@ -88,17 +89,17 @@ def test_an_environment_may_be_made_in_one_thread_and_used_in_another(make, env_
 def test_step_before_reset_and_after_the_end_asks_for_a_reset(make, make_vec, env_id):
     single, many = make(env_id).unwrapped, make_vec(env_id)
     with pytest.raises(gymnasium.error.ResetNeeded):
-        single.step(move(single.action_space, LEFT))
+        single.step(move(single, LEFT))
     with pytest.raises(gymnasium.error.ResetNeeded):
         many.step(moves(many, LEFT))
     play(single, 0)
     with pytest.raises(gymnasium.error.ResetNeeded):
-        single.step(move(single.action_space, LEFT))
+        single.step(move(single, LEFT))
 
 
 def test_close_may_be_called_twice_and_nothing_works_after_it(make, make_vec, env_id):
     single, many = make(env_id, render_mode="rgb_array").unwrapped, make_vec(env_id)
-    actions = (move(single.action_space, LEFT), moves(many, LEFT))
+    actions = (move(single, LEFT), moves(many, LEFT))
     for env, action in zip((single, many), actions, strict=True):
         env.reset(seed=0)
         env.close()
@@ -129,7 +130,7 @@ def test_spawned_workers_find_the_ids():
     try:
         observation = env.reset()
         assert observation["state"].shape == observation["cue"].shape == (1, 42)
-        _, _, dones, infos = env.step([answer(env.action_space, 1)])
+        _, _, dones, infos = env.step(make_control("continuous", 2).encode_answer([1]))
         assert dones[0]
         assert infos[0]["answer"] == 1
     finally:

@@ -10,12 +10,10 @@ from gymnasium import spaces
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agents.algorithms.answer_sac import AnswerSAC
-from agents.policies import move_features
 from agents.policies.move_features import MoveFeatures, moves_of, next_best_view_features_of
 from agents.policies.move_sac_policy import MoveSACPolicy
 from agents.saving.bundle import load_bundle, make_record, save_bundle
 from agents.saving.sb3_zip import export_zip
-from envs.observation import next_best_view
 from gqn_rl.errors import UserError
 from tests.agents.conftest import small_sac_model
 from tests.agents.fake_env import NUM_ANSWERS
@@ -75,10 +73,6 @@ class Bandit(gymnasium.Env):
     def step(self, action):
         reward = float(self.gains[np.square(TURNS - action[:2]).sum(1).argmin()])
         return self._observation(), reward, True, False, {}
-
-
-def test_agents_and_environments_mean_the_same_columns():
-    assert move_features.COLUMNS == next_best_view.COLUMNS
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Actions to camera moves and answers."""
+"""Actions are read as camera moves and answers, and written from them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,30 @@ import numpy as np
 import pytest
 
 from envs.camera.angles import CameraAngles
-from envs.camera.control import LARGEST_TURN, ContinuousControl, DiscreteControl
+from envs.camera.control import (
+    CONTROLS,
+    LARGEST_TURN,
+    NAMED_TURNS,
+    NO_ANSWER,
+    CameraControl,
+    ContinuousControl,
+    DiscreteControl,
+    make_control,
+)
+from gqn_rl.entry_points import find
 from gqn_rl.errors import UserError
 from gqn_rl.geometry.viewpoint import SPHERE_RADIUS
-from tests.envs.actions import DOWN, LEFT, RIGHT, UP, answer, move
+from tests.envs.actions import DOWN, LEFT, RIGHT, UP
+from tests.envs.eight_ways import NAME
 
-CONTROLS = [DiscreteControl, ContinuousControl]
+BY_NAME = {name: find("control", name, CONTROLS) for name in [*CONTROLS, NAME]}
+"""Those of the table, and one of a stranger's."""
+
+
+@pytest.fixture(params=BY_NAME)
+def built(request: pytest.FixtureRequest) -> CameraControl:
+    """Every control in turn, with three answers."""
+    return make_control(request.param, 3)
 
 
 def camera(azimuth: float, elevation: float) -> CameraAngles:
@@ -21,12 +39,12 @@ def camera(azimuth: float, elevation: float) -> CameraAngles:
 def after(angles: CameraAngles, *directions: int, control=DiscreteControl) -> CameraAngles:
     control = control(10)
     for direction in directions:
-        action = move(control.action_space, direction)
-        angles = angles.turned(control.read(np.array([action]), 1).turn)
+        action = control.encode_moves([list(NAMED_TURNS)[direction]])
+        angles = angles.turned(control.read(action, 1).turn)
     return angles
 
 
-@pytest.mark.parametrize("control", CONTROLS)
+@pytest.mark.parametrize("control", BY_NAME.values())
 @pytest.mark.parametrize(
     ("direction", "axis", "sign"), [(LEFT, 0, -1), (RIGHT, 0, 1), (UP, 1, 1), (DOWN, 1, -1)]
 )
@@ -53,7 +71,7 @@ def test_opposite_moves_cancel_away_from_the_poles():
     np.testing.assert_allclose(back.stacked(), start.stacked(), atol=1e-12)
 
 
-@pytest.mark.parametrize("control", CONTROLS)
+@pytest.mark.parametrize("control", BY_NAME.values())
 def test_elevation_stops_at_the_poles(control):
     top = after(camera(0.3, 0.0), *[UP] * 7, control=control)
     bottom = after(camera(0.3, 0.0), *[DOWN] * 7, control=control)
@@ -69,13 +87,85 @@ def test_discrete_moves_come_before_answers():
 
 
 @pytest.mark.parametrize("num_answers", [1, 2, 10])
-@pytest.mark.parametrize("control", CONTROLS)
+@pytest.mark.parametrize("control", BY_NAME.values())
 def test_every_answer_can_be_given_and_turns_nothing(control, num_answers):
     built = control(num_answers)
-    actions = np.stack([answer(built.action_space, k) for k in range(num_answers)])
-    commands = built.read(actions, num_answers)
+    commands = built.read(built.encode_answer(np.arange(num_answers)), num_answers)
     np.testing.assert_array_equal(commands.answer, np.arange(num_answers))
     assert not commands.turn.any()
+
+
+def test_every_turn_is_read_back_as_it_was_encoded(built):
+    for turns in (built.turns, built.probes, np.array(list(built.named_turns.values()))):
+        actions = built.encode_turn(turns)
+        assert all(action in built.action_space for action in actions)
+        commands = built.read(actions, len(turns))
+        np.testing.assert_allclose(commands.turn, turns, atol=1e-6)
+        assert (commands.answer == NO_ANSWER).all()
+        # What has been encoded once is encoded in the same way again.
+        np.testing.assert_array_equal(built.encode_turn(commands.turn), actions)
+
+
+def test_a_turn_that_no_action_asks_for_becomes_the_nearest(built):
+    asked = np.deg2rad([[28.0, 3.0], [-300.0, 1.0], [0.0, 200.0], [40.0, -5.0]])
+    there_is = built.read(built.encode_turn(asked), len(asked)).turn
+    away = np.linalg.norm(there_is - asked, axis=1)
+    others = np.linalg.norm(built.turns[:, None] - asked, axis=2).min(0)
+    assert (away <= others + 1e-6).all()
+
+
+def test_turns_alone_are_turns(built):
+    space = built.turn_space
+    space.seed(0)
+    drawn = np.stack([space.sample() for _ in range(50)])
+    turns = built.read_turn(drawn, 50)
+    read = built.read(built.encode_turn(turns), 50)
+    np.testing.assert_allclose(read.turn, turns, atol=1e-6)
+    assert len(np.unique(turns, axis=0)) > 3
+    for outside in (drawn + 100, drawn[:-1]):
+        with pytest.raises(UserError, match=r"(?s)action .*expected"):
+            built.read_turn(outside, 50)
+
+
+def test_moves_are_called_by_their_names(built):
+    names = list(built.named_turns)
+    commands = built.read(built.encode_moves(names), len(names))
+    np.testing.assert_allclose(commands.turn, list(built.named_turns.values()), atol=1e-6)
+    assert len(built.encode_moves([])) == 0
+    with pytest.raises(UserError, match=r"move 'sideways'.*'left'"):
+        built.encode_moves(["left", "sideways"])
+
+
+def test_people_read_what_an_action_does(built):
+    def name(actions: np.ndarray) -> str:
+        return built.describe(actions[0], lambda answer: f"shape {answer}")
+
+    said = {move: name(built.encode_moves([move])) for move in built.named_turns}
+    assert all(move in words for move, words in said.items())
+    assert len(set(said.values())) == len(said)
+    for k in range(3):
+        assert name(built.encode_answer([k])) == f"shape {k}"
+
+
+def test_continuous_turns_are_named_in_degrees():
+    action = np.array([-0.5, 1.0, -1.0, 0.0, 0.0, 0.0], np.float32)
+    assert ContinuousControl(3).describe(action, str) == "left 30°, up 60°"
+
+
+def test_moves_of_the_discrete_camera_have_the_names_alone():
+    control = DiscreteControl(3)
+    assert [control.describe(k, str) for k in range(4)] == ["left", "right", "up", "down"]
+
+
+@pytest.mark.parametrize("answer", [-1, 3])
+def test_an_answer_that_there_is_not_is_refused(built, answer):
+    with pytest.raises(UserError, match=f"answer is {answer}, expected 0 to 2"):
+        built.encode_answer([0, answer])
+
+
+def test_controls_are_called_what_the_table_calls_them():
+    for name in CONTROLS:
+        assert BY_NAME[name].name == name
 
 
 @pytest.mark.parametrize("num_answers", [1, 2, 10])

@@ -36,7 +36,7 @@ def test_render_shows_view_and_path_and_follows_the_camera(make, env_id):
     env.reset(seed=0)
     first = env.render()
     np.testing.assert_array_equal(panels(first)[0], enlarged(env.rows.images[0]))
-    env.step(move(env.action_space, LEFT))
+    env.step(move(env, LEFT))
     second = env.render()
     assert first.dtype == np.uint8
     assert first.shape == second.shape
@@ -52,7 +52,7 @@ def test_looking_at_the_picture_changes_nothing(make, env_id):
         env.reset(seed=0)
     for direction in (LEFT, UP):
         seen.render()
-        results = [env.step(move(env.action_space, direction)) for env in (seen, blind)]
+        results = [env.step(move(env, direction)) for env in (seen, blind)]
         assert results[0][1:] == results[1][1:]
         for key, value in results[0][0].items():
             np.testing.assert_array_equal(value, results[1][0][key])
@@ -87,7 +87,7 @@ def test_mental_rotation_shows_the_reference_from_the_cue_views(make, observatio
     ).unwrapped
     env.reset(seed=0)
     reference = panels(env.render())[2]
-    env.step(move(env.action_space, LEFT))
+    env.step(move(env, LEFT))
     np.testing.assert_array_equal(panels(env.render())[2], reference)
     trials, rows = env.rows.trials, env.rows
     four = rows.renderer.render(trials.reference.repeat(4), rows.task.cue_views)
@@ -114,7 +114,7 @@ def test_view_prediction_shows_the_truth_and_the_drawing_so_far(make, observatio
         truth, enlarged(env.rows.renderer.render(env.rows.scenes, query)[0])
     )
     np.testing.assert_array_equal(first, enlarged(encoder.predict_view(state, query)[0]))
-    env.step(move(env.action_space, UP))
+    env.step(move(env, UP))
     state = encoder.update(state, seen_now(env))
     np.testing.assert_array_equal(
         panels(env.render())[3], enlarged(encoder.predict_view(state, query)[0])
@@ -127,7 +127,7 @@ def test_the_last_line_says_how_it_ended(make):
     for shift in (0, 1):
         _, info = env.reset(seed=0)
         during = env.render()[-CAPTION:]
-        env.step(answer(env.action_space, (info["target"] + shift) % 2))
+        env.step(answer(env, (info["target"] + shift) % 2))
         lines += [during, env.render()[-CAPTION:]]
     assert not np.array_equal(lines[0], lines[1])
     assert not np.array_equal(lines[1], lines[3])
@@ -178,8 +178,8 @@ def test_where_no_camera_may_stand_is_drawn():
 def test_a_video_can_be_recorded(make, env_id, tmp_path):
     env = RecordVideo(make(env_id, render_mode="rgb_array"), str(tmp_path / "v"), lambda _: True)
     env.reset(seed=0)
-    env.step(move(env.action_space, LEFT))
-    env.step(answer(env.action_space, 0))
+    env.step(move(env, LEFT))
+    env.step(answer(env, 0))
     env.close()
     assert [video.stat().st_size > 1_000 for video in tmp_path.glob("v/*.mp4")] == [True]
 
@@ -188,7 +188,7 @@ def test_frames_of_an_episode_have_one_even_size_as_video_codecs_need(make, env_
     env = make(env_id, render_mode="rgb_array").unwrapped
     shapes = set()
     env.reset(seed=0)
-    for action in (move(env.action_space, LEFT), answer(env.action_space, 0)):
+    for action in (move(env, LEFT), answer(env, 0)):
         shapes.add(env.render().shape)
         env.step(action)
     shapes.add(env.render().shape)

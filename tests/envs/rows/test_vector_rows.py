@@ -147,7 +147,7 @@ def test_the_final_observation_is_of_the_episode_that_ended(make_vec, env_id):
     before, *_ = env.step(moves(env, LEFT))
     targets = env.targets
     actions = moves(env, LEFT)
-    actions[::2] = answer(env.single_action_space, env.task.num_answers - 1)
+    actions[::2] = answer(env, env.task.num_answers - 1)
     after, _, over, _, infos = env.step(actions)
     np.testing.assert_array_equal(over, [True, False] * 2)
     for row in range(0, ROWS, 2):
@@ -164,7 +164,7 @@ def test_a_new_episode_remembers_nothing_of_the_last(make_vec, env_id):
     env.reset(seed=0)
     env.step(moves(env, RIGHT))
     actions = moves(env, UP)
-    actions[0] = answer(env.single_action_space, 0)
+    actions[0] = answer(env, 0)
     observation, *_ = env.step(actions)
     fresh = FakeDreamer()
     views = Views(env.images, env.viewpoints)
@@ -217,7 +217,7 @@ def test_without_autoreset_an_ended_row_asks_for_a_reset(make_vec, env_id):
         env.reset(options={"reset_mask": np.array([True, False])})
     env.reset(seed=0)
     actions = moves(env, LEFT)
-    actions[1] = answer(env.single_action_space, 0)
+    actions[1] = answer(env, 0)
     env.step(actions)
     with pytest.raises(gymnasium.error.ResetNeeded):
         env.step(moves(env, LEFT))

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from envs.tasks import make_task
-from envs.tasks.mental_rotation import ANGLES, CUE_VIEWS, MIRROR
-from gqn_rl.geometry.rotations import yaw_matrices
+from envs.tasks.mental_rotation import ANGLES, CUE_VIEWS
+from gqn_rl.geometry.rotations import MIRROR, yaw_matrices
 from gqn_rl.geometry.view import Views
 from gqn_rl.geometry.viewpoint import SPHERE_RADIUS
 from gqn_rl.scenes.shape_catalogue import shape_catalogue

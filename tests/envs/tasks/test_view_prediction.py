@@ -128,7 +128,7 @@ def test_a_move_into_the_forbidden_part_stops_there_and_counts(make, env_id):
         before, info = env.reset(seed=seed)
         for _ in range(12):
             direction, distance = towards(env)
-            after, reward, _, _, now = env.step(move(env.action_space, direction))
+            after, reward, _, _, now = env.step(move(env, direction))
             assert (reward, now["looks"]) == (-0.02, info["looks"] + 1)
             if distance < CLEARANCE:
                 tried += 1
@@ -171,10 +171,10 @@ def test_the_reward_comes_from_what_the_encoder_draws(make, observation):
         state = encoder.update(encoder.initial_state(1), Views(rows.images, rows.viewpoints))
         first = root_mean_square_error(encoder.predict_view(state, query), truth)
         for direction in directions:
-            env.step(move(env.action_space, direction))
+            env.step(move(env, direction))
             state = encoder.update(state, Views(rows.images, rows.viewpoints))
         last = root_mean_square_error(encoder.predict_view(state, query), truth)
-        _, reward, terminated, _, info = env.step(answer(env.action_space, 0))
+        _, reward, terminated, _, info = env.step(answer(env, 0))
         assert terminated
         assert (info["first_error"], info["error"]) == (first[0], last[0])
         expected = np.clip(1 - last[0] / first[0], -1, 1)

@@ -44,7 +44,7 @@ def test_what_the_commands_need_to_know() -> None:
         "envs:GQNShepard-v0", 2, KEYWORDS | {"observation": "state", "shapes": None}
     )
     assert environment.env_id == "GQNShepard-v0"
-    assert (environment.num_moves, environment.num_answers) == (4, 3)
+    assert (environment.control.name, environment.num_answers) == ("discrete", 3)
     assert environment.chance == pytest.approx(1 / 3)
     assert environment.encoder is None
     assert environment.env_kwargs == KEYWORDS | {"observation": "state"}
@@ -122,8 +122,8 @@ def test_recorded_view_prediction_shows_the_query_and_its_drawings(env_id: str) 
     environment = make_environment(env_id, 1, {"observation": "state"}, encoder=FakeDreamer())
     assert environment.is_graded
     assert environment.chance is None
-    moves = [environment.controls.move("right"), environment.controls.move("up")]
-    answer = environment.controls.answers(np.zeros(1, dtype=np.int64))[0]
+    moves = environment.control.encode_moves(["right", "up"])
+    answer = environment.control.encode_answer([0])[0]
 
     class Scripted:
         def predict(self, observation, state=None, episode_start=None, deterministic=False):

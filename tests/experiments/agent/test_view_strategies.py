@@ -37,7 +37,7 @@ def views_taken(
     """The cameras of the rows after each look of their first episodes, and the queries."""
     looks = {row: [LOOKS] for row in range(ROWS)}
     clearance = environment.task.clearance
-    strategy = view_strategies(environment.controls, clearance, looks, seed=0)[name]
+    strategy = view_strategies(environment.control, clearance, looks, seed=0)[name]
     environment.bridge.seed(3)
     observation: Any = environment.bridge.reset()
     queries, state, views = angles_of(observation["cue"]), None, []
@@ -59,7 +59,7 @@ def least_distances(views: list[CameraAngles]) -> np.ndarray:
 
 def test_strategies_take_the_looks_they_are_given(environment: AgentEnvironment) -> None:
     looks = {0: [1, 4, 2], 1: [3, 3, 3], 2: [6, 1, 1], 3: [2, 2, 5]}
-    strategies = view_strategies(environment.controls, environment.task.clearance, looks, seed=0)
+    strategies = view_strategies(environment.control, environment.task.clearance, looks, seed=0)
     played = {
         name: evaluate(strategy, environment.bridge, 3 * ROWS, seed=8)
         for name, strategy in strategies.items()
@@ -128,17 +128,17 @@ def test_the_most_informative_views_are_those_the_encoder_says() -> None:
     for env_id in IDS:
         made = make_environment(env_id, ROWS, {"max_looks": 6}, encoder=Informed())
         assert made.is_informed
-        controls = made.controls
+        control = made.control
         looks = {row: [LOOKS] for row in range(ROWS)}
-        strategies = view_strategies(controls, made.task.clearance, looks, 0, informed=True)
+        strategies = view_strategies(control, made.task.clearance, looks, 0, informed=True)
         observation: Any = made.bridge.reset()
         state = None
         for look in range(LOOKS - 1):
             starts = np.full(ROWS, look == 0)
             strategy = strategies["most informative views"]
             actions, state = strategy.predict(observation, state, starts)
-            turns = controls.control.read(np.asarray(actions), ROWS).turn
-            expected = controls.control.probes[-1 if look % 2 == 0 else 0]
+            turns = control.read(np.asarray(actions), ROWS).turn
+            expected = control.probes[-1 if look % 2 == 0 else 0]
             assert np.allclose(turns, expected, atol=1e-6)
             observation, *_ = made.bridge.step(actions)
         made.close()
@@ -148,5 +148,5 @@ def test_without_an_informed_encoder_there_is_no_most_informative_view(
     environment: AgentEnvironment,
 ) -> None:
     assert not environment.is_informed
-    strategies = view_strategies(environment.controls, environment.task.clearance, {}, 0)
+    strategies = view_strategies(environment.control, environment.task.clearance, {}, 0)
     assert "most informative views" not in strategies

@@ -9,6 +9,7 @@ import pytest
 
 from experiments.agent.environment import AgentEnvironment, make_environment
 from experiments.study.cameras import DOWN, RIGHT, SCHEDULE, UP, ScheduledCamera
+from gqn_rl.errors import UserError
 
 ROWS = 3
 
@@ -26,7 +27,7 @@ def angles(environment: AgentEnvironment) -> np.ndarray:
 
 
 def test_every_episode_has_the_moves_of_the_schedule(environment: AgentEnvironment) -> None:
-    camera = ScheduledCamera(environment.bridge, environment.num_moves)
+    camera = ScheduledCamera(environment.bridge, environment.control)
     camera.seed(0)
     camera.reset()
     expected = {RIGHT: (30.0, 0.0), UP: (0.0, 30.0), DOWN: (0.0, -30.0)}
@@ -47,7 +48,7 @@ def test_every_episode_has_the_moves_of_the_schedule(environment: AgentEnvironme
 
 
 def test_answers_are_the_environments_own(environment: AgentEnvironment) -> None:
-    camera = ScheduledCamera(environment.bridge, environment.num_moves)
+    camera = ScheduledCamera(environment.bridge, environment.control)
     assert camera.action_space.n == 1 + environment.num_answers
     camera.seed(0)
     camera.reset()
@@ -58,9 +59,9 @@ def test_answers_are_the_environments_own(environment: AgentEnvironment) -> None
     assert [info["answer"] for info in infos] == targets.tolist()
 
 
-@pytest.mark.parametrize("schedule", [(), (0, 4), (-1,)])
+@pytest.mark.parametrize("schedule", [(), ("right", "sideways")])
 def test_a_schedule_of_other_moves_is_refused(
-    environment: AgentEnvironment, schedule: tuple[int, ...]
+    environment: AgentEnvironment, schedule: tuple[str, ...]
 ) -> None:
-    with pytest.raises(ValueError, match="schedule"):
-        ScheduledCamera(environment.bridge, environment.num_moves, schedule)
+    with pytest.raises(UserError, match="expected"):
+        ScheduledCamera(environment.bridge, environment.control, schedule)

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from envs.tasks import make_task
-from gqn_rl.geometry.rotations import GRID_ROTATIONS, VERTICAL_TURNS
-from gqn_rl.geometry.turned_volumes import GROUPS, MIRROR, TurnedVolumes, sources
+from gqn_rl.geometry.rotations import GRID_ROTATIONS, MIRROR, VERTICAL_TURNS
+from gqn_rl.geometry.turned_volumes import GROUPS, TurnedVolumes, sources
 from gqn_rl.probes.tasks import num_symmetries
 from gqn_rl.scenes.scene import SceneBatch, sample_scenes
 from gqn_rl.scenes.shape_catalogue import shape_catalogue
@@ -87,7 +87,7 @@ def test_sources_turn_points_as_the_matrices_do(rng: np.random.Generator) -> Non
     place = np.array([1, 5, 2])
     volume = np.zeros((CELLS,) * 3)
     volume[tuple(place)] = 1.0
-    for matrix in [*GRID_ROTATIONS, MIRROR]:
+    for matrix in [*GRID_ROTATIONS, np.diag(MIRROR)]:
         turned = volume.ravel()[sources(CELLS, matrix[None])[0]].reshape(volume.shape)
         expected = matrix @ (place - 3.5) + 3.5
         np.testing.assert_array_equal(np.argwhere(turned)[0], expected)

@@ -8,7 +8,7 @@ from scipy import stats
 
 from envs.tasks.recognition import RecognitionTask
 from gqn_rl.errors import UserError
-from gqn_rl.probes.scenes import ProbeScenes, ProbeTrials, gallery_shapes, mirror_families
+from gqn_rl.probes.scenes import ProbeScenes, ProbeTrials, mirror_families
 from gqn_rl.scenes.shape_catalogue import SHAPES, shape_catalogue
 from gqn_rl.scenes.shepard_metzler import canonical_forms
 
@@ -18,12 +18,12 @@ PARTS = pytest.mark.parametrize("part", ["train", "test"])
 @pytest.mark.parametrize("shapes", SHAPES)
 def test_gallery_is_that_of_the_recognition_task(shapes: str) -> None:
     task = RecognitionTask(shapes=shapes)
-    assert (gallery_shapes(7, shapes, 10) == task.gallery).all()
+    assert (ProbeScenes(shapes=shapes).gallery_shapes == task.gallery).all()
 
 
 def test_gallery_larger_than_the_shapes_there_are_is_refused() -> None:
     with pytest.raises(UserError, match="gallery_size is 1000"):
-        gallery_shapes(7, "test", 1000)
+        _ = ProbeScenes(gallery_size=1000).gallery_shapes
 
 
 def forms_of_scenes(trials: ProbeTrials) -> np.ndarray:

@@ -1,0 +1,109 @@
+"""The control of turns by any angle up to 60 degrees, with a number that says when to answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import ArrayLike, NDArray
+
+from envs.camera.actions import NO_ANSWER
+from envs.camera.base import CameraControl, Commands
+from gqn_rl.errors import UserError
+
+LARGEST_TURN = np.deg2rad(60.0)
+"""How far a continuous action of 1 turns the camera, in radians."""
+PROBED = np.linspace(-1.0, 1.0, 5)
+"""Continuous actions of which an observation tells what they would bring: those of these numbers
+that turn as far as one action can, to the side, up or down."""
+GRID = np.linspace(-1.0, 1.0, 9)
+"""The numbers from which a strategy chooses, in each direction."""
+
+
+class ContinuousControl(CameraControl):
+    """Numbers from -1 to 1: two turns, a commit channel, then one logit per answer.
+
+    0: turn to the right (growing azimuth), 1: turn up; 1 stands for 60 degrees.
+    2: commit; above 0 the action answers and turns nothing, otherwise it turns.
+    3 on: the answer is the one with the largest logit, the first of them if several are equal.
+    Where there is only one answer there are no logits.
+
+    >>> control = ContinuousControl(num_answers=3)
+    >>> control.encode_moves(["right"])
+    array([[ 0.5,  0. , -1. ,  0. ,  0. ,  0. ]], dtype=float32)
+    """
+
+    TURNS, COMMIT = slice(0, 2), 2
+    name = "continuous"
+    goes_partway = True
+    turns = LARGEST_TURN * np.array([(x, y) for x in GRID for y in GRID if (x, y) != (0.0, 0.0)])
+    probes = LARGEST_TURN * np.array(
+        [(x, y) for x in PROBED for y in PROBED if max(abs(x), abs(y)) == 1.0]
+    )
+
+    def __init__(self, num_answers: int) -> None:
+        super().__init__(num_answers)
+        logits = num_answers if num_answers > 1 else 0
+        self._action_space = spaces.Box(-1.0, 1.0, (self.COMMIT + 1 + logits,), np.float32)
+
+    @property
+    def action_space(self) -> spaces.Box:
+        return self._action_space
+
+    @property
+    def turn_space(self) -> spaces.Box:
+        """The two turns, float32 (2,)."""
+        return spaces.Box(-1.0, 1.0, (2,), np.float32)
+
+    def read(self, actions: Any, n: int) -> Commands:
+        """See `CameraControl.read`; `actions` is a real array (n, 3 + logits)."""
+        values = shares(actions, (n, *self._action_space.shape))
+        answering = values[:, self.COMMIT] > 0
+        logits = values[:, self.COMMIT + 1 :]
+        best = logits.argmax(axis=1) if logits.shape[1] else np.zeros(n, dtype=np.int64)
+        turn = np.where(answering[:, None], 0.0, LARGEST_TURN * values[:, self.TURNS])
+        return Commands(turn, np.where(answering, best, NO_ANSWER))
+
+    def read_turn(self, chosen: Any, n: int) -> NDArray[np.float64]:
+        """See `CameraControl.read_turn`; `chosen` is a real array (n, 2)."""
+        return LARGEST_TURN * shares(chosen, (n, 2))
+
+    def encode_turn(self, turns: ArrayLike) -> NDArray[np.float32]:
+        """See `CameraControl.encode_turn`; float32 (n, 3 + logits), no turn beyond the largest."""
+        asked = np.asarray(turns, np.float64) / LARGEST_TURN
+        actions = np.zeros((len(asked), *self._action_space.shape), np.float32)
+        actions[:, self.TURNS] = np.clip(asked, -1.0, 1.0)
+        actions[:, self.COMMIT] = -1.0
+        return actions
+
+    def encode_answer(self, answers: ArrayLike) -> NDArray[np.float32]:
+        """See `CameraControl.encode_answer`; float32 (n, 3 + logits)."""
+        given = self.checked_answers(answers)
+        actions = np.zeros((len(given), *self._action_space.shape), np.float32)
+        actions[:, self.COMMIT] = 1.0
+        if self.num_answers > 1:
+            actions[np.arange(len(given)), self.COMMIT + 1 + given] = 1.0
+        return actions
+
+
+def shares(actions: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Actions of environments that are numbers from -1 to 1, float64 of a shape (n, A).
+
+    Raises:
+        UserError: for other actions, with the value received.
+    """
+    values = np.asarray(actions)
+    if values.shape != shape or values.dtype.kind not in "fiu":
+        raise UserError(
+            f"action {actions!r} is {values.dtype} of shape {values.shape}, "
+            f"expected numbers of shape {shape}"
+        )
+    inside = (values >= -1) & (values <= 1)  # not a number is not inside
+    if not inside.all():
+        row, part = np.argwhere(~inside)[0]
+        raise UserError(
+            f"action {values[row].tolist()} of environment {row} is outside the action space: "
+            f"number {part} is {values[row, part]}, expected -1 to 1"
+        )
+    return values.astype(np.float64)
