@@ -29,7 +29,8 @@ from experiments.agent.comparison import (
 from experiments.agent.environment import AgentEnvironment, make_environment
 from experiments.agent.episode import record_episode
 from experiments.agent.figures import save_angles, save_animation, save_comparison
-from experiments.agent.report import TEST_SEED, evaluate_with_bar
+from experiments.agent.report import evaluate_with_bar
+from experiments.shared import seeds
 from experiments.shared.command import new_run_folder, run_command, save_settings
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_json
@@ -108,7 +109,7 @@ def main(settings: EvaluateAgentSettings) -> None:
     if len(table) > 1:
         figure = folder / "comparison.png"
         save_comparison(figure, table, evaluation.measures, environment.chance)
-    save_episodes(folder, environment, agent, settings.seed + TEST_SEED + settings.episodes)
+    save_episodes(folder, environment, agent, settings.seed + seeds.TEST + settings.episodes)
     environment.close()
     print(folder)
 
@@ -122,7 +123,7 @@ def measure(
     settings: EvaluateAgentSettings, environment: AgentEnvironment, name: str, strategy: Predictor
 ) -> Evaluation:
     """The test episodes, the same for every strategy."""
-    seed = settings.seed + TEST_SEED
+    seed = settings.seed + seeds.TEST
     return evaluate_with_bar(name, strategy, environment, settings.episodes, seed)
 
 

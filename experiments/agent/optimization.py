@@ -21,9 +21,9 @@ from agents.search.space import parameters_of, search_space, suggested
 from agents.search.study import LOCK, SharedStudy, imported_optuna, lock
 from agents.search.workers import Worker
 from agents.training.callbacks import EvaluationCallback, ProgressCallback, TimeLimitCallback
-from experiments.agent.report import EVALUATION_SEED
 from experiments.agent.settings import TrainAgentSettings, resumed_settings, stored_settings
 from experiments.agent.training import HYPERPARAMETERS, Trainee, model_for
+from experiments.shared import seeds
 from experiments.shared.command import save_settings
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_json, write_text
@@ -161,7 +161,7 @@ def objective_of(settings: TrainAgentSettings, trainee: Trainee) -> Callable[[Tr
             trainee.held_out.bridge,
             settings.eval_every,
             settings.eval_every_episodes,
-            settings.seed + EVALUATION_SEED,
+            settings.seed + seeds.EVALUATION,
             lambda best, evaluation: None,
         )
         limit, progress = TimeLimitCallback(settings.time_limit), ProgressCallback()

@@ -17,11 +17,8 @@ from experiments.agent.comparison import random_agent
 from experiments.agent.environment import AgentEnvironment
 from experiments.agent.episode import record_episode
 from experiments.agent.figures import save_film_strip, save_learning_curve
+from experiments.shared import seeds
 from gqn_rl.files import write_text
-
-EVALUATION_SEED, TEST_SEED = 1_000_003, 2_000_003
-"""Added to the seed: training, choosing the best agent and the final measurement each have their
-own episodes (rows take consecutive seeds)."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ def report(
     """Measure the best agent of `folder` on fresh episodes; write and return the numbers."""
     write_curves(folder / "curves.csv", training.curve, training.evaluations)
     agent = load_bundle(folder, device=training.device)
-    seed = training.seed + TEST_SEED
+    seed = training.seed + seeds.TEST
     final = evaluate_with_bar("final evaluation", agent, held_out, episodes, seed)
     picture = folder / "learning_curve.png"
     save_learning_curve(

@@ -28,8 +28,9 @@ from agents.training.checkpoints import CheckpointCallback
 from agents.training.log_callback import LogCallback
 from agents.training.training_state import load_training_state, read_record, save_training_state
 from experiments.agent.environment import AgentEnvironment, make_environment
-from experiments.agent.report import EVALUATION_SEED, Training
+from experiments.agent.report import Training
 from experiments.agent.settings import TrainAgentSettings, environment_arguments, parse_changes
+from experiments.shared import seeds
 from gqn_rl.errors import UserError
 from gqn_rl.training.run_logs import run_logs
 
@@ -135,7 +136,7 @@ class Session:
             trainee.held_out.bridge,
             settings.eval_every,
             settings.eval_every_episodes,
-            settings.seed + EVALUATION_SEED,
+            settings.seed + seeds.EVALUATION,
             self._keep,
         )
         self._record = record_of(settings, trainee)

@@ -10,10 +10,11 @@ from experiments.agent.comparison import random_agent
 from experiments.agent.environment import AgentEnvironment
 from experiments.agent.episode import record_episode
 from experiments.agent.figures import save_film_strip, save_learning_curve
-from experiments.agent.report import TEST_SEED, evaluate_with_bar, write_curves
+from experiments.agent.report import evaluate_with_bar, write_curves
 from experiments.rllib.agent import load_agent
 from experiments.rllib.settings import TrainRllibSettings
 from experiments.rllib.training import Session
+from experiments.shared import seeds
 
 
 def report(
@@ -26,7 +27,7 @@ def report(
     done = session.progressed
     write_curves(folder / "curves.csv", done.curve, done.evaluations)
     agent = load_agent(folder)
-    seed, episodes = settings.seed + TEST_SEED, settings.eval_episodes
+    seed, episodes = settings.seed + seeds.TEST, settings.eval_episodes
     final = evaluate_with_bar("final evaluation", agent, held_out, episodes, seed)
     picture = folder / "learning_curve.png"
     save_learning_curve(picture, done.curve, done.evaluations, final.measures, held_out.chance)

@@ -14,12 +14,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from agents.evaluation import evaluate
 from agents.saving.spaces_json import space_to_json
 from experiments.agent.environment import AgentEnvironment
-from experiments.agent.report import EVALUATION_SEED
 from experiments.rllib.agent import ModuleRecord, RLlibAgent, save_agent
 from experiments.rllib.algorithm import learned_weights, make_algorithm
 from experiments.rllib.checkpoints import newest_notes, save_checkpoint
 from experiments.rllib.hyperparameters import Translation
 from experiments.rllib.settings import TrainRllibSettings
+from experiments.shared import seeds
 from gqn_rl.errors import UserError
 
 SCORE = "score"
@@ -158,7 +158,7 @@ class Session:
             self._agent,
             self._held_out.bridge,
             settings.eval_every_episodes,
-            seed=settings.seed + EVALUATION_SEED,
+            seed=settings.seed + seeds.EVALUATION,
         )
         summary = evaluation.summary()
         row = {"timesteps": state.timesteps, "seconds": state.seconds, **summary}
