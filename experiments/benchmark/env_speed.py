@@ -37,9 +37,9 @@ from experiments.benchmark.env_work import (
     native_for_sb3,
     subprocesses_of_sb3,
 )
-from experiments.benchmark.machine import describe_machine, load
 from experiments.benchmark.timing import CLOCKS, Case, Plan, measure
 from experiments.shared.command import new_run_folder, save_settings
+from experiments.shared.machine import describe_machine, load
 from experiments.shared.parallel import available_cores
 from gqn_rl.devices import choose_device
 from gqn_rl.errors import UserError, unknown_name

@@ -24,9 +24,9 @@ from experiments.benchmark.gqn_work import (
     plain_training,
     representing,
 )
-from experiments.benchmark.machine import describe_machine, load
 from experiments.benchmark.timing import CLOCKS, Case, Plan, measure
 from experiments.shared.command import new_run_folder, save_settings
+from experiments.shared.machine import describe_machine, load
 from gqn_rl.devices import PRECISIONS, choose_device
 from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.files import write_json

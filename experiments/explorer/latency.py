@@ -17,13 +17,13 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from experiments.benchmark.machine import describe_machine
 from experiments.explorer import exploring, pictures
 from experiments.explorer.exploring import Exploration, Workshop
 from experiments.explorer.rotation_test import PICTURE_SIZE, Test
 from experiments.explorer.scenes import Studio
 from experiments.explorer.watching import Watched, watchable_agents
 from experiments.shared.command import new_run_folder
+from experiments.shared.machine import describe_machine
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_json
 from gqn_rl.gqn.checkpoint import shipped_names

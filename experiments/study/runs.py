@@ -12,9 +12,9 @@ from typing import Any
 import torch
 
 from agents.training.callbacks import EvaluationCallback
-from experiments.benchmark.machine import describe_machine
 from experiments.shared import seeds
 from experiments.shared.allocator import keep_freed_memory
+from experiments.shared.machine import describe_machine
 from experiments.shared.parallel import processes
 from experiments.study.clock import Clock, EndWithParent, StartClock, StopClock, StopWhenReached
 from experiments.study.plan import (
