@@ -141,7 +141,7 @@ def main(settings: Settings) -> None:
     renderer.close()
     write_json(folder / "metrics.json", metrics)
     title = f"{settings.shapes} shapes from {settings.sample_views} views; errors 0-255"
-    save_contact_sheet(folder / "contact_sheet.png", prediction.panels, title)
+    save_contact_sheet(folder / "contact_sheet.png", prediction.rows, title)
     save_contact_sheet(folder / "failures.png", prediction.worst, f"the worst of all {title}")
     save_curves(folder / "curves.png", prediction.numbers, metrics["representation_variance"])
     if settings.write_record:

@@ -30,7 +30,7 @@ MIN_STD_RANGE = 16.0
 
 
 @dataclass(frozen=True)
-class Panel:
+class ContactSheetRow:
     """One row of the contact sheet.
 
     Attributes:
@@ -46,32 +46,30 @@ class Panel:
     samples: NDArray[np.float32]
 
 
-def save_contact_sheet(path: Path, panels: Sequence[Panel], title: str) -> None:
+def save_contact_sheet(path: Path, rows: Sequence[ContactSheetRow], title: str) -> None:
     """A row per scene: context views, truth, a sample, the mean of samples, their spread."""
-    shown = min(len(panels[0].context), MOST_CONTEXT_COLUMNS)
+    shown = min(len(rows[0].context), MOST_CONTEXT_COLUMNS)
     columns = shown + 4
     figure, grid = plt.subplots(
-        len(panels),
+        len(rows),
         columns,
-        figsize=(1.5 * columns, 1.62 * len(panels) + 0.7),
+        figsize=(1.5 * columns, 1.62 * len(rows) + 0.7),
         squeeze=False,
         layout="constrained",
     )
-    spreads = [255 * panel.samples.std(axis=0).mean(axis=-1) for panel in panels]
+    spreads = [255 * row.samples.std(axis=0).mean(axis=-1) for row in rows]
     brightest = max(MIN_STD_RANGE, *(float(spread.max()) for spread in spreads))
-    for axes, panel, spread in zip(grid, panels, spreads, strict=True):
+    for axes, row, spread in zip(grid, rows, spreads, strict=True):
         for number in range(shown):
-            _image(axes[number], panel.context[number])
-        mean = panel.samples.mean(axis=0)
-        _image(axes[shown], panel.truth)
-        _image(
-            axes[shown + 1], panel.samples[0], f"RMSE {_rmse(panel.samples[0], panel.truth):.1f}"
-        )
-        _image(axes[shown + 2], mean, f"RMSE {_rmse(mean, panel.truth):.1f}")
+            _image(axes[number], row.context[number])
+        mean = row.samples.mean(axis=0)
+        _image(axes[shown], row.truth)
+        _image(axes[shown + 1], row.samples[0], f"RMSE {_rmse(row.samples[0], row.truth):.1f}")
+        _image(axes[shown + 2], mean, f"RMSE {_rmse(mean, row.truth):.1f}")
         _image(axes[shown + 3], spread, f"up to {spread.max():.0f}", brightest)
-        axes[0].set_ylabel(panel.orientation, fontsize=9)
+        axes[0].set_ylabel(row.orientation, fontsize=9)
     titles = [f"view {i + 1}" for i in range(shown)]
-    count = len(panels[0].samples)
+    count = len(rows[0].samples)
     titles += ["truth", "one sample", f"mean of {count}", f"std of {count}"]
     for axes, heading in zip(grid[0], titles, strict=True):
         axes.set_title(heading, fontsize=9)

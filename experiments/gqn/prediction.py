@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.gqn.figures import Panel
+from experiments.gqn.figures import ContactSheetRow
 from experiments.gqn.probing import progress
 from experiments.shared import seeds
 from gqn_rl.data.synthetic import SceneDistribution, SceneViews, render_views
@@ -60,13 +60,13 @@ class Measured:
 
     Attributes:
         numbers: by orientation, `views` and `baselines` by number of views.
-        panels: rows of a contact sheet, the first queries.
+        rows: of a contact sheet, the first queries.
         worst: the same of the queries with the largest errors.
     """
 
     numbers: dict[str, Any]
-    panels: list[Panel]
-    worst: list[Panel]
+    rows: list[ContactSheetRow]
+    worst: list[ContactSheetRow]
 
 
 def measure_prediction(
@@ -84,9 +84,9 @@ def measure_prediction(
             "baselines": {str(count): baseline_errors(views, count) for count in found},
         }
         shown = found[plan.sample_views]
-        measured.panels.extend(_panels(plan, name, views, shown))
+        measured.rows.extend(_rows(plan, name, views, shown))
         worst = views.select(np.argsort(shown.errors.squared)[::-1][:SHEET_ROWS])
-        measured.worst.extend(_panels(plan, name, worst, _drawn_again(plan, model, worst)))
+        measured.worst.extend(_rows(plan, name, worst, _drawn_again(plan, model, worst)))
     return measured
 
 
@@ -116,11 +116,11 @@ def _drawn_again(
     return found[plan.sample_views]
 
 
-def _panels(
+def _rows(
     plan: PredictionPlan, orientation: str, views: SceneViews, found: Predictions
-) -> list[Panel]:
+) -> list[ContactSheetRow]:
     context = views.images[:, : plan.sample_views]
     return [
-        Panel(orientation, context[row], views.images[row, -1], found.kept[:, row])
+        ContactSheetRow(orientation, context[row], views.images[row, -1], found.kept[:, row])
         for row in range(found.kept.shape[1])
     ]

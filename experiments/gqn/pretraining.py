@@ -29,7 +29,7 @@ from gqn_rl.training.batches import (
     stream,
 )
 from gqn_rl.training.group import Group
-from gqn_rl.training.loop import Evaluation
+from gqn_rl.training.loop import Measurement
 from gqn_rl.training.recipe import Recipe
 from gqn_rl.training.statistics import fewer_views, rendered_examples
 from gqn_rl.training.trainer import Trainer
@@ -220,7 +220,7 @@ class Watch:
 
     views: dict[str, SceneViews]
 
-    def __call__(self, trainer: Trainer) -> Evaluation:
+    def __call__(self, trainer: Trainer) -> Measurement:
         numbers: dict[str, float] = {}
         rows: list[NDArray[np.uint8]] = []
         for name, views in self.views.items():
@@ -236,7 +236,7 @@ class Watch:
             numbers |= {f"{name}_{key}": errors[key] for key in ("rmse", "mae")}
             few = zip(views.images[:PICTURE_ROWS], predicted[0], strict=False)
             rows += [_row(images, drawn) for images, drawn in few]
-        return Evaluation(numbers, np.concatenate(rows))
+        return Measurement(numbers, np.concatenate(rows))
 
 
 def _row(images: NDArray[np.uint8], predicted: NDArray[np.float32]) -> NDArray[np.uint8]:

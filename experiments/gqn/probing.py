@@ -22,7 +22,7 @@ from gqn_rl.evaluation.representation_variance import variance_by_views
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.probes import Labelled, probe
 from gqn_rl.probes.features import Features, FeatureTable, fill_tables, pixel_features
-from gqn_rl.probes.scenes import ProbeScenes, Trials
+from gqn_rl.probes.scenes import ProbeScenes, ProbeTrials
 from gqn_rl.probes.tasks import PROBES
 from gqn_rl.rendering import Renderer
 
@@ -121,7 +121,7 @@ class ProbeStudy:
                     results[name][encoder] = self._fit(name, scenes, trials, features, advance)
         return results
 
-    def _trials(self, name: str, scenes: ProbeScenes, num_views: int) -> dict[str, Trials]:
+    def _trials(self, name: str, scenes: ProbeScenes, num_views: int) -> dict[str, ProbeTrials]:
         """For training and for the test."""
         sizes = {"train": self.plan.train_scenes, "test": self.plan.test_scenes}
         sample = PROBES[name].sample
@@ -132,7 +132,7 @@ class ProbeStudy:
 
     def _tables(
         self,
-        trials: Mapping[str, Trials],
+        trials: Mapping[str, ProbeTrials],
         scenes: ProbeScenes,
         num_views: int,
         advance: Progress,
@@ -161,7 +161,7 @@ class ProbeStudy:
         self,
         name: str,
         scenes: ProbeScenes,
-        trials: Mapping[str, Trials],
+        trials: Mapping[str, ProbeTrials],
         features: Mapping[str, FeatureTable],
         advance: Progress,
     ) -> dict[str, Any]:
@@ -188,7 +188,7 @@ class ProbeStudy:
         return numbers
 
     def _labelled(
-        self, name: str, scenes: ProbeScenes, trials: Trials, table: FeatureTable
+        self, name: str, scenes: ProbeScenes, trials: ProbeTrials, table: FeatureTable
     ) -> Labelled:
         if len(trials) < FEWEST_TRIALS:
             raise UserError(

@@ -25,7 +25,7 @@ from gqn_rl.geometry.turned_volumes import TurnedVolumes
 from gqn_rl.geometry.view import to_float
 from gqn_rl.gqn.canonical.canonical_gqn import CanonicalGQN
 from gqn_rl.gqn.model import GenerativeQueryNetwork
-from gqn_rl.probes.scenes import ProbeScenes, Trials
+from gqn_rl.probes.scenes import ProbeScenes, ProbeTrials
 from gqn_rl.probes.targets import Classes
 from gqn_rl.probes.tasks import by_angle
 from gqn_rl.rendering import Renderer
@@ -106,7 +106,7 @@ def answers(cells: torch.Tensor) -> NDArray[np.float32]:
     return out
 
 
-def _score(outputs: NDArray[np.float32], trials: Trials) -> dict[str, Any]:
+def _score(outputs: NDArray[np.float32], trials: ProbeTrials) -> dict[str, Any]:
     target, labels = Classes(2), trials.mirrored.astype(np.int64)
     breakdown = {
         name: target.score(outputs[rows], labels[rows]).to_dict()

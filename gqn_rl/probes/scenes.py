@@ -68,7 +68,7 @@ def _families(num_cubes: int, shapes: str) -> NDArray[np.int64]:
 
 
 @dataclass(frozen=True)
-class Trials:
+class ProbeTrials:
     """n trials of S scenes each, among N scenes.
 
     Attributes:
@@ -86,9 +86,9 @@ class Trials:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def where(self, chosen: NDArray[np.bool_]) -> Trials:
+    def where(self, chosen: NDArray[np.bool_]) -> ProbeTrials:
         """Some of the trials, bool (n,), among the same scenes."""
-        return Trials(self.scenes, self.shape, self.rows[chosen], self.groups[chosen])
+        return ProbeTrials(self.scenes, self.shape, self.rows[chosen], self.groups[chosen])
 
     @property
     def first(self) -> NDArray[np.int64]:
@@ -131,16 +131,18 @@ class ProbeScenes:
     def gallery_shapes(self) -> NDArray[np.int64]:
         return gallery_shapes(self.num_cubes, self.shapes, self.gallery_size)
 
-    def gallery(self, rng: np.random.Generator, n: int, part: str) -> Trials:
+    def gallery(self, rng: np.random.Generator, n: int, part: str) -> ProbeTrials:
         """n trials of one scene, each of a gallery shape, uniform; "train" and "test" are alike."""
         catalogue = shape_catalogue(self.num_cubes)
         shapes = self.gallery_shapes
         cubes = np.stack([catalogue.representative(int(shape)).centred() for shape in shapes])
         which = rng.integers(self.gallery_size, size=n)
         numbers = np.arange(n)
-        return Trials(self._scenes(rng, cubes[which]), shapes[which], numbers[:, None], numbers)
+        return ProbeTrials(
+            self._scenes(rng, cubes[which]), shapes[which], numbers[:, None], numbers
+        )
 
-    def mirror_pairs(self, rng: np.random.Generator, n: int, part: str) -> Trials:
+    def mirror_pairs(self, rng: np.random.Generator, n: int, part: str) -> ProbeTrials:
         """Trials of two among n scenes of a shape and of its mirror image, as many of either kind.
 
         The test has n / 2 trials that share no scene, so that they are independent. Training has
@@ -152,7 +154,9 @@ class ProbeScenes:
         catalogue = shape_catalogue(self.num_cubes)
         base = np.stack([catalogue.representative(int(pair[0])).centred() for pair in families])
         cubes = base[family] * np.where(hand[:, None, None] == 1, MIRROR, 1.0)
-        return Trials(self._scenes(rng, cubes), families[family, hand], rows, family[rows[:, 0]])
+        return ProbeTrials(
+            self._scenes(rng, cubes), families[family, hand], rows, family[rows[:, 0]]
+        )
 
     def _scenes(self, rng: np.random.Generator, cubes: NDArray[np.float64]) -> SceneBatch:
         n = len(cubes)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gqn_rl.geometry.rotations import GRID_ROTATIONS
 from gqn_rl.probes.fitting import COMPARING_KINDS, KINDS, ProbeRecipe
-from gqn_rl.probes.scenes import ProbeScenes, Trials
+from gqn_rl.probes.scenes import ProbeScenes, ProbeTrials
 from gqn_rl.probes.targets import Classes, Directions, Rotations, Target
 from gqn_rl.scenes.scene import SceneBatch
 
@@ -24,11 +24,11 @@ ANGLE_BINS = {"0-45": (0, 45), "45-105": (45, 105), "105-150": (105, 150), "150-
 """Degrees; one bin for each angle between grid orientations (0, 90, 120, 180)."""
 
 
-def no_breakdown(trials: Trials) -> dict[str, NDArray[np.bool_]]:
+def no_breakdown(trials: ProbeTrials) -> dict[str, NDArray[np.bool_]]:
     return {}
 
 
-def every_trial(trials: Trials) -> NDArray[np.bool_]:
+def every_trial(trials: ProbeTrials) -> NDArray[np.bool_]:
     return np.ones(len(trials), dtype=bool)
 
 
@@ -48,31 +48,31 @@ class ProbeTask:
     """
 
     question: str
-    sample: Callable[[ProbeScenes, np.random.Generator, int, str], Trials]
-    labels: Callable[[ProbeScenes, Trials], NDArray]
+    sample: Callable[[ProbeScenes, np.random.Generator, int, str], ProbeTrials]
+    labels: Callable[[ProbeScenes, ProbeTrials], NDArray]
     target: Callable[[ProbeScenes], Target]
-    usable: Callable[[Trials], NDArray[np.bool_]] = every_trial
-    breakdown: Callable[[Trials], dict[str, NDArray[np.bool_]]] = no_breakdown
+    usable: Callable[[ProbeTrials], NDArray[np.bool_]] = every_trial
+    breakdown: Callable[[ProbeTrials], dict[str, NDArray[np.bool_]]] = no_breakdown
     kinds: Mapping[str, ProbeRecipe] = field(default_factory=KINDS.copy)
     reference: str = ""
 
 
-def shape_labels(scenes: ProbeScenes, trials: Trials) -> NDArray[np.int64]:
+def shape_labels(scenes: ProbeScenes, trials: ProbeTrials) -> NDArray[np.int64]:
     """Place in the gallery, int64 (n,)."""
     return (trials.shape[trials.first, None] == scenes.gallery_shapes).argmax(axis=1)
 
 
-def chirality_labels(scenes: ProbeScenes, trials: Trials) -> NDArray[np.int64]:
+def chirality_labels(scenes: ProbeScenes, trials: ProbeTrials) -> NDArray[np.int64]:
     """0 for the same shape, 1 for its mirror image, int64 (n,)."""
     return trials.mirrored.astype(np.int64)
 
 
-def by_angle(trials: Trials) -> dict[str, NDArray[np.bool_]]:
+def by_angle(trials: ProbeTrials) -> dict[str, NDArray[np.bool_]]:
     angle = trials.angle
     return {name: (angle >= low) & (angle < high) for name, (low, high) in ANGLE_BINS.items()}
 
 
-def orientation_labels(scenes: ProbeScenes, trials: Trials) -> NDArray[np.float32]:
+def orientation_labels(scenes: ProbeScenes, trials: ProbeTrials) -> NDArray[np.float32]:
     """From the shape's own frame to the world, float32 (n, 3, 3).
 
     The frame of a shape is that of `ShapeCatalogue.representative`; the probe has to learn it, so
@@ -81,7 +81,7 @@ def orientation_labels(scenes: ProbeScenes, trials: Trials) -> NDArray[np.float3
     return trials.scenes.rotation[trials.first].astype(np.float32)
 
 
-def has_one_orientation(trials: Trials) -> NDArray[np.bool_]:
+def has_one_orientation(trials: ProbeTrials) -> NDArray[np.bool_]:
     """Whether no other rotation would look the same: bool (n,), false for symmetrical shapes."""
     shapes, example = np.unique(trials.shape, return_index=True)
     symmetries = [num_symmetries(cubes) for cubes in trials.scenes.cubes[example]]
@@ -96,7 +96,7 @@ def num_symmetries(cubes: NDArray[np.float64]) -> int:
     return int((gap.min(axis=2) < 0.25).all(axis=1).sum())
 
 
-def colour_labels(scenes: ProbeScenes, trials: Trials) -> NDArray[np.float32]:
+def colour_labels(scenes: ProbeScenes, trials: ProbeTrials) -> NDArray[np.float32]:
     """Hue of the cube nearest to the corner, as a point on the circle, float32 (n, 2)."""
     return hue_directions(corner_colours(trials.scenes[trials.first])).astype(np.float32)
 

@@ -25,8 +25,8 @@ from gqn_rl.training.trainer import Trainer
 LOG_EVERY = 50
 
 
-class Evaluation(NamedTuple):
-    """What a look at the model in training found.
+class Measurement(NamedTuple):
+    """Numbers and a picture of the model in training.
 
     Attributes:
         numbers: by name, logged and recorded.
@@ -37,7 +37,7 @@ class Evaluation(NamedTuple):
     picture: NDArray[np.uint8]
 
 
-Evaluate = Callable[[Trainer], Evaluation]
+Evaluate = Callable[[Trainer], Measurement]
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Averages:
 
 
 @dataclass
-class Session:
+class Stretch:
     """The stretch of a run between a start or resumption and its end.
 
     Attributes:
@@ -142,40 +142,40 @@ def train(
     """
     averages = Averages()
     record = dict(record or {"seconds": 0.0, "curve": [], "evaluations": []})
-    logged = _session(folder, trainer, record, loggers)
-    with logged as session, noted_interruption() as interrupted:
+    logged = _stretch(folder, trainer, record, loggers)
+    with logged as stretch, noted_interruption() as interrupted:
         while trainer.step < stop:
             if trainer.group.any(interrupted()):
                 raise KeyboardInterrupt
-            if time_limit is not None and trainer.group.any(session.elapsed >= time_limit):
+            if time_limit is not None and trainer.group.any(stretch.elapsed >= time_limit):
                 break
             averages.add(trainer.train_step(next(batches)))
-            if session.bar is not None:
-                session.bar.update()
+            if stretch.bar is not None:
+                stretch.bar.update()
             if trainer.step % LOG_EVERY == 0:
-                session.log(averages.take(trainer))
+                stretch.log(averages.take(trainer))
             if evaluate is not None and trainer.step % evaluate_every == 0 and trainer.group.leads:
-                session.evaluate(evaluate)
+                stretch.evaluate(evaluate)
             if trainer.step % save_every == 0:
-                session.save()
+                stretch.save()
     return record
 
 
 @contextmanager
-def _session(
+def _stretch(
     folder: Path, trainer: Trainer, record: dict[str, Any], loggers: Sequence[str]
-) -> Iterator[Session]:
+) -> Iterator[Stretch]:
     """Logs and progress bar; whatever ends the block, the state is saved."""
-    session = Session(folder, trainer, record)
+    stretch = Stretch(folder, trainer, record)
     if not trainer.group.leads:
-        yield session
+        yield stretch
         return
     total = trainer.recipe.iterations
     with (
-        run_logs(loggers, folder) as session.logs,
-        tqdm(total=total, initial=trainer.step, unit="step", dynamic_ncols=True) as session.bar,
+        run_logs(loggers, folder) as stretch.logs,
+        tqdm(total=total, initial=trainer.step, unit="step", dynamic_ncols=True) as stretch.bar,
     ):
         try:
-            yield session
+            yield stretch
         finally:
-            session.save()
+            stretch.save()

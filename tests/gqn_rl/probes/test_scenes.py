@@ -8,7 +8,7 @@ from scipy import stats
 
 from envs.tasks.recognition import RecognitionTask
 from gqn_rl.errors import UserError
-from gqn_rl.probes.scenes import ProbeScenes, Trials, gallery_shapes, mirror_families
+from gqn_rl.probes.scenes import ProbeScenes, ProbeTrials, gallery_shapes, mirror_families
 from gqn_rl.scenes.shape_catalogue import SHAPES, shape_catalogue
 from gqn_rl.scenes.shepard_metzler import canonical_forms
 
@@ -26,7 +26,7 @@ def test_gallery_larger_than_the_shapes_there_are_is_refused() -> None:
         gallery_shapes(7, "test", 1000)
 
 
-def forms_of_scenes(trials: Trials) -> np.ndarray:
+def forms_of_scenes(trials: ProbeTrials) -> np.ndarray:
     grid = np.rint(trials.scenes.cubes - trials.scenes.cubes[:, :1]).astype(np.int8)
     return canonical_forms(grid)
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from gqn_rl.probes import KINDS, Labelled, probe
-from gqn_rl.probes.scenes import ProbeScenes, Trials
+from gqn_rl.probes.scenes import ProbeScenes, ProbeTrials
 from gqn_rl.probes.targets import Classes
 from gqn_rl.probes.tasks import (
     CORNER,
@@ -29,14 +29,16 @@ SIZE, NOISE = 32, 0.05
 ANY_PROBE = pytest.mark.parametrize("name", PROBES)
 
 
-def drawn(name: str, n: int, part: str, rng: np.random.Generator) -> tuple[ProbeScenes, Trials]:
+def drawn(
+    name: str, n: int, part: str, rng: np.random.Generator
+) -> tuple[ProbeScenes, ProbeTrials]:
     scenes = ProbeScenes(shapes="test", orientation="free")
     task = PROBES[name]
     trials = task.sample(scenes, rng, n, part)
     return scenes, trials.where(task.usable(trials))
 
 
-def hands(trials: Trials) -> np.ndarray:
+def hands(trials: ProbeTrials) -> np.ndarray:
     """-1 or 1, opposite for mirror images, and 0 for shapes that are their own."""
     return np.sign(shape_catalogue(7).mirror[trials.shape] - trials.shape)[:, None]
 
@@ -86,7 +88,7 @@ def test_with_shuffled_labels_it_is_at_chance(name: str, rng: np.random.Generato
     assert score.value == pytest.approx(score.chance, abs=margin)
 
 
-def occupancy(trials: Trials) -> np.ndarray:
+def occupancy(trials: ProbeTrials) -> np.ndarray:
     """How near a cube is to each point of a lattice, float16 (N, 1331)."""
     axis = np.linspace(-3.5, 3.5, 11)
     points = np.stack(np.meshgrid(axis, axis, axis), axis=-1).reshape(-1, 3)

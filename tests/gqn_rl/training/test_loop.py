@@ -19,7 +19,7 @@ from gqn_rl.data.synthetic import SceneDistribution, SceneViews
 from gqn_rl.errors import UserError
 from gqn_rl.rendering import make_renderer
 from gqn_rl.training.interruption import noted_interruption
-from gqn_rl.training.loop import Evaluation, train
+from gqn_rl.training.loop import Measurement, train
 from gqn_rl.training.state import (
     FILE_NAME,
     PREVIOUS_NAME,
@@ -71,7 +71,7 @@ PICTURE = np.zeros((8, 16, 3), np.uint8)
 def test_the_record_goes_on_where_it_was(batch: SceneViews, tmp_path: Path) -> None:
     trainer = make_trainer()
     options: dict[str, Any] = {
-        "evaluate": lambda t: Evaluation({"rmse": float(t.step)}, PICTURE),
+        "evaluate": lambda t: Measurement({"rmse": float(t.step)}, PICTURE),
         "evaluate_every": 20,
     }
     record = run(trainer, batch, tmp_path, stop=50, **options)
@@ -85,8 +85,8 @@ def test_the_record_goes_on_where_it_was(batch: SceneViews, tmp_path: Path) -> N
 
 
 def test_evaluating_does_not_change_training(batch: SceneViews, tmp_path: Path) -> None:
-    def evaluate(trainer: Trainer) -> Evaluation:
-        return Evaluation(
+    def evaluate(trainer: Trainer) -> Measurement:
+        return Measurement(
             {"noise": float(torch.rand(1)) + float(np.random.default_rng(0).random())}, PICTURE
         )
 
