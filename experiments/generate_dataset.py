@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from experiments.shared.command import run_command
+from experiments.shared.command import require_at_least, run_command
 from experiments.shared.parallel import check_workers, processes
 from gqn_rl.data.description import DataDescription
 from gqn_rl.data.shard_file import find_shard, write_shard
@@ -75,9 +75,7 @@ def main(settings: GenerateDatasetSettings) -> None:
 
 
 def _describe(settings: GenerateDatasetSettings) -> DataDescription:
-    for name in ("scenes", "views"):
-        if getattr(settings, name) < 1:
-            raise UserError(f"{name} is {getattr(settings, name)}, expected at least 1")
+    require_at_least(settings, {"scenes": 1, "views": 1})
     check_workers(settings.workers)
     shape_catalogue(settings.num_cubes).indices(settings.shapes)  # a wrong name fails here
     shared = {f.name for f in fields(DataDescription)} - {"num_views"}

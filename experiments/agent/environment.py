@@ -10,6 +10,7 @@ from typing import Any
 
 import gymnasium
 import torch
+from gymnasium.spaces import Space
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 from agents.sb3_vec_env import GymnasiumVecEnv
@@ -45,6 +46,17 @@ class AgentEnvironment:
     def task(self) -> Task:
         task: Task = self.native.unwrapped.task  # type: ignore[attr-defined]
         return task
+
+    @property
+    def facts(self) -> tuple[str, Space[Any], Space[Any], dict[str, Any] | None]:
+        """What `AgentRecord.require_environment` compares: id, both spaces and the encoder."""
+        native = self.native
+        return (
+            self.env_id,
+            native.single_observation_space,
+            native.single_action_space,
+            self.encoder,
+        )
 
     @cached_property
     def controls(self) -> Controls:

@@ -15,7 +15,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from agents.algorithms.shaping import PaidByLook
 from agents.evaluation import Evaluation
-from agents.factory import ALGORITHMS, load_hyperparameters, make_model
+from agents.factory import ALGORITHMS, make_model
 from agents.saving.bundle import AgentRecord, make_record, save_bundle
 from agents.training.callbacks import (
     CurveCallback,
@@ -29,7 +29,7 @@ from agents.training.log_callback import LogCallback
 from agents.training.training_state import load_training_state, read_record, save_training_state
 from experiments.agent.environment import AgentEnvironment, make_environment
 from experiments.agent.report import Training
-from experiments.agent.settings import TrainAgentSettings, environment_arguments, parse_changes
+from experiments.agent.settings import TrainAgentSettings
 from experiments.shared import seeds
 from gqn_rl.errors import UserError
 from gqn_rl.training.run_logs import run_logs
@@ -61,7 +61,7 @@ def make_trainee(settings: TrainAgentSettings) -> Trainee:
     environment = make_environment(
         settings.env_id,
         settings.num_envs or hyperparameters["num_envs"],
-        environment_arguments(settings),
+        settings.arguments(),
         device=settings.device,
     )
     model = model_for(settings, environment, hyperparameters, settings.seed)
@@ -97,12 +97,7 @@ def shaped(bridge: VecEnv, hyperparameters: dict[str, Any]) -> VecEnv:
 def hyperparameters_of(settings: TrainAgentSettings) -> dict[str, Any]:
     """Those of a resumed run are its own; the files may have changed since."""
     if settings.resume is None:
-        return load_hyperparameters(
-            settings.algo,
-            settings.env_id.removeprefix("envs:"),
-            parse_changes(settings.hyper),
-            settings.hyperparameters,
-        )
+        return settings.hyperparameters_of(settings.algo)
     path = settings.resume / HYPERPARAMETERS
     try:
         return dict(json.loads(path.read_text()))
@@ -216,14 +211,8 @@ class Session:
     def _take_up(self) -> None:
         """Go on where the folder's training was saved."""
         environment = self._trainee.environment
-        native = environment.native
-        read_record(self._folder).require_environment(
-            f"the agent in {str(self._folder)!r}",
-            environment.env_id,
-            native.single_observation_space,
-            native.single_action_space,
-            environment.encoder,
-        )
+        who = f"the agent in {str(self._folder)!r}"
+        read_record(self._folder).require_environment(who, *environment.facts)
         notes = load_training_state(self._folder, self._trainee.model, environment.bridge)
         for name, callback in self._resumable.items():
             callback.load_state(notes[name])

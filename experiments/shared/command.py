@@ -1,10 +1,10 @@
-"""What every command shares: flags from a dataclass, run folders and one-line errors."""
+"""A command: flags from a dataclass, numbers that are checked, run folders, one-line errors."""
 
 from __future__ import annotations
 
 import errno
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from gqn_rl.files import write_json
 
 Settings = TypeVar("Settings")
 
+SETTINGS_NAME = "settings.json"
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 OUTSIDE_CAUSES = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
@@ -46,6 +47,29 @@ def run_command(
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)
+
+
+def require_more_than_zero(settings: object, names: Iterable[str]) -> None:
+    """Refuse numbers that are not more than 0; None is left to a default.
+
+    Raises:
+        UserError: for the first.
+    """
+    for name in names:
+        value = getattr(settings, name)
+        if value is not None and not value > 0:
+            raise UserError(f"{name} is {value}, expected more than 0")
+
+
+def require_at_least(settings: object, least: Mapping[str, float]) -> None:
+    """Refuse numbers below the least ones by name.
+
+    Raises:
+        UserError: for the first.
+    """
+    for name, value in least.items():
+        if not getattr(settings, name) >= value:
+            raise UserError(f"{name} is {getattr(settings, name)}, expected at least {value}")
 
 
 def new_run_folder(output: Path | None, command: str, parent: Path = Path("runs")) -> Path:
@@ -84,4 +108,4 @@ def save_settings(folder: Path, settings: Any) -> None:
         key: str(value) if isinstance(value, Path) else value
         for key, value in asdict(settings).items()
     }
-    write_json(folder / "settings.json", plain)
+    write_json(folder / SETTINGS_NAME, plain)
