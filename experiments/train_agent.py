@@ -15,12 +15,13 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from agents.saving.bundle import load_bundle
 from agents.search.study import JOURNAL
 from agents.training.training_state import NAME as STATE
 from experiments.agent.optimization import begun_study, optimize, study_settings
 from experiments.agent.report import describe, report
 from experiments.agent.settings import TrainAgentSettings, check_numbers, resumed_settings
-from experiments.agent.training import HYPERPARAMETERS, Session, Trainee, make_trainee
+from experiments.agent.training import HYPERPARAMETERS, AgentTraining, Trainee, make_trainee
 from experiments.shared.command import new_run_folder, run_command, save_settings
 from experiments.shared.continuation import (
     METRICS_NAME,
@@ -62,13 +63,17 @@ def train_and_measure(
 ) -> None:
     """The run from its beginning, or from where it was saved, to its end."""
     with noted_interruption() as interrupted:
-        session = Session(settings, trainee, folder, interrupted)
+        run = AgentTraining(settings, trainee, folder, interrupted)
         if settings.resume is not None:
             require_something_to_do(folder, trainee.model.num_timesteps, trainee.steps)
             save_settings(folder, replace(settings, resume=None))
-        training = session.train()
-    metrics = report(folder, trainee.held_out, training, settings.eval_episodes)
-    metrics["wall_seconds"] = round(time.monotonic() - start, 1)
+        training = run.train()
+    agent = load_bundle(folder, settings.device)
+    metrics = report(folder, trainee.held_out, training, agent, settings.eval_episodes)
+    metrics |= {
+        "best_at": agent.record.training,
+        "wall_seconds": round(time.monotonic() - start, 1),
+    }
     write_json(folder / METRICS_NAME, metrics)
     print(f"{describe(metrics)}\n{folder}")
 

@@ -23,8 +23,8 @@ from experiments.rllib.checkpoints import checkpoints, newest_notes
 from experiments.rllib.cluster import AUTO, cluster, imported_ray, require_listener
 from experiments.rllib.hyperparameters import Translation, translate
 from experiments.rllib.report import report
-from experiments.rllib.settings import TrainRllibSettings, check
-from experiments.rllib.training import Session
+from experiments.rllib.settings import ALGO, TrainRllibSettings, check
+from experiments.rllib.training import RLlibTraining
 from experiments.shared.command import new_run_folder, run_command, save_settings
 from experiments.shared.continuation import (
     METRICS_NAME,
@@ -45,14 +45,14 @@ def main(settings: TrainRllibSettings) -> None:
         require_listener(str(settings.address))  # before anything that takes time
     if settings.resume is not None:
         settings = resumed(settings)
-    translation = translate(settings.hyperparameters_of("ppo"), settings.total_timesteps)
+    translation = translate(settings.hyperparameters_of(ALGO), settings.total_timesteps)
     if settings.resume is not None:
         _, notes = newest_notes(settings.resume)
         require_something_to_do(settings.resume, notes["timesteps"], translation.steps)
     held_out = make_environment(settings.env_id, translation.num_envs, settings.arguments())
     try:
-        folder, session = train(settings, translation, held_out)
-        metrics = report(folder, settings, held_out, session)
+        folder, training = train(settings, translation, held_out)
+        metrics = report(folder, settings, held_out, training)
     finally:
         held_out.close()
     metrics["wall_seconds"] = round(time.monotonic() - start, 1)
@@ -62,7 +62,7 @@ def main(settings: TrainRllibSettings) -> None:
 
 def train(
     settings: TrainRllibSettings, translation: Translation, held_out: AgentEnvironment
-) -> tuple[Path, Session]:
+) -> tuple[Path, RLlibTraining]:
     """Train on the cluster; the run folder and what came of it."""
     if translation.note():
         print(translation.note())
@@ -72,15 +72,15 @@ def train(
         write_json(folder / "hyperparameters.json", as_json(settings, translation))
         try:
             with Console().status("starting env runners and learners"):
-                session = Session(settings, translation, held_out, folder, interrupted)
-            session.train()
+                training = RLlibTraining(settings, translation, held_out, folder, interrupted)
+            training.train()
             if interrupted():
                 raise KeyboardInterrupt
         except BaseException:
             if checkpoints(folder):
                 say_how_to_go_on("train_rllib", folder)
             raise
-    return folder, session
+    return folder, training
 
 
 def needs(settings: TrainRllibSettings) -> tuple[int, float]:

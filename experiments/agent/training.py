@@ -28,7 +28,7 @@ from agents.training.checkpoints import CheckpointCallback
 from agents.training.log_callback import LogCallback
 from agents.training.training_state import load_training_state, read_record, save_training_state
 from experiments.agent.environment import AgentEnvironment, make_environment
-from experiments.agent.report import Training
+from experiments.agent.report import FinishedTraining
 from experiments.agent.settings import TrainAgentSettings
 from experiments.shared import seeds
 from gqn_rl.errors import UserError
@@ -105,7 +105,7 @@ def hyperparameters_of(settings: TrainAgentSettings) -> dict[str, Any]:
         raise UserError(f"{str(path)!r} does not hold hyperparameters: {error}") from error
 
 
-class Session:
+class AgentTraining:
     """One training, from its beginning or from where it was saved.
 
     Args:
@@ -144,18 +144,17 @@ class Session:
         """Whether there is nothing left to be learned."""
         return self._trainee.model.num_timesteps >= self._trainee.steps
 
-    def train(self) -> Training:
+    def train(self) -> FinishedTraining:
         """Learn, keeping the best agent and what a resumption needs in the folder."""
         began, model = time.monotonic(), self._trainee.model
         if not self.is_complete:
             self._learn()
-        return Training(
+        return FinishedTraining(
             algo=self._settings.algo,
             seed=self._settings.seed,
-            device=self._settings.device,
             timesteps=model.num_timesteps,
-            seconds=time.monotonic() - began,
             steps=model.num_timesteps - self._first_step,
+            seconds=time.monotonic() - began,
             timed_out=self._limit.reached,
             curve=self._curve.curve,
             evaluations=self._evaluations.curve,

@@ -1,4 +1,4 @@
-"""How long the server takes for each small action of the page.
+"""The time that the server takes for each small action of the page.
 
 What is timed is all that the server computes: the action, the networks, and the pictures and
 figures as the page receives them; not what the browser and the connection to it take.

@@ -1,4 +1,4 @@
-"""Which shapes a representation is nearest to.
+"""The shapes that a representation is nearest to.
 
 A representation holds colours and orientation beside the shape, so shapes are compared through
 scenes: every candidate is encoded in each of the 24 grid orientations, from four fixed cameras

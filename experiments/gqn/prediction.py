@@ -1,4 +1,4 @@
-"""How well a network predicts views, by orientation and number of views; and the pictures of it."""
+"""Errors of predicted views, by orientation and number of views, and pictures of them."""
 
 from __future__ import annotations
 

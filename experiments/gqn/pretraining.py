@@ -1,4 +1,4 @@
-"""What `pretrain_gqn` trains on and is watched by: rendered scenes, or shards on disk."""
+"""The data that `pretrain_gqn` trains on and is watched by: rendered scenes, or shards on disk."""
 
 from __future__ import annotations
 
@@ -38,7 +38,6 @@ EVALUATION_SCENES = 64
 CONTEXT_VIEWS = 3
 PICTURE_ROWS = 4
 PICTURE_SCALE = 2
-EXAMPLE_SCENES = 256
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What an evaluation of a GQN says: tables for people, figures for the weights' own record."""
+"""The report of a GQN's evaluation: tables for people, figures for the weights' own record."""
 
 from __future__ import annotations
 

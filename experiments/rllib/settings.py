@@ -9,6 +9,7 @@ from experiments.agent.flags import MORE_THAN_ZERO, TrainingFlags
 from experiments.shared.command import require_at_least, require_more_than_zero
 from gqn_rl.errors import unknown_name
 
+ALGO = "ppo"
 OBSERVATIONS = ("representation", "state")
 """What RLlib's networks are given here: vectors."""
 NOT_NEGATIVE = ("num_learners", "num_gpus_per_learner", "num_gpus_per_env_runner", "seed")

@@ -1,4 +1,4 @@
-"""What is compared: agents, cameras, seeds, and the conditions that all runs share."""
+"""The plan of the study: agents, cameras, seeds, and the conditions that all runs share."""
 
 from __future__ import annotations
 

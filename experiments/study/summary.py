@@ -1,4 +1,4 @@
-"""What the runs of a study say: the numbers of summary.json, from which the page is made."""
+"""The summary of a study's runs: the numbers of summary.json, from which the page is made."""
 
 from __future__ import annotations
 

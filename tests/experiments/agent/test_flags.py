@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from envs.scene_vector_env import SceneVectorEnv
-from envs.tasks import TASKS
+from envs.tasks import TASKS, make_task
 from experiments.agent.flags import AgentFlags, NewAgentFlags, parse_changes
 from experiments.agent.settings import TrainAgentSettings
 from experiments.evaluate_agent import EvaluateAgentSettings
@@ -53,7 +53,7 @@ EARLIER_RUN = {
 
 @pytest.mark.parametrize("flags", [NewAgentFlags, AgentFlags, TrainAgentSettings])
 def test_every_argument_is_one_of_the_environment_or_of_a_task(flags: Any) -> None:
-    known = {name for task in TASKS.values() for name in signature(task).parameters}
+    known = {name for task in TASKS for name in signature(type(make_task(task))).parameters}
     known |= set(signature(SceneVectorEnv).parameters)
     given = flags().arguments()
     assert {"encoder", "renderer", "shapes"} <= set(given)
