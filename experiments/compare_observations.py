@@ -19,7 +19,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from experiments.agent.environment import make_environment
-from experiments.shared.command import require_at_least, require_more_than_zero, run_command
+from experiments.shared.command import (
+    make_folder,
+    require_at_least,
+    require_more_than_zero,
+    run_command,
+)
 from experiments.shared.parallel import check_workers
 from experiments.study.figures import learning_curves
 from experiments.study.plan import (
@@ -104,7 +109,7 @@ def main(settings: CompareObservationsSettings) -> None:
     folder = settings.output or default_folder(settings)
     require_study_folder(folder)
     require_conditions(folder, runs[0].conditions)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder("output folder", folder)
     write_json(folder / STUDY, {"command": command(settings), "planned": [r.name for r in runs]})
     train(folder, runs, settings.jobs)
     write_report(folder)

@@ -18,7 +18,7 @@ from experiments.agent.episode import record_episode
 from experiments.agent.figures import save_animation
 from experiments.agent.flags import AgentFlags
 from experiments.agent.trained import agent_and_environment
-from experiments.shared.command import new_run_folder, run_command
+from experiments.shared.command import make_folder, new_run_folder, run_command
 from gqn_rl.errors import UserError
 
 Actions = NDArray[Any]
@@ -71,7 +71,7 @@ def main(settings: PlayEpisodeSettings) -> None:
     finally:
         environment.close()
     path = settings.output or new_run_folder(None, "play_episode") / "episode.gif"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder("folder", path.parent)
     save_animation(path, [episode])
     print(f"{len(episode.views)} looks, {episode.outcome}\n{path}")
 

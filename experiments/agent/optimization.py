@@ -24,7 +24,7 @@ from agents.training.callbacks import EvaluationCallback, ProgressCallback, Time
 from experiments.agent.settings import TrainAgentSettings, resumed_settings
 from experiments.agent.training import HYPERPARAMETERS, Trainee, model_for
 from experiments.shared import seeds
-from experiments.shared.command import SETTINGS_NAME, save_settings
+from experiments.shared.command import SETTINGS_NAME, make_folder, save_settings
 from experiments.shared.continuation import stored_settings
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_json, write_text
@@ -92,10 +92,7 @@ def begun_study(settings: TrainAgentSettings, hyperparameters: dict[str, Any]) -
     """
     folder = settings.study
     assert folder is not None
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot make study {str(folder)!r}: {error.strerror}") from error
+    make_folder("study", folder)
     with lock(folder):
         if (folder / SETTINGS_NAME).is_file():
             resumed_settings(replace(settings, resume=folder))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from pathlib import Path
@@ -49,6 +50,32 @@ def run_command(
         sys.exit(EXIT_INTERRUPTED)
 
 
+def chosen_subcommand(
+    summaries: Mapping[str, str], arguments: Sequence[str], prog: str, description: str | None
+) -> str:
+    """The subcommand that the first argument names; the others become the command line.
+
+    Args:
+        summaries: subcommands by name, in a few words each, for --help.
+    """
+
+    def chooser(name: str) -> Callable[[], str]:
+        def choose() -> str:
+            return name
+
+        choose.__doc__ = summaries[name]
+        return choose
+
+    name: str = tyro.extras.subcommand_cli_from_dict(
+        {name: chooser(name) for name in summaries},
+        args=arguments[:1],
+        prog=prog,
+        description=description,
+    )
+    sys.argv = [f"{prog} {name}", *arguments[1:]]
+    return name
+
+
 def require_more_than_zero(settings: object, names: Iterable[str]) -> None:
     """Refuse numbers that are not more than 0; None is left to a default.
 
@@ -81,14 +108,30 @@ def new_run_folder(output: Path | None, command: str, parent: Path = Path("runs"
     if output is None:
         stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
         output = unused(parent / f"{command}-{stamp}")
-    try:
+    with making("output folder", output):
         if output.exists() and (not output.is_dir() or any(output.iterdir())):
             raise UserError(f"output folder {str(output)!r} exists; choose another or remove it")
         output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = error.strerror
-        raise UserError(f"cannot make output folder {str(output)!r}: {reason}") from error
     return output
+
+
+def make_folder(what: str, folder: Path) -> None:
+    """Make a folder and those above it, where they are not there.
+
+    Raises:
+        UserError: where that cannot be done.
+    """
+    with making(what, folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def making(what: str, folder: Path) -> Iterator[None]:
+    """The user's mistake where a folder cannot be made."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"cannot make {what} {str(folder)!r}: {error.strerror}") from error
 
 
 def unused(path: Path) -> Path:
