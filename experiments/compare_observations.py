@@ -19,7 +19,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from experiments.agent.environment import make_environment
-from experiments.shared.command import run_command
+from experiments.shared.command import (
+    make_folder,
+    require_at_least,
+    require_more_than_zero,
+    run_command,
+)
 from experiments.shared.parallel import check_workers
 from experiments.study.figures import learning_curves
 from experiments.study.plan import (
@@ -104,7 +109,7 @@ def main(settings: CompareObservationsSettings) -> None:
     folder = settings.output or default_folder(settings)
     require_study_folder(folder)
     require_conditions(folder, runs[0].conditions)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder("output folder", folder)
     write_json(folder / STUDY, {"command": command(settings), "planned": [r.name for r in runs]})
     train(folder, runs, settings.jobs)
     write_report(folder)
@@ -142,13 +147,9 @@ def weights_of(encoder: str, env_kwargs: dict[str, Any]) -> str:
 
 def check_numbers(settings: CompareObservationsSettings) -> None:
     """Refuse counts that are not positive."""
-    for name in ("seeds", "total_timesteps", "eval_every", "eval_episodes"):
-        value = getattr(settings, name)
-        if value is not None and value <= 0:
-            raise UserError(f"{name} is {value}, expected more than 0")
-    for name in ("seed", "stop_after"):
-        if getattr(settings, name) < 0:
-            raise UserError(f"{name} is {getattr(settings, name)}, expected at least 0")
+    counts = ("seeds", "total_timesteps", "eval_every", "eval_episodes")
+    require_more_than_zero(settings, counts)
+    require_at_least(settings, {"seed": 0, "stop_after": 0})
     check_workers(settings.jobs)
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
-from experiments.shared.command import run_command
+from experiments.shared.command import require_at_least, require_more_than_zero, run_command
 from gqn_rl.data.deepmind import find_dataset
 from gqn_rl.data.download import BASE_URL, download
 from gqn_rl.errors import UserError
@@ -58,10 +58,8 @@ def _file_names(settings: DownloadDatasetSettings) -> list[str]:
     address = urlsplit(settings.base_url)
     if address.scheme not in ("http", "https") or not address.netloc:
         raise UserError(f"base_url is {settings.base_url!r}, expected http://... or https://...")
-    if settings.retries < 0:
-        raise UserError(f"retries is {settings.retries}, expected at least 0")
-    if not settings.timeout > 0:
-        raise UserError(f"timeout is {settings.timeout}, expected more than 0")
+    require_at_least(settings, {"retries": 0})
+    require_more_than_zero(settings, ("timeout",))
     dataset = find_dataset(settings.dataset)
     numbers = parse_numbers(settings.shards, dataset.num_files(settings.split))
     return [dataset.file_name(settings.split, number) for number in numbers]

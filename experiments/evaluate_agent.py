@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.evaluation import Evaluation, Predictor
-from agents.saving.bundle import Agent, load_bundle, shipped_agent
-from envs import known_id
+from agents.saving.bundle import Agent
 from experiments.agent.comparison import (
     measured_view_strategies,
     oracle,
@@ -26,12 +25,19 @@ from experiments.agent.comparison import (
     trained_look_around,
     untrained_environment,
 )
-from experiments.agent.environment import AgentEnvironment, make_environment
+from experiments.agent.environment import AgentEnvironment
 from experiments.agent.episode import record_episode
 from experiments.agent.figures import save_angles, save_animation, save_comparison
-from experiments.agent.report import TEST_SEED, evaluate_with_bar
-from experiments.shared.command import new_run_folder, run_command, save_settings
-from gqn_rl.errors import UserError
+from experiments.agent.flags import AgentFlags
+from experiments.agent.report import evaluate_with_bar
+from experiments.agent.trained import agent_and_environment
+from experiments.shared import seeds
+from experiments.shared.command import (
+    new_run_folder,
+    require_more_than_zero,
+    run_command,
+    save_settings,
+)
 from gqn_rl.files import write_json
 
 WATCHED_EPISODES = 5
@@ -39,21 +45,11 @@ WATCHED_EPISODES = 5
 
 
 @dataclass(frozen=True)
-class EvaluateAgentSettings:
+class EvaluateAgentSettings(AgentFlags):
     """Flags of `python -m experiments.evaluate_agent`."""
 
-    env_id: str = "GQNShepard-v0"
-    """Environment to evaluate on."""
-    agent: Path | None = None
-    """Run folder or agent file; by default the agent that ships for the environment."""
     episodes: int = 1000
     """Fresh episodes for each strategy, the same for all."""
-    encoder: str | None = None
-    """Encoder: a name or the path of a checkpoint; by default the one the agent learned with."""
-    renderer: str | None = None
-    """pybullet or raycast; by default the one the agent was trained with."""
-    shapes: str | None = None
-    """train, validation or test; by default those the agent was trained on."""
     num_envs: int = 64
     """Environments side by side."""
     look_around: tuple[str, ...] = ("right", "right", "up", "right", "right", "down")
@@ -66,16 +62,12 @@ class EvaluateAgentSettings:
     """Seed of everything random."""
     output: Path | None = None
     """Output folder; by default runs/evaluate_agent-<time>."""
-    device: str = "cpu"
-    """Device of encoder and agent: cpu, cuda or auto."""
 
 
 def main(settings: EvaluateAgentSettings) -> None:
     """Measure, print the table, write the output folder."""
-    for name in ("episodes", "num_envs", "labelled_episodes"):
-        if getattr(settings, name) <= 0:
-            raise UserError(f"{name} is {getattr(settings, name)}, expected more than 0")
-    agent, environment = agent_and_environment(settings)
+    require_more_than_zero(settings, ("episodes", "num_envs", "labelled_episodes"))
+    agent, environment = agent_and_environment(settings, settings.num_envs)
     environment.control.encode_moves(settings.look_around)  # refuses wrong names before a folder
     folder = new_run_folder(settings.output, "evaluate_agent")
     save_settings(folder, settings)
@@ -107,7 +99,7 @@ def main(settings: EvaluateAgentSettings) -> None:
     if len(table) > 1:
         figure = folder / "comparison.png"
         save_comparison(figure, table, evaluation.measures, environment.chance)
-    save_episodes(folder, environment, agent, settings.seed + TEST_SEED + settings.episodes)
+    save_episodes(folder, environment, agent, settings.seed + seeds.TEST + settings.episodes)
     environment.close()
     print(folder)
 
@@ -121,7 +113,7 @@ def measure(
     settings: EvaluateAgentSettings, environment: AgentEnvironment, name: str, strategy: Predictor
 ) -> Evaluation:
     """The test episodes, the same for every strategy."""
-    seed = settings.seed + TEST_SEED
+    seed = settings.seed + seeds.TEST
     return evaluate_with_bar(name, strategy, environment, settings.episodes, seed)
 
 
@@ -163,29 +155,6 @@ def measured_random_weights(
     summary = measure(settings, untrained, name, look_around).summary()
     untrained.close()
     return {name: summary}
-
-
-def agent_and_environment(settings: EvaluateAgentSettings) -> tuple[Agent, AgentEnvironment]:
-    """The agent, and the environment it was trained on, refused where they do not fit."""
-    env_id = known_id(settings.env_id)
-    agent = load_bundle(settings.agent or shipped_agent(env_id), settings.device)
-    if agent.record.env_id != env_id:
-        raise UserError(
-            f"agent {str(agent.path)!r} was trained on {agent.record.env_id!r}, "
-            f"but --env-id is {env_id!r}"
-        )
-    arguments = dict(agent.record.env_kwargs)
-    for name in ("encoder", "renderer", "shapes"):
-        if getattr(settings, name) is not None:
-            arguments[name] = getattr(settings, name)
-    environment = make_environment(env_id, settings.num_envs, arguments, device=settings.device)
-    agent.require_environment(
-        environment.env_id,
-        environment.native.single_observation_space,
-        environment.native.single_action_space,
-        environment.encoder,
-    )
-    return agent, environment
 
 
 def save_episodes(folder: Path, environment: AgentEnvironment, agent: Agent, seed: int) -> None:

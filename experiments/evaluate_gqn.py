@@ -37,7 +37,7 @@ from experiments.gqn.probing import (
 )
 from experiments.gqn.report import key_figures, print_tables, uncertainty_by_views, write_record
 from experiments.gqn.turning import measure_turning
-from experiments.shared.command import new_run_folder, run_command, save_settings
+from experiments.shared.command import new_run_folder, require_at_least, run_command, save_settings
 from gqn_rl.data.synthetic import SceneDistribution
 from gqn_rl.devices import PRECISIONS, choose_device
 from gqn_rl.errors import UserError, unknown_name
@@ -152,15 +152,12 @@ def main(settings: Settings) -> None:
 
 def _check(settings: Settings) -> None:
     """Refuse what cannot be measured, before anything is loaded or made."""
-    if settings.scenes < 2:
-        raise UserError(f"scenes is {settings.scenes}, expected at least 2")
+    least = {"scenes": 2, "samples": 1, "curve_samples": 1, "turning_pairs": 0, "seed": 0}
+    require_at_least(settings, least)
     check_num_cubes(settings.num_cubes)
     shape_catalogue(settings.num_cubes).indices(settings.shapes)
     if settings.probe_scenes:
         _check_probes(settings)
-    for name in ("samples", "curve_samples"):
-        if getattr(settings, name) < 1:
-            raise UserError(f"{name} is {getattr(settings, name)}, expected at least 1")
     for name, counts in (
         ("views", settings.views),
         ("sample_views", (settings.sample_views,)),
@@ -172,12 +169,8 @@ def _check(settings: Settings) -> None:
                 raise UserError(f"{name} has {count}, expected 1 to {MOST_VIEWS}")
         if not counts:
             raise UserError(f"{name} is empty, expected numbers from 1 to {MOST_VIEWS}")
-    if settings.turning_pairs < 0:
-        raise UserError(f"turning_pairs is {settings.turning_pairs}, expected 0 or more")
     if settings.precision not in PRECISIONS:
         raise unknown_name("precision", settings.precision, PRECISIONS)
-    if settings.seed < 0:
-        raise UserError(f"seed is {settings.seed}, expected 0 or more")
 
 
 def _check_probes(settings: Settings) -> None:

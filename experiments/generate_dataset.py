@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from experiments.shared.command import run_command
+from experiments.shared.command import make_folder, require_at_least, run_command
 from experiments.shared.parallel import check_workers, processes
 from gqn_rl.data.description import DataDescription
 from gqn_rl.data.shard_file import find_shard, write_shard
@@ -55,7 +55,7 @@ def main(settings: GenerateDatasetSettings) -> None:
     description = _describe(settings)
     identity = _renderer(settings.renderer, settings.image_size).identity
     counts = _scenes_of_each_shard(settings)
-    _make_folder(settings.output)
+    make_folder("folder", settings.output)
     missing = {
         index: count
         for index, count in counts.items()
@@ -75,9 +75,7 @@ def main(settings: GenerateDatasetSettings) -> None:
 
 
 def _describe(settings: GenerateDatasetSettings) -> DataDescription:
-    for name in ("scenes", "views"):
-        if getattr(settings, name) < 1:
-            raise UserError(f"{name} is {getattr(settings, name)}, expected at least 1")
+    require_at_least(settings, {"scenes": 1, "views": 1})
     check_workers(settings.workers)
     shape_catalogue(settings.num_cubes).indices(settings.shapes)  # a wrong name fails here
     shared = {f.name for f in fields(DataDescription)} - {"num_views"}
@@ -90,13 +88,6 @@ def _scenes_of_each_shard(settings: GenerateDatasetSettings) -> dict[int, int]:
     per_shard = settings.scenes_per_shard
     starts = range(0, settings.scenes, per_shard)
     return {k: min(per_shard, settings.scenes - start) for k, start in enumerate(starts)}
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot make folder {str(folder)!r}: {error.strerror}") from error
 
 
 def _is_there(

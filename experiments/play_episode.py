@@ -13,42 +13,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.evaluation import Predictor
-from agents.saving.bundle import load_bundle, shipped_agent
-from envs import known_id
 from experiments.agent.environment import AgentEnvironment, make_environment
 from experiments.agent.episode import record_episode
 from experiments.agent.figures import save_animation
-from experiments.shared.command import new_run_folder, run_command
+from experiments.agent.flags import AgentFlags
+from experiments.agent.trained import agent_and_environment
+from experiments.shared.command import make_folder, new_run_folder, run_command
 from gqn_rl.errors import UserError
 
 Actions = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class PlayEpisodeSettings:
+class PlayEpisodeSettings(AgentFlags):
     """Flags of `python -m experiments.play_episode`."""
 
-    env_id: str = "GQNShepard-v0"
-    """Environment to play; also module:id for a task of your own."""
     moves: tuple[str, ...] | None = None
     """Moves of the camera before the answer: left, right, up, down. None lets an agent play."""
     answer: int | None = None
     """The answer after the moves; by default the right one."""
-    agent: Path | None = None
-    """Without moves: run folder or agent file; by default the agent that ships for the
-    environment."""
-    encoder: str | None = None
-    """Encoder: a name or the path of a checkpoint; by default the agent's or the environment's."""
-    renderer: str | None = None
-    """pybullet or raycast; by default the agent's or the environment's."""
-    shapes: str | None = None
-    """train, validation or test; by default the agent's or the environment's."""
     seed: int = 0
     """Seed of the episode."""
     output: Path | None = None
     """The .gif file; by default episode.gif in a new folder runs/play_episode-<time>."""
-    device: str = "cpu"
-    """Device of encoder and agent: cpu, cuda or auto."""
 
 
 class ScriptedPlayer:
@@ -84,7 +71,7 @@ def main(settings: PlayEpisodeSettings) -> None:
     finally:
         environment.close()
     path = settings.output or new_run_folder(None, "play_episode") / "episode.gif"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder("folder", path.parent)
     save_animation(path, [episode])
     print(f"{len(episode.views)} looks, {episode.outcome}\n{path}")
 
@@ -99,30 +86,17 @@ def check_output(output: Path | None) -> None:
 
 def player_and_environment(settings: PlayEpisodeSettings) -> tuple[Predictor, AgentEnvironment]:
     """Who plays, and a row of the environment to play on."""
-    env_id = known_id(settings.env_id)
-    changes = {name: getattr(settings, name) for name in ("encoder", "renderer", "shapes")}
-    if settings.moves is not None:
-        environment = watched(env_id, changes, settings.device)
-        try:
-            return scripted(environment, settings), environment
-        except UserError:
-            environment.close()
-            raise
-    agent = load_bundle(settings.agent or shipped_agent(env_id), settings.device)
-    given = {name: value for name, value in changes.items() if value is not None}
-    environment = watched(env_id, {**agent.record.env_kwargs, **given}, settings.device)
-    native = environment.native
-    agent.require_environment(
-        environment.env_id,
-        native.single_observation_space,
-        native.single_action_space,
-        environment.encoder,
+    watched: dict[str, Any] = {"render_mode": "rgb_array"}
+    if settings.moves is None:
+        return agent_and_environment(settings, 1, **watched)
+    environment = make_environment(
+        settings.env_id, 1, settings.arguments(), device=settings.device, **watched
     )
-    return agent, environment
-
-
-def watched(env_id: str, arguments: dict[str, Any], device: str) -> AgentEnvironment:
-    return make_environment(env_id, 1, arguments, device=device, render_mode="rgb_array")
+    try:
+        return scripted(environment, settings), environment
+    except UserError:
+        environment.close()
+        raise
 
 
 def scripted(environment: AgentEnvironment, settings: PlayEpisodeSettings) -> ScriptedPlayer:

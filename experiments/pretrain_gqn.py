@@ -17,8 +17,8 @@ from typing import Any
 import torch
 
 from experiments.gqn.pretraining import Data, DataFlags, open_data, save_picture
-from experiments.shared.command import new_run_folder, run_command, save_settings
-from experiments.shared.continuation import METRICS_NAME, Run, find_run
+from experiments.shared.command import new_run_folder, require_at_least, run_command, save_settings
+from experiments.shared.continuation import METRICS_NAME, Run, RunFlags, find_run
 from gqn_rl.devices import PRECISIONS, choose_device, has_fast_bf16
 from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.files import write_json
@@ -34,21 +34,10 @@ from gqn_rl.training.statistics import set_statistics
 from gqn_rl.training.trainer import Trainer
 
 WEIGHTS = "model.safetensors"
-READ_ANEW = (
-    "resume",
-    "time_limit",
-    "device",
-    "threads",
-    "workers",
-    "save_every",
-    "compile",
-    "logger",
-)
-"""Flags that count when a run is resumed: none of them changes what is computed."""
 
 
 @dataclass(frozen=True)
-class Settings(DataFlags):
+class Settings(RunFlags, DataFlags):
     """Settings of `python -m experiments.pretrain_gqn`; None leaves a number to the recipe."""
 
     preset: str = "small"
@@ -113,8 +102,6 @@ class Settings(DataFlags):
     """Steps between evaluations of the prior path on held-out scenes."""
     logger: tuple[str, ...] = ("tensorboard",)
     """Where the curves go beside the run's own record: tensorboard, wandb, both or nothing."""
-    seed: int = 0
-    """Of weights, scenes, rays and latents."""
 
 
 def main(settings: Settings) -> None:
@@ -128,7 +115,7 @@ def main(settings: Settings) -> None:
 
 def _pretrain(given: Settings, device: torch.device, group: Group) -> None:
     # Found once, so that all go on from the same step, whatever their hosts see of the folder.
-    run = group.from_first(lambda: find_run(given, given.resume, given.output, READ_ANEW))
+    run = group.from_first(lambda: find_run(given))
     settings, recipe = run.settings, _recipe(run)
     if run.done:
         _report_done(run, recipe, group)
@@ -173,9 +160,7 @@ def _check(settings: Settings) -> None:
     if settings.precision not in PRECISIONS:
         raise unknown_name("precision", settings.precision, PRECISIONS)
     least = {"save_every": 1, "evaluate_every": 1, "workers": 0, "threads": 0, "time_limit": 0}
-    for name, value in (least | {"seed": 0}).items():
-        if not getattr(settings, name) >= value:
-            raise UserError(f"{name} is {getattr(settings, name)}, expected at least {value}")
+    require_at_least(settings, least | {"seed": 0})
     if settings.evaluation_path is not None and settings.data_path is None:
         raise UserError("evaluation_path goes with data_path: rendered scenes evaluate themselves")
     preset(settings.preset)

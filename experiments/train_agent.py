@@ -11,20 +11,23 @@ with --study FOLDER besides, several such commands share the work.
 
 from __future__ import annotations
 
-import shlex
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
+from agents.saving.bundle import load_bundle
 from agents.search.study import JOURNAL
 from agents.training.training_state import NAME as STATE
 from experiments.agent.optimization import begun_study, optimize, study_settings
 from experiments.agent.report import describe, report
 from experiments.agent.settings import TrainAgentSettings, check_numbers, resumed_settings
-from experiments.agent.training import HYPERPARAMETERS, Session, Trainee, make_trainee
+from experiments.agent.training import HYPERPARAMETERS, AgentTraining, Trainee, make_trainee
 from experiments.shared.command import new_run_folder, run_command, save_settings
-from gqn_rl.errors import UserError
+from experiments.shared.continuation import (
+    METRICS_NAME,
+    require_something_to_do,
+    say_how_to_go_on,
+)
 from gqn_rl.files import write_json
 from gqn_rl.training.interruption import noted_interruption
 
@@ -49,8 +52,7 @@ def main(settings: TrainAgentSettings) -> None:
     except KeyboardInterrupt:
         if folder is not None and any((folder / name).exists() for name in (STATE, JOURNAL)):
             flag = "--resume" if settings.study is None else "--study"
-            command = f"python -m experiments.train_agent {flag} {shlex.quote(str(folder))}"
-            print(f"\nto go on: {command}", file=sys.stderr)
+            say_how_to_go_on("train_agent", folder, flag)
         raise
     finally:
         trainee.close()
@@ -61,14 +63,18 @@ def train_and_measure(
 ) -> None:
     """The run from its beginning, or from where it was saved, to its end."""
     with noted_interruption() as interrupted:
-        session = Session(settings, trainee, folder, interrupted)
+        run = AgentTraining(settings, trainee, folder, interrupted)
         if settings.resume is not None:
-            require_something_to_do(session, trainee, folder)
+            require_something_to_do(folder, trainee.model.num_timesteps, trainee.steps)
             save_settings(folder, replace(settings, resume=None))
-        training = session.train()
-    metrics = report(folder, trainee.held_out, training, settings.eval_episodes)
-    metrics["wall_seconds"] = round(time.monotonic() - start, 1)
-    write_json(folder / "metrics.json", metrics)
+        training = run.train()
+    agent = load_bundle(folder, settings.device)
+    metrics = report(folder, trainee.held_out, training, agent, settings.eval_episodes)
+    metrics |= {
+        "best_at": agent.record.training,
+        "wall_seconds": round(time.monotonic() - start, 1),
+    }
+    write_json(folder / METRICS_NAME, metrics)
     print(f"{describe(metrics)}\n{folder}")
 
 
@@ -80,15 +86,6 @@ def begun(settings: TrainAgentSettings, trainee: Trainee) -> Path:
     save_settings(folder, settings)
     write_json(folder / HYPERPARAMETERS, trainee.hyperparameters)
     return folder
-
-
-def require_something_to_do(session: Session, trainee: Trainee, folder: Path) -> None:
-    """Refuse a run that has been trained and measured."""
-    if session.is_complete and (folder / "metrics.json").exists():
-        raise UserError(
-            f"{str(folder)!r} has already trained {trainee.model.num_timesteps} steps; "
-            f"--total-timesteps is {trainee.steps}, raise it to go on"
-        )
 
 
 if __name__ == "__main__":

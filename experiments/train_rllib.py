@@ -9,8 +9,6 @@ saves after the rollout in progress. Needs the extra "ray".
 from __future__ import annotations
 
 import math
-import shlex
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -18,19 +16,22 @@ from typing import Any
 
 from rich.console import Console
 
-from agents.factory import load_hyperparameters
 from experiments.agent.environment import AgentEnvironment, make_environment
 from experiments.agent.report import describe
-from experiments.agent.settings import environment_arguments, parse_changes
 from experiments.rllib.algorithm import batch_sizes
 from experiments.rllib.checkpoints import checkpoints, newest_notes
 from experiments.rllib.cluster import AUTO, cluster, imported_ray, require_listener
 from experiments.rllib.hyperparameters import Translation, translate
 from experiments.rllib.report import report
-from experiments.rllib.settings import TrainRllibSettings, check, resumed
-from experiments.rllib.training import Session
+from experiments.rllib.settings import ALGO, TrainRllibSettings, check
+from experiments.rllib.training import RLlibTraining
 from experiments.shared.command import new_run_folder, run_command, save_settings
-from gqn_rl.errors import UserError
+from experiments.shared.continuation import (
+    METRICS_NAME,
+    require_something_to_do,
+    resumed,
+    say_how_to_go_on,
+)
 from gqn_rl.files import write_json
 from gqn_rl.training.interruption import noted_interruption
 
@@ -44,31 +45,24 @@ def main(settings: TrainRllibSettings) -> None:
         require_listener(str(settings.address))  # before anything that takes time
     if settings.resume is not None:
         settings = resumed(settings)
-    hyperparameters = load_hyperparameters(
-        "ppo",
-        settings.env_id.removeprefix("envs:"),
-        parse_changes(settings.hyper),
-        settings.hyperparameters,
-    )
-    translation = translate(hyperparameters, settings.total_timesteps)
+    translation = translate(settings.hyperparameters_of(ALGO), settings.total_timesteps)
     if settings.resume is not None:
-        require_something_to_do(settings.resume, translation.steps)
-    held_out = make_environment(
-        settings.env_id, translation.num_envs, environment_arguments(settings)
-    )
+        _, notes = newest_notes(settings.resume)
+        require_something_to_do(settings.resume, notes["timesteps"], translation.steps)
+    held_out = make_environment(settings.env_id, translation.num_envs, settings.arguments())
     try:
-        folder, session = train(settings, translation, held_out)
-        metrics = report(folder, settings, held_out, session)
+        folder, training = train(settings, translation, held_out)
+        metrics = report(folder, settings, held_out, training)
     finally:
         held_out.close()
     metrics["wall_seconds"] = round(time.monotonic() - start, 1)
-    write_json(folder / "metrics.json", metrics)
+    write_json(folder / METRICS_NAME, metrics)
     print(f"{describe(metrics)}\n{folder}")
 
 
 def train(
     settings: TrainRllibSettings, translation: Translation, held_out: AgentEnvironment
-) -> tuple[Path, Session]:
+) -> tuple[Path, RLlibTraining]:
     """Train on the cluster; the run folder and what came of it."""
     if translation.note():
         print(translation.note())
@@ -78,15 +72,15 @@ def train(
         write_json(folder / "hyperparameters.json", as_json(settings, translation))
         try:
             with Console().status("starting env runners and learners"):
-                session = Session(settings, translation, held_out, folder, interrupted)
-            session.train()
+                training = RLlibTraining(settings, translation, held_out, folder, interrupted)
+            training.train()
+            if interrupted():
+                raise KeyboardInterrupt
         except BaseException:
-            say_how_to_go_on(folder)
+            if checkpoints(folder):
+                say_how_to_go_on("train_rllib", folder)
             raise
-        if interrupted():
-            say_how_to_go_on(folder)
-            raise KeyboardInterrupt
-    return folder, session
+    return folder, training
 
 
 def needs(settings: TrainRllibSettings) -> tuple[int, float]:
@@ -110,23 +104,6 @@ def as_json(settings: TrainRllibSettings, translation: Translation) -> dict[str,
         "model": translation.model,
         "left_out": list(translation.left_out),
     }
-
-
-def require_something_to_do(folder: Path, steps: int) -> None:
-    """Refuse a run that has been trained and measured."""
-    _, notes = newest_notes(folder)
-    if (folder / "metrics.json").exists() and notes["timesteps"] >= steps:
-        raise UserError(
-            f"{str(folder)!r} has already trained {notes['timesteps']} steps; "
-            f"--total-timesteps is {steps}, raise it to go on"
-        )
-
-
-def say_how_to_go_on(folder: Path) -> None:
-    """The command, where there is something to go on from."""
-    if checkpoints(folder):
-        command = f"python -m experiments.train_rllib --resume {shlex.quote(str(folder))}"
-        print(f"\nto go on: {command}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -19,10 +19,9 @@ from agents.baselines import (
 from agents.evaluation import Evaluation, Predictor, paired_difference
 from experiments.agent.environment import AgentEnvironment, make_environment
 from experiments.agent.view_strategies import looks_of, view_strategies
+from experiments.shared import seeds
 from experiments.shared.untrained import untrained_encoder
 
-LABELLED_SEED = 3_000_017
-"""Added to the seed for the classifier's labelled episodes, so that none is also a test episode."""
 Measure = Callable[[str, Predictor], Evaluation]
 """Plays the test episodes with a strategy of some name."""
 
@@ -49,7 +48,7 @@ def trained_look_around(
     answering = environment.control.encode_answer
     with Console().status(f"training the look-around on {episodes} episodes"):
         data = collect_labelled(
-            environment.bridge, moves, answering, episodes, seed + LABELLED_SEED
+            environment.bridge, moves, answering, episodes, seed + seeds.LABELLED
         )
         space: Any = environment.native.single_observation_space
         classifier = AnswerClassifier(space, environment.num_answers, seed)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium
-from gymnasium.spaces import Dict
+from gymnasium.spaces import Dict, Space
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 from agents.sb3_vec_env import GymnasiumVecEnv
@@ -53,6 +53,17 @@ class AgentEnvironment:
     def control(self) -> CameraControl:
         """What its actions mean, and how they are written."""
         return self.rows.control
+
+    @property
+    def facts(self) -> tuple[str, Space[Any], Space[Any], dict[str, Any] | None]:
+        """What `AgentRecord.require_environment` compares: id, both spaces and the encoder."""
+        native = self.native
+        return (
+            self.env_id,
+            native.single_observation_space,
+            native.single_action_space,
+            self.encoder,
+        )
 
     @property
     def volumes(self) -> dict[str, tuple[int, ...]]:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-import matplotlib
-
-matplotlib.use("Agg")
 
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
 from experiments.agent.episode import Episode
+from experiments.shared.figures import save_figure
 from experiments.shared.people import SHEPARD_METZLER
 from gqn_rl.files import write_atomically
 
@@ -53,7 +49,7 @@ def save_learning_curve(
         _scale(axes, name, chance)
     panels[0].legend()
     panels[-1].set(xlabel="environment steps")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def save_film_strip(path: Path, episode: Episode, title: str) -> None:
@@ -77,7 +73,7 @@ def save_film_strip(path: Path, episode: Episode, title: str) -> None:
         label = "imagined\nbeforehand" if episode.query is None else "query view\nas drawn"
         grid[1, 0].set_ylabel(label)
     figure.suptitle(f"{title}: {episode.outcome}", fontsize=11)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def save_comparison(
@@ -94,7 +90,7 @@ def save_comparison(
         axes.bar(names, values, color=colours, yerr=errors, capsize=3)
         _scale(axes, key, chance)
         plt.setp(axes.get_xticklabels(), rotation=30, ha="right", rotation_mode="anchor")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def save_angles(path: Path, by_angle: Sequence[dict[str, Any]], chance: float | None) -> None:
@@ -120,7 +116,7 @@ def save_angles(path: Path, by_angle: Sequence[dict[str, Any]], chance: float | 
     people.set_ylabel("seconds, people (Shepard and Metzler, 1971)", color=CHANCE)
     people.set_ylim(0, None)
     panels[0].legend(loc="lower left")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def save_animation(path: Path, episodes: Sequence[Episode]) -> None:
@@ -181,12 +177,3 @@ def _panel(axes: Axes, image: np.ndarray | None, title: str) -> None:
 
 def _column(rows: Sequence[dict[str, Any]], name: str) -> list[Any]:
     return [row[name] for row in rows]
-
-
-def _save(figure: Figure, path: Path) -> None:
-    figure.tight_layout(h_pad=0.4)
-    write: Callable[[Path], None] = lambda temporary: figure.savefig(temporary, dpi=130)  # noqa: E731
-    try:
-        write_atomically(path, write)
-    finally:
-        plt.close(figure)

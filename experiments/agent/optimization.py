@@ -21,17 +21,18 @@ from agents.search.space import parameters_of, search_space, suggested
 from agents.search.study import LOCK, SharedStudy, imported_optuna, lock
 from agents.search.workers import Worker
 from agents.training.callbacks import EvaluationCallback, ProgressCallback, TimeLimitCallback
-from experiments.agent.report import EVALUATION_SEED
-from experiments.agent.settings import TrainAgentSettings, resumed_settings, stored_settings
+from experiments.agent.settings import TrainAgentSettings, resumed_settings
 from experiments.agent.training import HYPERPARAMETERS, Trainee, model_for
-from experiments.shared.command import save_settings
+from experiments.shared import seeds
+from experiments.shared.command import SETTINGS_NAME, make_folder, save_settings
+from experiments.shared.continuation import stored_settings
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_json, write_text
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
 
-BEST, SETTINGS = "hyperparameters.yml", "settings.json"
+BEST = "hyperparameters.yml"
 
 
 class ReportCallback(BaseCallback):
@@ -66,11 +67,11 @@ def study_settings(settings: TrainAgentSettings) -> TrainAgentSettings:
     if settings.resume is not None or settings.output is not None:
         raise UserError(f"--study {str(folder)!r} is a folder to begin or to join; drop the other")
     imported_optuna()
-    if not (folder / SETTINGS).is_file():
+    if not (folder / SETTINGS_NAME).is_file():
         if settings.optimize is None:
             raise UserError("--study needs --optimize: how many trials there shall be in all")
         return settings
-    stored = stored_settings(folder)
+    stored = stored_settings(folder, TrainAgentSettings)
     if stored.optimize is None:
         raise UserError(f"the run in {str(folder)!r} is a training, no study to join")
     if settings.time_limit not in (TrainAgentSettings.time_limit, stored.time_limit):
@@ -91,12 +92,9 @@ def begun_study(settings: TrainAgentSettings, hyperparameters: dict[str, Any]) -
     """
     folder = settings.study
     assert folder is not None
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot make study {str(folder)!r}: {error.strerror}") from error
+    make_folder("study", folder)
     with lock(folder):
-        if (folder / SETTINGS).is_file():
+        if (folder / SETTINGS_NAME).is_file():
             resumed_settings(replace(settings, resume=folder))
             return folder
         others = [path.name for path in folder.iterdir() if not path.name.startswith(LOCK)]
@@ -161,7 +159,7 @@ def objective_of(settings: TrainAgentSettings, trainee: Trainee) -> Callable[[Tr
             trainee.held_out.bridge,
             settings.eval_every,
             settings.eval_every_episodes,
-            settings.seed + EVALUATION_SEED,
+            settings.seed + seeds.EVALUATION,
             lambda best, evaluation: None,
         )
         limit, progress = TimeLimitCallback(settings.time_limit), ProgressCallback()

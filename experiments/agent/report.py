@@ -1,4 +1,4 @@
-"""What a training run leaves behind: numbers, curves and pictures."""
+"""The report of a training: numbers, curves and pictures in its run folder."""
 
 from __future__ import annotations
 
@@ -12,26 +12,22 @@ from typing import Any
 from rich.progress import Progress
 
 from agents.evaluation import Evaluation, Predictor, evaluate
-from agents.saving.bundle import load_bundle
 from experiments.agent.comparison import random_agent
 from experiments.agent.environment import AgentEnvironment
 from experiments.agent.episode import record_episode
 from experiments.agent.figures import save_film_strip, save_learning_curve
+from experiments.shared import seeds
 from gqn_rl.files import write_text
-
-EVALUATION_SEED, TEST_SEED = 1_000_003, 2_000_003
-"""Added to the seed: training, choosing the best agent and the final measurement each have their
-own episodes (rows take consecutive seeds)."""
 
 
 @dataclass(frozen=True)
-class Training:
+class FinishedTraining:
     """A finished training.
 
     Attributes:
-        algo, seed, device: as given.
+        algo, seed: as given.
         timesteps: of the model in all, also before a resumption.
-        seconds, steps: of this run.
+        steps, seconds: since the beginning or the resumption.
         timed_out: whether the time limit ended it.
         curve: rows of `agents.training.callbacks.CurveCallback`.
         evaluations: rows of `agents.training.callbacks.EvaluationCallback`.
@@ -39,22 +35,31 @@ class Training:
 
     algo: str
     seed: int
-    device: str
     timesteps: int
-    seconds: float
     steps: int
+    seconds: float
     timed_out: bool
     curve: Sequence[dict[str, Any]]
     evaluations: Sequence[dict[str, Any]]
 
 
 def report(
-    folder: Path, held_out: AgentEnvironment, training: Training, episodes: int
+    folder: Path,
+    held_out: AgentEnvironment,
+    training: FinishedTraining,
+    agent: Predictor,
+    episodes: int,
 ) -> dict[str, Any]:
-    """Measure the best agent of `folder` on fresh episodes; write and return the numbers."""
+    """Write curves and pictures to `folder`; measure the agent on fresh episodes.
+
+    Args:
+        agent: the best one of the training.
+
+    Returns:
+        The numbers of metrics.json.
+    """
     write_curves(folder / "curves.csv", training.curve, training.evaluations)
-    agent = load_bundle(folder, device=training.device)
-    seed = training.seed + TEST_SEED
+    seed = training.seed + seeds.TEST
     final = evaluate_with_bar("final evaluation", agent, held_out, episodes, seed)
     picture = folder / "learning_curve.png"
     save_learning_curve(
@@ -76,10 +81,9 @@ def report(
         "chance": held_out.chance,
         "baselines": {"random": random.summary()},
         "timesteps": training.timesteps,
-        "best_at": agent.record.training,
         "time_limit_reached": training.timed_out,
         "training_seconds": round(training.seconds, 1),
-        "steps_per_second": round(training.steps / training.seconds, 1),
+        "steps_per_second": round(training.steps / max(training.seconds, 1e-9), 1),
     }
 
 

@@ -15,7 +15,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from agents.algorithms.shaping import PaidByLook
 from agents.evaluation import Evaluation
-from agents.factory import ALGORITHMS, load_hyperparameters, make_model
+from agents.factory import ALGORITHMS, make_model
 from agents.saving.bundle import AgentRecord, make_record, save_bundle
 from agents.training.callbacks import (
     CurveCallback,
@@ -28,8 +28,9 @@ from agents.training.checkpoints import CheckpointCallback
 from agents.training.log_callback import LogCallback
 from agents.training.training_state import load_training_state, read_record, save_training_state
 from experiments.agent.environment import AgentEnvironment, make_environment
-from experiments.agent.report import EVALUATION_SEED, Training
-from experiments.agent.settings import TrainAgentSettings, environment_arguments, parse_changes
+from experiments.agent.report import FinishedTraining
+from experiments.agent.settings import TrainAgentSettings
+from experiments.shared import seeds
 from gqn_rl.errors import UserError
 from gqn_rl.training.run_logs import run_logs
 
@@ -60,7 +61,7 @@ def make_trainee(settings: TrainAgentSettings) -> Trainee:
     environment = make_environment(
         settings.env_id,
         settings.num_envs or hyperparameters["num_envs"],
-        environment_arguments(settings),
+        settings.arguments(),
         device=settings.device,
     )
     model = model_for(settings, environment, hyperparameters, settings.seed)
@@ -96,12 +97,7 @@ def shaped(bridge: VecEnv, hyperparameters: dict[str, Any]) -> VecEnv:
 def hyperparameters_of(settings: TrainAgentSettings) -> dict[str, Any]:
     """Those of a resumed run are its own; the files may have changed since."""
     if settings.resume is None:
-        return load_hyperparameters(
-            settings.algo,
-            settings.env_id.removeprefix("envs:"),
-            parse_changes(settings.hyper),
-            settings.hyperparameters,
-        )
+        return settings.hyperparameters_of(settings.algo)
     path = settings.resume / HYPERPARAMETERS
     try:
         return dict(json.loads(path.read_text()))
@@ -109,7 +105,7 @@ def hyperparameters_of(settings: TrainAgentSettings) -> dict[str, Any]:
         raise UserError(f"{str(path)!r} does not hold hyperparameters: {error}") from error
 
 
-class Session:
+class AgentTraining:
     """One training, from its beginning or from where it was saved.
 
     Args:
@@ -135,7 +131,7 @@ class Session:
             trainee.held_out.bridge,
             settings.eval_every,
             settings.eval_every_episodes,
-            settings.seed + EVALUATION_SEED,
+            settings.seed + seeds.EVALUATION,
             self._keep,
         )
         self._record = record_of(settings, trainee)
@@ -148,18 +144,17 @@ class Session:
         """Whether there is nothing left to be learned."""
         return self._trainee.model.num_timesteps >= self._trainee.steps
 
-    def train(self) -> Training:
+    def train(self) -> FinishedTraining:
         """Learn, keeping the best agent and what a resumption needs in the folder."""
         began, model = time.monotonic(), self._trainee.model
         if not self.is_complete:
             self._learn()
-        return Training(
+        return FinishedTraining(
             algo=self._settings.algo,
             seed=self._settings.seed,
-            device=self._settings.device,
             timesteps=model.num_timesteps,
-            seconds=time.monotonic() - began,
             steps=model.num_timesteps - self._first_step,
+            seconds=time.monotonic() - began,
             timed_out=self._limit.reached,
             curve=self._curve.curve,
             evaluations=self._evaluations.curve,
@@ -215,14 +210,8 @@ class Session:
     def _take_up(self) -> None:
         """Go on where the folder's training was saved."""
         environment = self._trainee.environment
-        native = environment.native
-        read_record(self._folder).require_environment(
-            f"the agent in {str(self._folder)!r}",
-            environment.env_id,
-            native.single_observation_space,
-            native.single_action_space,
-            environment.encoder,
-        )
+        who = f"the agent in {str(self._folder)!r}"
+        read_record(self._folder).require_environment(who, *environment.facts)
         notes = load_training_state(self._folder, self._trainee.model, environment.bridge)
         for name, callback in self._resumable.items():
             callback.load_state(notes[name])

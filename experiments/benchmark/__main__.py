@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from importlib import import_module
 from typing import NamedTuple
 
-import tyro
-
-from experiments.shared.command import run_command
+from experiments.shared.command import chosen_subcommand, run_command
 
 
 class Subcommand(NamedTuple):
@@ -28,21 +25,10 @@ SUBCOMMANDS = {
 
 def main(arguments: list[str]) -> None:
     """Run the subcommand that the first argument names, with the others as its flags."""
-    table = {name: _chooser(name, entry.summary) for name, entry in SUBCOMMANDS.items()}
-    name: str = tyro.extras.subcommand_cli_from_dict(
-        table, args=arguments[:1], prog="benchmark", description=__doc__
-    )
+    summaries = {name: entry.summary for name, entry in SUBCOMMANDS.items()}
+    name = chosen_subcommand(summaries, arguments, "benchmark", __doc__)
     module = import_module(SUBCOMMANDS[name].module)
-    sys.argv = [f"benchmark {name}", *arguments[1:]]
     run_command(module.main, module.Settings, module.__doc__)
-
-
-def _chooser(name: str, summary: str) -> Callable[[], str]:
-    def choose() -> str:
-        return name
-
-    choose.__doc__ = summary
-    return choose
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the samples of the benchmark of the environments say: ratios, rates and tables."""
+"""The results of the benchmark of the environments: ratios, rates and tables of its samples."""
 
 from __future__ import annotations
 

@@ -37,9 +37,9 @@ from experiments.benchmark.env_work import (
     native_for_sb3,
     subprocesses_of_sb3,
 )
-from experiments.benchmark.machine import describe_machine, load
 from experiments.benchmark.timing import CLOCKS, Case, Plan, measure
-from experiments.shared.command import new_run_folder, save_settings
+from experiments.shared.command import new_run_folder, require_at_least, save_settings
+from experiments.shared.machine import describe_machine, load
 from experiments.shared.parallel import available_cores
 from gqn_rl.devices import choose_device
 from gqn_rl.errors import UserError, unknown_name
@@ -123,9 +123,7 @@ def _check(settings: Settings) -> None:
         raise unknown_name("clock", settings.clock, CLOCKS)
     least = {"rows": 1, "render_workers": 1, "rounds": 1, "memory_steps": MEMORY_ROWS}
     least |= dict.fromkeys(("subprocess_threads", "warmup", "threads", "seed"), 0)
-    for name, value in least.items():
-        if getattr(settings, name) < value:
-            raise UserError(f"{name} is {getattr(settings, name)}, expected at least {value}")
+    require_at_least(settings, least)
     for name in ("sizes", "subprocesses"):
         numbers = getattr(settings, name)
         if not numbers or min(numbers) < 1:

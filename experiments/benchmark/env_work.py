@@ -1,4 +1,4 @@
-"""What the benchmark of the environments times; each is made in a process of its own."""
+"""Pieces of work of the environments, to be timed; each is made in a process of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the samples of the benchmark of the GQN say: ratios, rates and tables."""
+"""The results of the benchmark of the GQN: ratios, rates and tables of its samples."""
 
 from __future__ import annotations
 

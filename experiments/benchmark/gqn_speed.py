@@ -24,9 +24,9 @@ from experiments.benchmark.gqn_work import (
     plain_training,
     representing,
 )
-from experiments.benchmark.machine import describe_machine, load
 from experiments.benchmark.timing import CLOCKS, Case, Plan, measure
-from experiments.shared.command import new_run_folder, save_settings
+from experiments.shared.command import new_run_folder, require_at_least, save_settings
+from experiments.shared.machine import describe_machine, load
 from gqn_rl.devices import PRECISIONS, choose_device
 from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.files import write_json
@@ -118,9 +118,7 @@ def _check(settings: Settings) -> None:
             raise unknown_name(kind, getattr(settings, kind), known)
     least = {"batch_size": 1, "num_views": 2, "paper_views": 2, "rounds": 1}
     least |= dict.fromkeys(("layers", "warmup", "paper_batch", "threads", "seed"), 0)
-    for name, value in least.items():
-        if getattr(settings, name) < value:
-            raise UserError(f"{name} is {getattr(settings, name)}, expected at least {value}")
+    require_at_least(settings, least)
 
 
 def _subject(settings: Settings, device: torch.device) -> Subject:

@@ -1,4 +1,4 @@
-"""What the benchmark of the GQN times; each is made in a process of its own.
+"""Pieces of work of the GQN, to be timed; each is made in a process of its own.
 
 All make the same batch and train on it again and again with the same random numbers, so that every
 round does the same work.

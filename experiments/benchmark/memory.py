@@ -1,4 +1,4 @@
-"""How much memory a process has, and has had at most."""
+"""The memory that a process has, and has had at most."""
 
 from __future__ import annotations
 

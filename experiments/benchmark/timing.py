@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 
 import torch
 
-from experiments.benchmark.machine import cpu_seconds
 from experiments.benchmark.memory import Memory, peak_memory, resident_memory
+from experiments.shared.machine import cpu_seconds
 from gqn_rl.errors import UserError
 
 CLOCKS = ("wall", "cpu")

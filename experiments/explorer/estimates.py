@@ -1,4 +1,4 @@
-"""What a GQN believes about an object after some views of it.
+"""Estimates that a GQN makes of an object after some views of it.
 
 An estimate is a value: looking makes a new one and leaves the old one as it was. All samples are of
 the prior path, and their noise depends on the seed alone, so that a scene imagined after k views

@@ -1,4 +1,4 @@
-"""How long the server takes for each small action of the page.
+"""The time that the server takes for each small action of the page.
 
 What is timed is all that the server computes: the action, the networks, and the pictures and
 figures as the page receives them; not what the browser and the connection to it take.
@@ -17,7 +17,6 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from experiments.benchmark.machine import describe_machine
 from experiments.explorer import exploring
 from experiments.explorer.exploring import Exploration, Workshop
 from experiments.explorer.page import pictures
@@ -25,6 +24,7 @@ from experiments.explorer.rotation_test import PICTURE_SIZE, Test
 from experiments.explorer.scenes import Studio
 from experiments.explorer.watching import Watched, watchable_agents
 from experiments.shared.command import new_run_folder
+from experiments.shared.machine import describe_machine
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_json
 from gqn_rl.gqn.checkpoint import shipped_names

@@ -1,4 +1,4 @@
-"""Which shapes a representation is nearest to.
+"""The shapes that a representation is nearest to.
 
 A representation holds colours and orientation beside the shape, so shapes are compared through
 scenes: every candidate is encoded in each of the 24 grid orientations, from four fixed cameras
@@ -20,6 +20,7 @@ from envs.tasks.mental_rotation import CUE_VIEWS
 from experiments.explorer.estimates import Estimator, SceneEstimate
 from experiments.explorer.objects import NUM_CUBES, shape_number
 from experiments.explorer.scenes import Image, Studio
+from experiments.shared import seeds
 from gqn_rl.encoders.gqn_encoder import GQNEncoder
 from gqn_rl.geometry.rotations import GRID_ROTATIONS
 from gqn_rl.geometry.view import Views
@@ -30,7 +31,6 @@ from gqn_rl.scenes.shepard_metzler import ShepardMetzlerObject
 GALLERY_SIZE = 10
 """As many as the recognition agents choose from, and the same ones."""
 COLOURINGS = 2
-COLOUR_SEED = 1_971
 Shape = tuple[int, int]
 """Number of cubes, and index in the catalogue of that size."""
 
@@ -116,7 +116,7 @@ class ShapeGallery:
 def _scenes(shape: Shape, colouring: int) -> SceneBatch:
     """A shape in all 24 grid orientations, each in random colours."""
     item = shape_catalogue(shape[0]).representative(shape[1])
-    rng = np.random.default_rng([COLOUR_SEED, *shape, colouring])
+    rng = np.random.default_rng([seeds.GALLERY_COLOURS, *shape, colouring])
     count = len(GRID_ROTATIONS)
     colours = sample_colours(rng, count, len(item))
     return SceneBatch.from_objects([item] * count, GRID_ROTATIONS.astype(np.float64), colours)

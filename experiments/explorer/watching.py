@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from agents.saving.bundle import TRAINED, Agent, load_bundle, shipped_agent
-from experiments.agent.environment import AgentEnvironment, make_environment
+from experiments.agent.environment import AgentEnvironment
 from experiments.agent.episode import outcome
+from experiments.agent.trained import environment_of
 from experiments.explorer.scenes import Image
 from gqn_rl.errors import unknown_name
 from gqn_rl.geometry.viewpoint import look_at_origin
@@ -86,13 +87,7 @@ class Watched:
         if name not in agents:
             raise unknown_name("agent", name, agents)
         agent = load_bundle(agents[name])
-        record = agent.record
-        environment = make_environment(
-            record.env_id, 1, dict(record.env_kwargs), render_mode="rgb_array"
-        )
-        space = environment.native.single_observation_space
-        actions = environment.native.single_action_space
-        agent.require_environment(environment.env_id, space, actions, environment.encoder)
+        environment = environment_of(agent, 1, {}, render_mode="rgb_array")
         return Watched(name, agent, environment, seed)
 
     @property

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from gqn_rl.files import write_atomically
+from experiments.shared.figures import save_figure
 
 MODEL, MEAN = "#1f5f99", "#2a9d8f"
 BASELINE_STYLES = {"black": (":", "#000000"), "mean_image": ("--", "#8a8a8a")}
@@ -74,7 +69,7 @@ def save_contact_sheet(path: Path, rows: Sequence[SheetRow], title: str) -> None
     for axes, heading in zip(grid[0], titles, strict=True):
         axes.set_title(heading, fontsize=9)
     figure.suptitle(title, fontsize=10)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def save_curves(path: Path, prediction: dict[str, Any], variance: dict[str, Any]) -> None:
@@ -119,7 +114,7 @@ def save_curves(path: Path, prediction: dict[str, Any], variance: dict[str, Any]
     grid[3, 0].legend(fontsize=7, ncols=2, loc="upper center")
     lines, names = grid[0, 0].get_legend_handles_labels()
     figure.legend(lines, names, loc="outside upper center", ncols=len(names), fontsize=8)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _variance_curves(axes: Axes, by_encoder: dict[str, Any]) -> None:
@@ -173,11 +168,3 @@ def _image(
         axes.imshow(image, interpolation="nearest", cmap="magma", vmin=0, vmax=brightest)
     if caption:
         axes.set_xlabel(caption, fontsize=7, labelpad=2)
-
-
-def _save(figure: Figure, path: Path) -> None:
-    write: Callable[[Path], None] = lambda temporary: figure.savefig(temporary, dpi=130)  # noqa: E731
-    try:
-        write_atomically(path, write)
-    finally:
-        plt.close(figure)

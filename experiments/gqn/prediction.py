@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from experiments.gqn.figures import SheetRow
-from experiments.gqn.probing import PREDICTION_STREAM, progress
+from experiments.gqn.probing import progress
+from experiments.shared import seeds
 from gqn_rl.data.synthetic import SceneDistribution, SceneViews, render_views
 from gqn_rl.evaluation.metrics import baseline_errors
 from gqn_rl.evaluation.prediction import PredictedQueries, predict_by_views
@@ -74,7 +75,7 @@ def measure_prediction(
     """Predict, in grid and in free orientation."""
     measured = Measured({}, [], [])
     for index, (name, free) in enumerate(ORIENTATIONS.items()):
-        rng = np.random.default_rng([plan.seed, PREDICTION_STREAM, index])
+        rng = np.random.default_rng([plan.seed, seeds.PREDICTION_STREAM, index])
         scenes = SceneDistribution(plan.num_cubes, plan.shapes, free).sample(rng, plan.scenes)
         views = render_views(renderer, scenes, MOST_VIEWS + 1, rng)
         found = _predicted(plan, model, views, name)

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from experiments.shared import seeds
 from gqn_rl.data.description import DataDescription
 from gqn_rl.data.shards import ShardBatches
 from gqn_rl.data.synthetic import SceneDistribution, SceneViews, render_views
@@ -34,7 +35,6 @@ from gqn_rl.training.statistics import fewer_views, rendered_examples
 from gqn_rl.training.trainer import Trainer
 
 EVALUATION_SCENES = 64
-EVALUATION_SEED = 7_000_001
 CONTEXT_VIEWS = 3
 PICTURE_ROWS = 4
 PICTURE_SCALE = 2
@@ -139,7 +139,7 @@ class RenderedData:
 
 def held_out_views(renderer: Renderer, num_cubes: int) -> dict[str, SceneViews]:
     """Scenes of validation shapes by orientation, three context views and a query each."""
-    rng = np.random.default_rng(EVALUATION_SEED)
+    rng = np.random.default_rng(seeds.PRETRAINING)
     found = {}
     for name, free in (("grid", 0.0), ("free", 1.0)):
         distribution = SceneDistribution(num_cubes, "validation", free)
@@ -223,7 +223,7 @@ class Watch:
         numbers: dict[str, float] = {}
         rows: list[NDArray[np.uint8]] = []
         for name, views in self.views.items():
-            generator = torch.Generator(trainer.model.device).manual_seed(EVALUATION_SEED)
+            generator = torch.Generator(trainer.model.device).manual_seed(seeds.PRETRAINING)
             predicted = predict_queries(
                 trainer.average,
                 views,

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from experiments.shared import seeds
 from experiments.shared.untrained import untrained_model
 from gqn_rl.data.synthetic import SceneDistribution
 from gqn_rl.errors import UserError
@@ -25,9 +26,6 @@ from gqn_rl.probes.scenes import ProbeScenes, ProbeTrials
 from gqn_rl.probes.tasks import PROBES
 from gqn_rl.rendering import Renderer
 
-PREDICTION_STREAM, VARIANCE_STREAM = 0, 3
-SCENE_STREAMS, VIEW_STREAMS = {"train": 1, "test": 2}, {"train": 4, "test": 5}
-"""Each purpose draws from a stream of its own."""
 VARIANCE_SCENES, VARIANCE_SETS = 48, 3
 FEWEST_TRIALS = 2
 
@@ -128,7 +126,7 @@ class ProbeStudy:
         sizes = {"train": self.plan.train_scenes, "test": self.plan.test_scenes}
         sample = PROBES[name].sample
         return {
-            part: sample(scenes, self._rng(SCENE_STREAMS[part], scenes, num_views), n, part)
+            part: sample(scenes, self._rng(seeds.SCENE_STREAMS[part], scenes, num_views), n, part)
             for part, n in sizes.items()
         }
 
@@ -151,7 +149,7 @@ class ProbeStudy:
                 self.renderer,
                 found.scenes,
                 num_views,
-                self._rng(VIEW_STREAMS[part], scenes, num_views),
+                self._rng(seeds.VIEW_STREAMS[part], scenes, num_views),
                 advance,
             )
         return tables
@@ -225,7 +223,7 @@ def variance_of_encoders(
                 counts,
                 num_scenes=VARIANCE_SCENES,
                 num_sets=VARIANCE_SETS,
-                rng=np.random.default_rng([seed, VARIANCE_STREAM, kind == "free"]),
+                rng=np.random.default_rng([seed, seeds.VARIANCE_STREAM, kind == "free"]),
                 on_scenes=advance,
             )
             numbers[name] = {str(count): part.to_dict() for count, part in found.items()}

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from experiments.gqn.probing import Progress, progress
+from experiments.shared import seeds
 from experiments.shared.untrained import untrained_model
 from gqn_rl.data.synthetic import SceneViews, render_views
 from gqn_rl.devices import autocast
@@ -30,7 +31,6 @@ from gqn_rl.probes.tasks import by_angle
 from gqn_rl.rendering import Renderer
 from gqn_rl.scenes.scene import SceneBatch
 
-TURNING_STREAM = 6
 SCENES_PER_CHUNK = 64
 FEWEST_TRIALS = 2
 
@@ -59,7 +59,7 @@ def measure_turning(
     total = 2 * pairs * len(orientations) * len(views)
     with progress("same or mirrored, by turning", total) as advance:
         for orientation, count in product(orientations, views):
-            rng = np.random.default_rng([seed, TURNING_STREAM, orientation == "free", count])
+            rng = np.random.default_rng([seed, seeds.TURNING_STREAM, orientation == "free", count])
             chosen = replace(scenes, orientation=orientation)
             trials = chosen.mirror_pairs(rng, 2 * pairs, "test")
             cells = _imagined(networks, renderer, trials.scenes, count, rng, precision, advance)

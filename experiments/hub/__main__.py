@@ -10,16 +10,19 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import tyro
-
 from agents.saving.bundle import TRAINED, load_bundle, weights_path
 from experiments.hub.card import agent_card, weights_card
-from experiments.shared.command import new_run_folder, run_command
+from experiments.shared.command import chosen_subcommand, new_run_folder, run_command
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_bytes
 from gqn_rl.gqn.checkpoint import load_checkpoint, pretrained_path, shipped_names, sidecar_path
 from gqn_rl.hub.manifest import file_names
 from gqn_rl.hub.repository import HubAddress, is_address, parse_address, pull, push
+
+SUBCOMMANDS = {
+    "push": "Push weights or an agent.",
+    "pull": "Pull whatever a repository holds.",
+}
 
 
 @dataclass(frozen=True)
@@ -131,27 +134,10 @@ def is_agent(path: Path) -> bool:
 
 def main(arguments: list[str]) -> None:
     """Run the subcommand that the first argument names, with the others as its flags."""
-    name: str = tyro.extras.subcommand_cli_from_dict(
-        {"push": chosen_push, "pull": chosen_pull},
-        args=arguments[:1],
-        prog="hub",
-        description=__doc__,
-    )
-    sys.argv = [f"hub {name}", *arguments[1:]]
-    if name == "push":
+    if chosen_subcommand(SUBCOMMANDS, arguments, "hub", __doc__) == "push":
         run_command(push_source, PushSettings, __doc__)
     else:
         run_command(pull_files, PullSettings, __doc__)
-
-
-def chosen_push() -> str:
-    """Push weights or an agent."""
-    return "push"
-
-
-def chosen_pull() -> str:
-    """Pull whatever a repository holds."""
-    return "pull"
 
 
 if __name__ == "__main__":

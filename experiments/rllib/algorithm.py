@@ -50,15 +50,7 @@ def make_algorithm(
     return (
         PPOConfig()
         .environment(f"envs:{environment.env_id}", env_config=env_config(settings, environment))
-        .env_runners(
-            env_runner_cls=SceneEnvRunner,
-            num_env_runners=settings.num_env_runners,
-            num_envs_per_env_runner=rows_per_runner(settings, translation),
-            num_gpus_per_env_runner=settings.num_gpus_per_env_runner,
-            gym_env_vectorize_mode="vector_entry_point",
-            rollout_fragment_length=translation.n_steps,
-            sample_timeout_s=SAMPLE_SECONDS,
-        )
+        .env_runners(env_runner_cls=SceneEnvRunner, **env_runners(settings, translation))
         .learners(
             num_learners=settings.num_learners,
             num_gpus_per_learner=settings.num_gpus_per_learner,
@@ -76,6 +68,18 @@ def make_algorithm(
         .debugging(seed=seed, log_level="ERROR")
         .build_algo()
     )
+
+
+def env_runners(settings: TrainRllibSettings, translation: Translation) -> dict[str, Any]:
+    """Arguments of `PPOConfig.env_runners`, save for the class."""
+    return {
+        "num_env_runners": settings.num_env_runners,
+        "num_envs_per_env_runner": rows_per_runner(settings, translation),
+        "num_gpus_per_env_runner": settings.num_gpus_per_env_runner,
+        "gym_env_vectorize_mode": "vector_entry_point",
+        "rollout_fragment_length": translation.n_steps,
+        "sample_timeout_s": SAMPLE_SECONDS,
+    }
 
 
 def env_config(settings: TrainRllibSettings, environment: AgentEnvironment) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What runs inside RLlib's actors. Imported where Ray is installed only."""
+"""The env runner, inside RLlib's actors. Imported where Ray is installed only."""
 
 from __future__ import annotations
 

@@ -14,12 +14,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from agents.evaluation import evaluate
 from agents.saving.spaces_json import space_to_json
 from experiments.agent.environment import AgentEnvironment
-from experiments.agent.report import EVALUATION_SEED
+from experiments.agent.report import FinishedTraining
 from experiments.rllib.agent import ModuleRecord, RLlibAgent, save_agent
 from experiments.rllib.algorithm import learned_weights, make_algorithm
 from experiments.rllib.checkpoints import newest_notes, save_checkpoint
 from experiments.rllib.hyperparameters import Translation
-from experiments.rllib.settings import TrainRllibSettings
+from experiments.rllib.settings import ALGO, TrainRllibSettings
+from experiments.shared import seeds
 from gqn_rl.errors import UserError
 
 SCORE = "score"
@@ -35,7 +36,7 @@ class Progressed:
 
     Attributes:
         timesteps: environment steps in all.
-        seconds: of training in all, without the time between two sessions.
+        seconds: of training in all, without the time between two commands.
         restarts: env runners that Ray has started again.
         next_evaluation, next_checkpoint: timesteps.
         best: highest mean reward of an evaluation.
@@ -52,7 +53,7 @@ class Progressed:
     evaluations: list[Row] = field(default_factory=list)
 
 
-class Session:
+class RLlibTraining:
     """One training, from its beginning or from its newest checkpoint. Ray must be running.
 
     Args:
@@ -62,8 +63,7 @@ class Session:
 
     Attributes:
         progressed: how far it has come.
-        first_step, before: timesteps and seconds when this session began.
-        timed_out: whether the time limit ended it.
+        first_step: timesteps when it began or was taken up.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Session:
     ) -> None:
         self._settings, self._held_out = settings, held_out
         self._steps, self._folder, self._interrupted = translation.steps, folder, interrupted
-        self.timed_out = False
+        self._timed_out = False
         self._agent = RLlibAgent(self._record(translation))
         checkpoint = None
         self.progressed = Progressed(
@@ -86,7 +86,7 @@ class Session:
             checkpoint, notes = newest_notes(folder)
             self.progressed = Progressed(**notes)
         self.first_step = self.progressed.timesteps
-        self.before, self._restarts = self.progressed.seconds, self.progressed.restarts
+        self._before, self._restarts = self.progressed.seconds, self.progressed.restarts
         self._algorithm = make_algorithm(settings, translation, held_out, self._seed())
         if checkpoint is not None:
             self._algorithm.restore_from_path(str(checkpoint.resolve()))
@@ -114,16 +114,30 @@ class Session:
         finally:
             self._algorithm.stop()
 
+    def finished(self) -> FinishedTraining:
+        """What has come of it."""
+        done = self.progressed
+        return FinishedTraining(
+            algo=ALGO,
+            seed=self._settings.seed,
+            timesteps=done.timesteps,
+            steps=done.timesteps - self.first_step,
+            seconds=done.seconds - self._before,
+            timed_out=self._timed_out,
+            curve=done.curve,
+            evaluations=done.evaluations,
+        )
+
     def _is_over(self) -> bool:
         spent = time.monotonic() - self._start
-        self.timed_out = spent >= self._settings.time_limit
-        return self.timed_out or self._interrupted() or self.progressed.timesteps >= self._steps
+        self._timed_out = spent >= self._settings.time_limit
+        return self._timed_out or self._interrupted() or self.progressed.timesteps >= self._steps
 
     def _iterate(self) -> None:
         """One rollout by all env runners, one update, and what is due after it."""
         results = self._algorithm.train().get("env_runners", {})
         now, state = time.monotonic(), self.progressed
-        state.seconds = self.before + now - self._start
+        state.seconds = self._before + now - self._start
         state.restarts = self._restarts + self._group.num_remote_worker_restarts()
         steps = int(results.get("num_env_steps_sampled_lifetime", state.timesteps))
         if steps <= state.timesteps:
@@ -158,7 +172,7 @@ class Session:
             self._agent,
             self._held_out.bridge,
             settings.eval_every_episodes,
-            seed=settings.seed + EVALUATION_SEED,
+            seed=settings.seed + seeds.EVALUATION,
         )
         summary = evaluation.summary()
         row = {"timesteps": state.timesteps, "seconds": state.seconds, **summary}

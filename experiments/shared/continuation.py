@@ -1,31 +1,55 @@
 """The run that a training command begins or goes on with, found in its folder.
 
-torchrun and Slurm start a failed job again by the command that began it. So a command whose output
-folder holds a run with the very same settings goes on with that run.
+A run goes on by --resume, with its own settings. It also goes on by the command that began it, for
+torchrun and Slurm start a failed job again by that: a command whose output folder holds a run with
+the very same settings goes on with that run.
 """
 
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
+from experiments.shared.command import SETTINGS_NAME
 from gqn_rl.errors import UserError
 from gqn_rl.training.state import State, has_state, read_state
 
-Settings = TypeVar("Settings")
-
-SETTINGS_NAME = "settings.json"
-"""What `experiments.shared.command.save_settings` writes."""
 METRICS_NAME = "metrics.json"
 """What a training command writes last, with the step it has come to."""
-PLACES = ("output", "model_path")
+READ_ANEW = frozenset(
+    (
+        *("time_limit", "device", "threads", "workers", "compile", "logger", "address"),
+        *("checkpoint_every", "save_every", "resume", "study", "study_timeout"),
+    )
+)
+"""Flags that count when a run goes on, whatever the command: none changes what is computed."""
+EXTENDED = frozenset(("total_timesteps", "optimize"))
+"""Flags that count when a run goes on and they are given: they make it longer."""
+PLACES = frozenset(("output", "model_path"))
 """Flags that say where a run lies, not what it is."""
 
 
 @dataclass(frozen=True)
-class Run(Generic[Settings]):
+class RunFlags:
+    """The flags of a run that can be gone on with."""
+
+    seed: int = 0
+    """Seed of everything random."""
+    output: Path | None = None
+    """Run folder; by default runs/<command>-<time>."""
+    resume: Path | None = None
+    """Run folder to go on with, with its own settings."""
+
+
+Flags = TypeVar("Flags", bound=RunFlags)
+
+
+@dataclass(frozen=True)
+class Run(Generic[Flags]):
     """What the flags ask for.
 
     Attributes:
@@ -35,74 +59,116 @@ class Run(Generic[Settings]):
         done: whether nothing is left to do.
     """
 
-    settings: Settings
+    settings: Flags
     folder: Path | None = None
     state: State | None = None
     done: bool = False
 
 
-def find_run(
-    given: Settings, resume: Path | None, output: Path | None, read_anew: tuple[str, ...]
-) -> Run[Settings]:
-    """The run to begin or to go on with; nothing is written.
-
-    Args:
-        given: a dataclass, the flags.
-        resume: folder of a run to go on with under its own settings.
-        output: folder of a run to begin, or to go on with where the same flags have begun it.
-        read_anew: names of the settings that may differ when a run goes on.
+def find_run(given: Flags) -> Run[Flags]:
+    """The pretraining to begin or to go on with; nothing is written.
 
     Raises:
         UserError: when the folder's state or settings are unusable or, for `output`, other ones;
             when there is nothing to resume.
     """
+    resume, output = given.resume, given.output
     if resume is not None:
         state = read_state(resume)
-        anew = {name: getattr(given, name) for name in read_anew}
-        settings = replace(stored_settings(resume, type(given)), **anew)  # type: ignore[type-var]
+        settings = _taken_up(given, stored_settings(resume, type(given)))
         return Run(settings, resume, state, _is_done(resume, state))
     if output is None or not (output / SETTINGS_NAME).is_file():
         return Run(given)
-    require_same_settings(output, given, (*read_anew, *PLACES))
+    require_same_settings(output, given)
     if not has_state(output):
         return Run(given, output)
     state = read_state(output)
     return Run(given, output, state, _is_done(output, state))
 
 
-def stored_settings(folder: Path, settings_type: type[Settings]) -> Settings:
+def resumed(given: Flags) -> Flags:
+    """The settings of the run in `given.resume`, save for those that are read anew.
+
+    Raises:
+        UserError: for a folder without a run, or a flag that contradicts its settings.
+    """
+    folder = given.resume
+    assert folder is not None
+    stored = stored_settings(folder, type(given))
+    if given.output is not None and given.output != folder:
+        raise UserError(f"output is {str(given.output)!r}, but --resume goes on in {str(folder)!r}")
+    for item in fields(given):
+        mine, theirs = getattr(given, item.name), getattr(stored, item.name)
+        free = item.name in READ_ANEW | EXTENDED | PLACES
+        if not free and mine not in (item.default, theirs):
+            raise UserError(
+                f"the run in {str(folder)!r} has {item.name} {theirs!r}, "
+                f"but --{item.name.replace('_', '-')} is {mine!r}"
+            )
+    return _taken_up(given, stored)
+
+
+def stored_settings(folder: Path, flags: type[Flags]) -> Flags:
     """The settings with which the run in `folder` was started.
 
     Raises:
         UserError: when they are missing, damaged or another command's.
     """
     path = folder / SETTINGS_NAME
-    hints = get_type_hints(settings_type)
+    hints = get_type_hints(flags)
     try:
         stored = dict(json.loads(path.read_text()))
-        for name, value in stored.items():
-            hint = hints.get(name)
-            if value is not None and Path in (hint, *get_args(hint)):
-                stored[name] = Path(value)
-        return settings_type(**stored)
+        return flags(**{name: _typed(value, hints.get(name)) for name, value in stored.items()})
+    except FileNotFoundError as error:
+        raise UserError(f"cannot resume: {str(path)!r} does not exist") from error
     except (OSError, ValueError, TypeError) as error:
-        raise UserError(f"{path} does not hold the settings of a run: {error}") from error
+        raise UserError(f"{str(path)!r} does not hold the settings of a run: {error}") from error
 
 
-def require_same_settings(folder: Path, given: Any, free: tuple[str, ...]) -> None:
-    """Refuse settings other than those of the run in `folder`, save for the `free` ones.
+def require_same_settings(folder: Path, given: RunFlags) -> None:
+    """Refuse settings other than those of the run in `folder`, save for those that are free.
 
     Raises:
         UserError: for the first that differs.
     """
     stored = stored_settings(folder, type(given))
-    for name in (field.name for field in fields(given) if field.name not in free):
+    for name in (field.name for field in fields(given) if field.name not in READ_ANEW | PLACES):
         before, now = getattr(stored, name), getattr(given, name)
         if before != now:
             raise UserError(
                 f"{name} is {_shown(now)}, but output folder {str(folder)!r} exists and holds a "
                 f"run with {_shown(before)}; choose another folder, or go on with --resume"
             )
+
+
+def require_something_to_do(folder: Path, done: int, wanted: int) -> None:
+    """Refuse an agent's run that has been trained for the wanted steps and measured."""
+    if done >= wanted and (folder / METRICS_NAME).exists():
+        raise UserError(
+            f"{str(folder)!r} has already trained {done} steps; "
+            f"--total-timesteps is {wanted}, raise it to go on"
+        )
+
+
+def say_how_to_go_on(command: str, folder: Path, flag: str = "--resume") -> None:
+    """Print the command line that goes on with a run, to stderr."""
+    line = f"python -m experiments.{command} {flag} {shlex.quote(str(folder))}"
+    print(f"\nto go on: {line}", file=sys.stderr)
+
+
+def _taken_up(given: Flags, stored: Flags) -> Flags:
+    """The stored settings with what is read anew and what makes the run longer."""
+    names = {item.name for item in fields(given)}
+    anew = {name: getattr(given, name) for name in READ_ANEW & names}
+    longer = {name: getattr(given, name) or getattr(stored, name) for name in EXTENDED & names}
+    return replace(stored, **anew, **longer)
+
+
+def _typed(value: Any, hint: Any) -> Any:
+    """A value from JSON, which has neither paths nor tuples."""
+    if isinstance(value, list):
+        return tuple(value)
+    return Path(value) if value is not None and Path in (hint, *get_args(hint)) else value
 
 
 def _is_done(folder: Path, state: State) -> bool:

@@ -1,4 +1,4 @@
-"""What people do in mental rotation, for figures that show agents beside them."""
+"""People's results in mental rotation, for figures that show agents beside them."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from experiments.shared import seeds
 from gqn_rl.data.synthetic import SceneDistribution
 from gqn_rl.encoders import SceneEncoder
 from gqn_rl.encoders.gqn_encoder import GQNEncoder
@@ -12,13 +13,10 @@ from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.rendering import make_renderer
 from gqn_rl.training.statistics import rendered_examples, set_statistics
 
-RANDOM_WEIGHTS_SEED = 4_000_037
-"""Added to the seed, so that no network that was ever trained began with these weights."""
-
 
 def untrained_model(model: GenerativeQueryNetwork, seed: int) -> GenerativeQueryNetwork:
     """The same architecture with random weights, on the same device, to be used and not trained."""
-    twin = build(model.config, RANDOM_WEIGHTS_SEED + seed)
+    twin = build(model.config, seeds.RANDOM_WEIGHTS + seed)
     return twin.to(model.device).eval().requires_grad_(False)
 
 

@@ -1,4 +1,4 @@
-"""How long training takes, evaluations not counted, and when it may end."""
+"""The clock of a training, stopped during evaluations, and when it may end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is compared: agents, cameras, seeds, and the conditions that all runs share."""
+"""The plan of the study: agents, cameras, seeds, and the conditions that all runs share."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from itertools import product
 from typing import Any
 
 from agents.factory import load_hyperparameters, merged
+from experiments.shared.seeds import STUDY_APART
 from gqn_rl.errors import UserError, unknown_name
 
 ENV_ID, ALGO = "GQNShepard-v0", "ppo"
@@ -19,8 +20,6 @@ CAMERAS = {
     "fixed": "the camera makes the same moves in every episode; the agent only chooses when to "
     "answer",
 }
-SEEDS_APART = 10_000
-"""Between two runs' environments, whose rows take consecutive seeds: more than any has rows."""
 REWARD_ALONE: dict[str, Any] = {
     "aux_coef": 0.0,
     "policy_kwargs": {
@@ -166,7 +165,7 @@ class Run:
     @property
     def first_row_seed(self) -> int:
         """Seed of the first row of the environment; the others follow, and no run shares any."""
-        return SEEDS_APART * self.seed
+        return STUDY_APART * self.seed
 
 
 def planned(

@@ -12,8 +12,9 @@ from typing import Any
 import torch
 
 from agents.training.callbacks import EvaluationCallback
-from experiments.benchmark.machine import describe_machine
+from experiments.shared import seeds
 from experiments.shared.allocator import keep_freed_memory
+from experiments.shared.machine import describe_machine
 from experiments.shared.parallel import processes
 from experiments.study.clock import Clock, EndWithParent, StartClock, StopClock, StopWhenReached
 from experiments.study.plan import (
@@ -29,8 +30,6 @@ from gqn_rl.errors import UserError
 from gqn_rl.files import visible_files, write_json
 
 FOLDER = "runs"
-EVALUATION_SEED = 5_000_011
-"""Added to the seed of the environment: evaluations have episodes of their own."""
 KEYS = (
     *("name", "agent", "camera", "seed", "conditions", "curve", "stopped_early"),
     *("encoder", "parameters", "machine"),
@@ -79,7 +78,7 @@ def learn(run: Run, model: Any, held_out: Any) -> tuple[list[dict[str, Any]], bo
         held_out,
         conditions.eval_every,
         conditions.eval_episodes,
-        run.first_row_seed + EVALUATION_SEED,
+        run.first_row_seed + seeds.STUDY_EVALUATION,
         lambda best, evaluation: None,
     )
     stop = StopWhenReached(evaluations, max(THRESHOLDS), conditions.stop_after)

@@ -1,4 +1,4 @@
-"""What the runs of a study say: the numbers of summary.json, from which the page is made."""
+"""The summary of a study's runs: the numbers of summary.json, from which the page is made."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.shared import seeds
 from experiments.study.plan import CAMERAS, PIXEL_SUBJECTS, SUBJECTS, THRESHOLDS
 from experiments.study.statistics import Bounds, Estimate, Resampled, band, resample
 
@@ -24,7 +25,6 @@ BOTH = "both"
 """The runs of all cameras together, each camera a stratum of the bootstrap."""
 TARGET, GOAL = 4.0, 10.0
 """Times as many steps as the best pixel agent should at least need, and the goal beyond it."""
-BOOTSTRAP_SEED = 2021
 
 Result = dict[str, Any]
 Strata = list[list[Result]]
@@ -109,7 +109,7 @@ def _time_to(agent: str, strata: Strata, threshold: float, measure: str) -> Resa
 
 def _rng(agent: str) -> np.random.Generator:
     """For each agent draws of its own, and the same whenever a report is made."""
-    return np.random.default_rng([BOOTSTRAP_SEED, list(SUBJECTS).index(agent)])
+    return np.random.default_rng([seeds.BOOTSTRAP, list(SUBJECTS).index(agent)])
 
 
 def _reached(group: dict[str, Strata]) -> dict[str, Any]:

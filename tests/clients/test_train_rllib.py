@@ -18,7 +18,7 @@ from experiments.rllib import cluster as cluster_module
 from experiments.rllib.agent import load_agent
 from experiments.rllib.algorithm import learned_weights
 from experiments.rllib.settings import TrainRllibSettings
-from experiments.rllib.training import Session
+from experiments.rllib.training import RLlibTraining
 from experiments.shared.command import EXIT_BAD_INPUT, EXIT_INTERRUPTED
 from tests.experiments.running import run
 
@@ -48,22 +48,22 @@ def metrics_of(folder: Path) -> dict[str, Any]:
     return dict(json.loads((folder / "metrics.json").read_text()))
 
 
-def on_runners(session: Session, function: Any) -> list[Any]:
+def on_runners(training: RLlibTraining, function: Any) -> list[Any]:
     """What a function of the env runner returns in each of them."""
-    group = session._algorithm.env_runner_group
+    group = training._algorithm.env_runner_group
     return list(group.foreach_env_runner(function, local_env_runner=False))
 
 
 def after_iterations(monkeypatch: pytest.MonkeyPatch, watch: Any) -> None:
-    """Have `watch(session, number of iterations)` called after each."""
-    iterate, count = Session._iterate, [0]
+    """Have `watch(training, number of iterations)` called after each."""
+    iterate, count = RLlibTraining._iterate, [0]
 
-    def watched(session: Session) -> None:
-        iterate(session)
+    def watched(training: RLlibTraining) -> None:
+        iterate(training)
         count[0] += 1
-        watch(session, count[0])
+        watch(training, count[0])
 
-    monkeypatch.setattr(Session, "_iterate", watched)
+    monkeypatch.setattr(RLlibTraining, "_iterate", watched)
 
 
 @pytest.mark.parametrize("env_id", ["GQNShepard-v0", "GQNShepardViewPredictionContinuous-v0"])
@@ -92,14 +92,14 @@ def test_a_killed_env_runner_is_replaced_and_training_goes_on(
 ) -> None:
     seen: dict[str, Any] = {}
 
-    def watch(session: Session, iterations: int) -> None:
-        seeds = on_runners(session, lambda r: (os.getpid(), r.env.unwrapped.np_random_seed))
+    def watch(training: RLlibTraining, iterations: int) -> None:
+        seeds = on_runners(training, lambda r: (os.getpid(), r.env.unwrapped.np_random_seed))
         if iterations == 1:
             seen["first"], seen["victim"] = dict(seeds), seeds[0][0]
             os.kill(seen["victim"], signal.SIGKILL)
         elif len(seeds) == 2 and None not in seeds[0][1] + seeds[1][1]:  # both have played
             seen["last"] = dict(seeds)
-            session._steps = session.progressed.timesteps
+            training._steps = training.progressed.timesteps
 
     after_iterations(monkeypatch, watch)
     flags = SMALL | {"total_timesteps": 10**6, "time_limit": 200}
@@ -120,9 +120,9 @@ def test_an_interrupted_run_goes_on_from_its_checkpoint(
 ) -> None:
     folder, weights = tmp_path / "a run", {}
 
-    def stop(session: Session, iterations: int) -> None:
+    def stop(training: RLlibTraining, iterations: int) -> None:
         if iterations == 3:
-            weights.update(learned_weights(session._algorithm))
+            weights.update(learned_weights(training._algorithm))
             os.kill(os.getpid(), signal.SIGTERM)
 
     with monkeypatch.context() as patch:
@@ -133,15 +133,15 @@ def test_an_interrupted_run_goes_on_from_its_checkpoint(
     assert not (folder / "metrics.json").exists()
 
     taken_up: list[bool] = []
-    train = Session.train
+    train = RLlibTraining.train
 
-    def compared(session: Session) -> None:
-        now = learned_weights(session._algorithm)
+    def compared(training: RLlibTraining) -> None:
+        now = learned_weights(training._algorithm)
         taken_up.append(all(np.array_equal(weights[name], now[name]) for name in weights))
-        assert session.first_step >= 3 * ROLLOUT
-        train(session)
+        assert training.first_step >= 3 * ROLLOUT
+        train(training)
 
-    monkeypatch.setattr(Session, "train", compared)
+    monkeypatch.setattr(RLlibTraining, "train", compared)
     assert command(monkeypatch, resume=folder) == 0
     assert taken_up == [True]
     assert metrics_of(folder)["timesteps"] >= 5 * ROLLOUT
@@ -155,8 +155,8 @@ def test_an_interrupted_run_goes_on_from_its_checkpoint(
 def test_learners_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found: list[Any] = []
 
-    def compare(session: Session, iterations: int) -> None:
-        group = session._algorithm.learner_group
+    def compare(training: RLlibTraining, iterations: int) -> None:
+        group = training._algorithm.learner_group
         results = group.foreach_learner(lambda learner: learner.module.get_state())
         found.append([result.get()["default_policy"] for result in results])
 

@@ -1,4 +1,4 @@
-"""What the page shows of explorations, episodes and tests: HTML and images by name, no wiring."""
+"""HTML and images of explorations, episodes and tests, by their names on the page; no wiring."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the page's events reach the server."""
+"""Events of the page on their way to the server."""
 
 from __future__ import annotations
 

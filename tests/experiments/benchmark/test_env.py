@@ -27,9 +27,9 @@ from experiments.benchmark.env_results import (
     print_tables,
 )
 from experiments.benchmark.env_speed import MEMORY_ROWS
-from experiments.benchmark.machine import cpu_seconds
 from experiments.benchmark.memory import Memory
 from experiments.benchmark.timing import Case, Measured, Plan, Sample, Work, measure
+from experiments.shared.machine import cpu_seconds
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:

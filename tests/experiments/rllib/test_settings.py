@@ -11,12 +11,12 @@ import pytest
 
 from experiments import train_rllib
 from experiments.agent.environment import make_environment
-from experiments.agent.settings import environment_arguments
 from experiments.rllib.algorithm import batch_sizes, env_config, rows_per_runner
 from experiments.rllib.cluster import reason_in, require_listener, require_room
 from experiments.rllib.hyperparameters import Translation
-from experiments.rllib.settings import TrainRllibSettings, check, resumed
+from experiments.rllib.settings import TrainRllibSettings, check
 from experiments.shared.command import EXIT_BAD_INPUT, save_settings
+from experiments.shared.continuation import resumed
 from gqn_rl.errors import UserError
 from tests.experiments.running import run
 
@@ -34,9 +34,9 @@ def test_without_the_extra_one_line_says_what_to_install(
     ("changes", "message"),
     [
         ({"num_env_runners": 0}, "num_env_runners is 0, expected more than 0"),
-        ({"num_learners": -1}, "num_learners is -1, expected 0 or more"),
+        ({"num_learners": -1}, "num_learners is -1, expected at least 0"),
         ({"total_timesteps": -5}, "total_timesteps is -5"),
-        ({"seed": -1}, "seed is -1, expected 0 or more"),
+        ({"seed": -1}, "seed is -1, expected at least 0"),
         ({"observation": "pixels"}, "unknown observation 'pixels'"),
     ],
 )
@@ -105,7 +105,7 @@ def test_a_resumed_run_keeps_its_settings(tmp_path: Path) -> None:
     assert (settings.total_timesteps, settings.address) == (200, "auto")
     with pytest.raises(UserError, match="has seed 3, but --seed is 4"):
         resumed(replace(given, seed=4))
-    with pytest.raises(UserError, match="does not hold the settings of a run"):
+    with pytest.raises(UserError, match="does not exist"):
         resumed(replace(given, resume=tmp_path / "none"))
 
 
@@ -120,7 +120,7 @@ def test_a_resumed_run_keeps_its_settings(tmp_path: Path) -> None:
 def test_env_runners_are_told_the_encoder_that_is_used_and_no_other(
     env_id: str, settings: TrainRllibSettings, encoder: str | None
 ) -> None:
-    environment = make_environment(env_id, 1, environment_arguments(settings))
+    environment = make_environment(env_id, 1, settings.arguments())
     try:
         assert env_config(settings, environment).get("encoder") == encoder
     finally:

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from agents.factory import load_hyperparameters, schedule
+from experiments.shared import seeds
 from experiments.study.plan import (
     ALGO,
     CAMERAS,
     CHANGES,
     FULL,
-    SEEDS_APART,
     SUBJECTS,
     SUBSET,
     first_difference,
@@ -55,7 +55,7 @@ def test_unknown_names_are_refused(agents: list[str], cameras: list[str], named:
 def test_no_two_runs_share_the_seed_of_a_row() -> None:
     """Row i of an environment has the seed s + i: runs of neighbouring s would play the same."""
     rows = study_hyperparameters(False)["num_envs"]
-    assert rows <= SEEDS_APART
+    assert rows <= seeds.STUDY_APART
     first, second = (small_run(seed=seed).first_row_seed for seed in (0, 1))
     assert first + rows <= second
 

@@ -1,4 +1,4 @@
-"""What a measurement ran on, without anything that names the machine."""
+"""The machine that a measurement ran on, without anything that names it."""
 
 from __future__ import annotations
 

@@ -1,0 +1,141 @@
+"""The flags that commands about agents share, each typed and explained once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from agents.factory import load_hyperparameters
+from experiments.shared.continuation import RunFlags
+from gqn_rl.errors import UserError
+
+
+@dataclass(frozen=True)
+class EnvironmentFlags:
+    """An environment, and what can be chosen of it whether or not an agent comes with it."""
+
+    env_id: str = "GQNShepard-v0"
+    """Environment; also module:id for a task of your own."""
+    encoder: str | None = None
+    """Encoder: a name, or the path of a checkpoint; by default that of the agent, else the task's
+    own (gqn; in mental rotation cells, in view prediction base). Not used for pixels and state,
+    save in view prediction."""
+    renderer: str | None = None
+    """pybullet or raycast; by default that of the agent, else pybullet."""
+    shapes: str | None = None
+    """train, or validation or test for shapes unseen by the GQN; by default those of the agent,
+    else train."""
+
+    def arguments(self) -> dict[str, Any]:
+        """Arguments of the environment by name; None leaves one to the agent or the environment."""
+        return _arguments(self, EnvironmentFlags)
+
+
+@dataclass(frozen=True)
+class AgentFlags(EnvironmentFlags):
+    """A trained agent, in its environment or one that differs in what `EnvironmentFlags` name."""
+
+    agent: Path | None = None
+    """Run folder or agent file; by default the agent that ships for the environment."""
+    device: str = "cpu"
+    """Device of encoder and agent: cpu, cuda or auto."""
+
+
+@dataclass(frozen=True)
+class NewAgentFlags(EnvironmentFlags):
+    """An environment in all its parts, and the hyperparameters of an agent for it."""
+
+    renderer: str = "pybullet"
+    """pybullet or raycast."""
+    observation: str = "representation"
+    """What the agent sees: representation, pixels or state (the truth)."""
+    gallery_size: int | None = None
+    """How many shapes there are to tell apart; by default the environment's (10)."""
+    gallery: str | None = None
+    """Which: distinct or confusable; by default the environment's (distinct)."""
+    colours: str | None = None
+    """Colours of the two objects of mental rotation: shared or independent; by default shared."""
+    orientation: str | None = None
+    """grid or free; by default the task's own (grid; in mental rotation free)."""
+    num_cubes: int | None = None
+    """Cubes per object; by default the environment's (7)."""
+    max_looks: int | None = None
+    """Images per episode, the first included; by default the environment's (12)."""
+    hyperparameters: Path | None = None
+    """File laid over agents/hyperparameters, such as the one that train_agent --optimize writes."""
+    hyper: tuple[str, ...] = ()
+    """Changes to hyperparameters, such as aux_coef=0 or policy_kwargs.inverse_temperature=2."""
+
+    def arguments(self) -> dict[str, Any]:
+        own = _arguments(self, NewAgentFlags)
+        return {name: own[name] for name in own if name not in ("hyperparameters", "hyper")}
+
+    def hyperparameters_of(self, algo: str) -> dict[str, Any]:
+        """Those of an algorithm in this environment, with the file and the changes laid over.
+
+        Raises:
+            UserError: for an unknown algorithm, file or name, or a change that is none.
+        """
+        env_id = self.env_id.removeprefix("envs:")
+        return load_hyperparameters(algo, env_id, parse_changes(self.hyper), self.hyperparameters)
+
+
+@dataclass(frozen=True)
+class TrainingFlags(RunFlags, NewAgentFlags):
+    """A training, whatever library does it: how long, how it is watched and when it is saved."""
+
+    total_timesteps: int | None = None
+    """Environment steps to train for; by default the hyperparameter file's."""
+    time_limit: float = 420.0
+    """Seconds after which training ends, to be followed by the final measurement."""
+    eval_episodes: int = 1000
+    """Fresh episodes for the final measurement."""
+    eval_every: int = 25_000
+    """Environment steps between evaluations during training."""
+    eval_every_episodes: int = 256
+    """Episodes of each evaluation during training."""
+    checkpoint_every: int = 20_000
+    """Environment steps between two saves of what --resume needs."""
+
+
+MORE_THAN_ZERO = (
+    *("total_timesteps", "time_limit", "checkpoint_every"),
+    *("eval_episodes", "eval_every", "eval_every_episodes"),
+)
+"""Numbers of `TrainingFlags`."""
+
+
+def _arguments(flags: EnvironmentFlags, declared: type[EnvironmentFlags]) -> dict[str, Any]:
+    names = [field.name for field in fields(declared) if field.name != "env_id"]
+    return {name: getattr(flags, name) for name in names}
+
+
+def parse_changes(changes: Sequence[str]) -> dict[str, Any]:
+    """ "a.b=1" to {"a": {"b": 1}}; values are read as YAML.
+
+    Raises:
+        UserError: for text without "=".
+    """
+    result: dict[str, Any] = {}
+    for change in changes:
+        name, equals, value = change.partition("=")
+        if not equals or not name:
+            raise UserError(f"hyperparameter {change!r} is not of the form name=value")
+        *path, last = name.split(".")
+        place = result
+        for part in path:
+            place = place.setdefault(part, {})
+        place[last] = read_value(value)
+    return result
+
+
+def read_value(text: str) -> Any:
+    """As YAML reads it, save that 5e-4 is a number with or without a point."""
+    try:
+        return float(text) if "e" in text.lower() else yaml.safe_load(text)
+    except ValueError:
+        return yaml.safe_load(text)

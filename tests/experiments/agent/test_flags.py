@@ -1,0 +1,98 @@
+"""The flags that commands about agents share."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from envs.scene_vector_env import SceneVectorEnv
+from envs.tasks import TASKS, make_task
+from experiments.agent.flags import AgentFlags, NewAgentFlags, parse_changes
+from experiments.agent.settings import TrainAgentSettings
+from experiments.evaluate_agent import EvaluateAgentSettings
+from experiments.play_episode import PlayEpisodeSettings
+from experiments.pretrain_gqn import Settings as PretrainSettings
+from experiments.rllib.settings import TrainRllibSettings
+from experiments.shared.command import SETTINGS_NAME
+from experiments.shared.continuation import EXTENDED, PLACES, READ_ANEW, stored_settings
+from gqn_rl.errors import UserError
+
+EARLIER_RUN = {
+    "env_id": "GQNShepard-v0",
+    "algo": "ppo",
+    "total_timesteps": 576,
+    "num_envs": 6,
+    "observation": "representation",
+    "encoder": "random",
+    "renderer": "pybullet",
+    **dict.fromkeys(("gallery_size", "gallery", "colours", "shapes", "orientation", "num_cubes")),
+    "max_looks": 4,
+    "seed": 0,
+    "output": "runs/a",
+    "eval_episodes": 6,
+    "eval_every": 250,
+    "eval_every_episodes": 6,
+    "time_limit": 9.0,
+    "checkpoint_every": 100,
+    "resume": None,
+    "hyperparameters": "my.yml",
+    "hyper": ["n_steps=16"],
+    "optimize": None,
+    "study": None,
+    "study_timeout": 120.0,
+    "device": "cpu",
+    "logger": ["tensorboard"],
+}
+"""settings.json of a run of before these flags were shared."""
+
+
+@pytest.mark.parametrize("flags", [NewAgentFlags, AgentFlags, TrainAgentSettings])
+def test_every_argument_is_one_of_the_environment_or_of_a_task(flags: Any) -> None:
+    known = {name for task in TASKS for name in signature(type(make_task(task))).parameters}
+    known |= set(signature(SceneVectorEnv).parameters)
+    given = flags().arguments()
+    assert {"encoder", "renderer", "shapes"} <= set(given)
+    assert set(given) <= known
+
+
+@pytest.mark.parametrize("flags", [EvaluateAgentSettings, PlayEpisodeSettings])
+def test_a_trained_agent_keeps_its_environment_unless_told_otherwise(flags: Any) -> None:
+    assert set(flags().arguments().values()) == {None}
+
+
+def test_the_settings_of_earlier_runs_are_read(tmp_path: Path) -> None:
+    (tmp_path / SETTINGS_NAME).write_text(json.dumps(EARLIER_RUN))
+    stored = stored_settings(tmp_path, TrainAgentSettings)
+    assert stored.output == Path("runs/a")
+    assert stored.hyperparameters == Path("my.yml")
+    assert (stored.hyper, stored.logger) == (("n_steps=16",), ("tensorboard",))
+    assert {field.name for field in fields(stored)} == set(EARLIER_RUN)
+
+
+def test_what_is_read_anew_is_a_flag() -> None:
+    commands = (TrainAgentSettings, TrainRllibSettings, PretrainSettings)
+    flags = {field.name for command in commands for field in fields(command)}
+    assert flags >= READ_ANEW | EXTENDED | PLACES
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (["a=1", "b.c=x"], {"a": 1, "b": {"c": "x"}}),
+        (["rate=5e-4"], {"rate": 5e-4}),
+        (["b.c=1", "b.d=[2, 3]"], {"b": {"c": 1, "d": [2, 3]}}),
+    ],
+)
+def test_changes_are_read_as_yaml(changes: list[str], expected: dict[str, Any]) -> None:
+    assert parse_changes(changes) == expected
+
+
+@pytest.mark.parametrize("change", ["a", "=1"])
+def test_a_change_needs_a_name_and_a_value(change: str) -> None:
+    with pytest.raises(UserError, match="not of the form name=value"):
+        parse_changes([change])
