@@ -15,7 +15,7 @@ from agents.policies.move_features import MoveFeatures, moves_of, next_best_view
 from agents.policies.move_sac_policy import MoveSACPolicy
 from agents.saving.bundle import load_bundle, make_record, save_bundle
 from agents.saving.sb3_zip import export_zip
-from envs.observation import prospects
+from envs.observation import next_best_view
 from gqn_rl.errors import UserError
 from tests.agents.conftest import small_sac_model
 from tests.agents.fake_env import NUM_ANSWERS
@@ -78,7 +78,7 @@ class Bandit(gymnasium.Env):
 
 
 def test_agents_and_environments_mean_the_same_columns():
-    assert move_features.COLUMNS == prospects.COLUMNS
+    assert move_features.COLUMNS == next_best_view.COLUMNS
 
 
 @pytest.fixture
