@@ -16,7 +16,7 @@ from torch import nn
 from agents.algorithms.algorithm import Algorithm, algorithm_named, read_sections
 from agents.policies.answer_posterior import PosteriorPolicy
 from agents.policies.features import SceneFeatures
-from agents.policies.pixel_features import LookFeatures
+from agents.policies.pixel_features import ViewFeatures
 from agents.renamed import current_names
 from gqn_rl.errors import UserError, unknown_name
 
@@ -24,7 +24,7 @@ Schedule = Callable[[float], float]
 
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU, "tanh": nn.Tanh}
-FEATURES = {"scene": SceneFeatures, "combined": CombinedExtractor, "looks": LookFeatures}
+FEATURES = {"scene": SceneFeatures, "combined": CombinedExtractor, "looks": ViewFeatures}
 
 RUN_KEYS = ("n_timesteps", "num_envs", "policy", "policy_kwargs", "potential_shaping")
 """Hyperparameters that are not arguments of the algorithm's model."""

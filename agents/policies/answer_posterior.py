@@ -1,4 +1,4 @@
-"""What an agent takes the answer to be, in the form in which actor and critic read it."""
+"""The answer posterior, in the form in which actor and critic read it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What training needs to go on after a crash, in one file that is replaced in one piece."""
+"""The file that a training goes on from after a crash, replaced in one piece."""
 
 from __future__ import annotations
 

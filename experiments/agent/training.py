@@ -14,7 +14,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.algorithms.algorithm import algorithm_named
-from agents.algorithms.shaping import PaidByLook
+from agents.algorithms.shaping import PotentialShaping
 from agents.evaluation import Evaluation
 from agents.factory import load_hyperparameters, make_model
 from agents.renamed import current_names
@@ -91,7 +91,7 @@ def model_for(
 def shaped(bridge: VecEnv, hyperparameters: dict[str, Any]) -> VecEnv:
     """The environment with the rewards to learn from; measurements have the task's own."""
     if hyperparameters.get("potential_shaping"):
-        return PaidByLook(bridge, hyperparameters["gamma"])
+        return PotentialShaping(bridge, hyperparameters["gamma"])
     return bridge
 
 
