@@ -6,17 +6,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from inspect import isabstract
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import yaml
 from gymnasium import spaces
-from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from agents.restorable import Restorable
 from gqn_rl.entry_points import find
 from gqn_rl.errors import UserError, unknown_name
 
@@ -29,19 +29,6 @@ ALGORITHMS = {
 Sections = Mapping[str, Mapping[str, Any]]
 """Environment id to settings; "default" has those that every id begins with."""
 FOLDER = Path(__file__).parents[1]
-
-
-@runtime_checkable
-class Store(Protocol):
-    """What remembers observations from one rollout to the next and can be taken up again."""
-
-    def snapshot(self) -> dict[str, NDArray[Any]]:
-        """All it remembers and will draw, as named arrays."""
-        ...
-
-    def restore(self, snapshot: dict[str, NDArray[Any]]) -> None:
-        """Inverse of `snapshot`."""
-        ...
 
 
 class Algorithm(ABC):
@@ -127,7 +114,7 @@ class Algorithm(ABC):
         """What a model learns beside the weights of its policy, by name."""
         return {}
 
-    def stores(self, model: Any) -> dict[str, Store]:
+    def stores(self, model: Any) -> dict[str, Restorable]:
         """What a model remembers from one rollout to the next, by name.
 
         Raises:
@@ -136,7 +123,7 @@ class Algorithm(ABC):
         if not isinstance(model, OffPolicyAlgorithm):
             return {}
         buffer = model.replay_buffer
-        if not isinstance(buffer, Store):
+        if not isinstance(buffer, Restorable):
             raise UserError(
                 f"a {type(buffer).__name__} has no snapshot and cannot be resumed; set "
                 f"replay_buffer_class to agents.algorithms.replay.TargetReplayBuffer"

@@ -14,13 +14,13 @@ from torch.optim import Optimizer
 from agents.algorithms.algorithm import (
     Algorithm,
     Sections,
-    Store,
     shipped_hyperparameters,
     shipped_search_space,
 )
 from agents.algorithms.answer_ppo import AnswerPPO
 from agents.algorithms.supervision import supervised_arguments
 from agents.policies.answer_policy import AnswerPolicy
+from agents.restorable import Restorable
 
 
 class PPOAlgorithm(Algorithm):
@@ -64,7 +64,7 @@ class PPOAlgorithm(Algorithm):
         answer = {"answer": model.answer_optimizer} if model.is_supervised else {}
         return super().optimizers(model) | answer
 
-    def stores(self, model: AnswerPPO) -> dict[str, Store]:
+    def stores(self, model: AnswerPPO) -> dict[str, Restorable]:
         return {"memory": model.answer_memory} if model.is_supervised else {}
 
 
