@@ -26,6 +26,9 @@ ALGORITHMS = {
 }
 """Name to `module:class` of an `Algorithm`."""
 
+Settings = dict[str, Any]
+Volumes = Mapping[str, Sequence[int]]
+"""Keys of the observation to the shapes (C, S, S, S) of the cells that they hold flat."""
 Sections = Mapping[str, Mapping[str, Any]]
 """Environment id to settings; "default" has those that every id begins with."""
 FOLDER = Path(__file__).parents[1]
@@ -83,18 +86,13 @@ class Algorithm(ABC):
         raise UserError(f"algo {self.name!r} has no search space for --optimize")
 
     def arguments(
-        self,
-        settings: dict[str, Any],
-        *,
-        num_envs: int,
-        num_answers: int,
-        volumes: Mapping[str, Sequence[int]],
-    ) -> dict[str, Any]:
+        self, settings: Settings, *, num_envs: int, num_answers: int, volumes: Volumes
+    ) -> Settings:
         """Arguments of `model` for an environment, from hyperparameters.
 
         Args:
             num_answers: K, the number of answers at the end of the action space.
-            volumes: key of the observation to the shape of the cells that it holds.
+            volumes: what may be turned, see `agents.algorithms.turning.RandomTurns`.
         """
         return settings
 

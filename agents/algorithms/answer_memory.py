@@ -78,12 +78,6 @@ class AnswerMemory:
             batch = self._turns(batch, self._rng)
         return batch, torch.as_tensor(self._targets[rows]).to(device)
 
-    def sample_labelled(
-        self, batch_size: int, device: torch.device
-    ) -> tuple[dict[str, torch.Tensor], torch.Tensor] | None:
-        """As `sample`; None of an empty memory."""
-        return self.sample(batch_size, device) if self.size else None
-
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """All it remembers and will draw, as named arrays that share its memory."""
         kept = {key: store[: self.size] for key, store in self._observations.items()}

@@ -117,9 +117,13 @@ class AnswerPPO(SupervisedModel, PPO):
         self._supervise(
             self.policy.parameters(),
             lambda seen: answer_log_probabilities(self.policy, seen, self.num_answers),
-            lambda size: self.answer_memory.sample_labelled(size, self.device),
+            self._labelled,
             without="aux_coef=0",
         )
+
+    def _labelled(self, batch_size: int) -> tuple[dict[str, Tensor], Tensor] | None:
+        memory = self.answer_memory
+        return memory.sample(batch_size, self.device) if len(memory) else None
 
     def _update_info_buffer(
         self, infos: list[dict[str, Any]], dones: NDArray[np.bool_] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -14,6 +14,8 @@ from torch.optim import Optimizer
 from agents.algorithms.algorithm import (
     Algorithm,
     Sections,
+    Settings,
+    Volumes,
     shipped_hyperparameters,
     shipped_search_space,
 )
@@ -42,13 +44,8 @@ class PPOAlgorithm(Algorithm):
         return shipped_search_space("ppo")
 
     def arguments(
-        self,
-        settings: dict[str, Any],
-        *,
-        num_envs: int,
-        num_answers: int,
-        volumes: Mapping[str, Sequence[int]],
-    ) -> dict[str, Any]:
+        self, settings: Settings, *, num_envs: int, num_answers: int, volumes: Volumes
+    ) -> Settings:
         if "n_steps" in settings:
             batch = dividing_batch(num_envs * settings["n_steps"], settings["batch_size"])
             settings = settings | {"batch_size": batch}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -15,6 +15,8 @@ from torch.optim import Optimizer
 from agents.algorithms.algorithm import (
     Algorithm,
     Sections,
+    Settings,
+    Volumes,
     shipped_hyperparameters,
     shipped_search_space,
 )
@@ -43,13 +45,8 @@ class SACAlgorithm(Algorithm):
         return shipped_search_space("sac")
 
     def arguments(
-        self,
-        settings: dict[str, Any],
-        *,
-        num_envs: int,
-        num_answers: int,
-        volumes: Mapping[str, Sequence[int]],
-    ) -> dict[str, Any]:
+        self, settings: Settings, *, num_envs: int, num_answers: int, volumes: Volumes
+    ) -> Settings:
         return supervised_arguments(settings, num_answers, volumes)
 
     def acting_part(self, policy: Any) -> nn.Module:

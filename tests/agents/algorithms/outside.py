@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from gymnasium import spaces
@@ -10,7 +10,7 @@ from stable_baselines3 import A2C, DQN
 from stable_baselines3.common.policies import BasePolicy, MultiInputActorCriticPolicy
 from stable_baselines3.dqn.policies import MultiInputPolicy
 
-from agents.algorithms.algorithm import Algorithm, Sections
+from agents.algorithms.algorithm import Algorithm, Sections, Settings, Volumes
 from agents.algorithms.replay import TargetReplayBuffer
 
 COMMON: dict[str, Any] = {"n_timesteps": 1000, "num_envs": 4, "policy": "MultiInputPolicy"}
@@ -44,13 +44,8 @@ class OutsideDQN(Algorithm):
         return {"default": COMMON | EVERY | own | {"target_update_interval": 60}}
 
     def arguments(
-        self,
-        settings: dict[str, Any],
-        *,
-        num_envs: int,
-        num_answers: int,
-        volumes: Mapping[str, Sequence[int]],
-    ) -> dict[str, Any]:
+        self, settings: Settings, *, num_envs: int, num_answers: int, volumes: Volumes
+    ) -> Settings:
         memory = {"replay_buffer_class": TargetReplayBuffer, "replay_buffer_kwargs": {"seed": 0}}
         return memory | settings
 
@@ -58,7 +53,7 @@ class OutsideDQN(Algorithm):
 class ForgetfulDQN(OutsideDQN):
     """With Stable-Baselines3's own replay buffer."""
 
-    def arguments(self, settings: dict[str, Any], **_: Any) -> dict[str, Any]:
+    def arguments(self, settings: Settings, **_: Any) -> Settings:
         return settings
 
 
