@@ -54,7 +54,7 @@ def test_it_learns_at_its_share_of_the_current_rate_and_logs_how_well(model: Any
     supervised, _ = supervision(drawn)
     supervised.train(model)
     first = dict(model.logger.name_to_value)
-    for _ in range(4):
+    for _ in range(15):
         supervised.train(model)
     assert supervised.optimizer.param_groups[0]["lr"] == pytest.approx(2.0 * 0.25 * 1e-2)
     assert model.logger.name_to_value["train/answer_loss"] < first["train/answer_loss"]
