@@ -18,7 +18,7 @@ register(
         "features": "policies.features",
         "global_random": "training.global_random",
         "log_callback": "training.log_callback",
-        "look_stack": "policies.look_stack",
+        "look_stack": "policies.view_stack",
         "model_state": "training.model_state",
         "move_features": "policies.move_features",
         "move_sac_policy": "policies.move_sac_policy",
@@ -33,5 +33,6 @@ register(
         "training_state": "training.training_state",
         "turning": "algorithms.turning",
         "weights": "saving.weights",
+        "policies.look_stack": "policies.view_stack",
     },
 )

@@ -1,4 +1,4 @@
-"""How good is an agent? Counted over fresh episodes, without favouring short ones."""
+"""Scores of an agent over fresh episodes, counted without favouring short ones."""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ from stable_baselines3.common.vec_env.base_vec_env import (
     VecEnvStepReturn,
 )
 
+from agents.restorable import Restorable
 from gqn_rl.errors import UserError
 
 Info = dict[str, Any]
@@ -131,21 +132,23 @@ class GymnasiumVecEnv(VecEnv):
         Raises:
             UserError: for one that does not.
         """
-        native: Any = self.venv.unwrapped
-        for method in ("snapshot", "restore"):
-            if not hasattr(native, method):
-                raise UserError(f"{type(native).__name__} has no {method}: it cannot be resumed")
-        arrays: dict[str, NDArray[Any]] = native.snapshot()
         own = {"returns": self._returns.copy(), "lengths": self._lengths.copy()}
+        arrays = self._restorable().snapshot()
         return {f"native/{name}": array for name, array in arrays.items()} | own
 
     def restore(self, snapshot: dict[str, NDArray[Any]]) -> None:
         """Go on where a snapshot was taken."""
-        native: Any = self.venv.unwrapped
-        native.restore(
+        self._restorable().restore(
             {k.removeprefix("native/"): v for k, v in snapshot.items() if k.startswith("native/")}
         )
         self._returns, self._lengths = snapshot["returns"].copy(), snapshot["lengths"].copy()
+
+    def _restorable(self) -> Restorable:
+        native: Any = self.venv.unwrapped
+        if not isinstance(native, Restorable):
+            name = type(native).__name__
+            raise UserError(f"{name} has no snapshot and no restore: it cannot be resumed")
+        return native
 
     def close(self) -> None:
         self.venv.close()

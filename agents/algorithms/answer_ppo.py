@@ -1,8 +1,7 @@
 """PPO that is also told, during training, what the right answer would have been.
 
-With a reward only at the answer, which of K answers is right is a needle in a haystack: agents
-that learn from the reward alone stay near chance (APPLE, ICLR 2026, sees the same). Here the
-reward decides when to answer and where to look, and supervision decides which answer.
+The reward decides when to answer and where to look, and supervision decides which answer; see
+`agents.algorithms.supervision`.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.buffers import DictRolloutBuffer
 from stable_baselines3.common.policies import ActorCriticPolicy
 from torch import Tensor
-from torch.nn import functional
 
 from agents.algorithms.answer_memory import AnswerMemory
+from agents.algorithms.supervision import SupervisedModel, check_spaces
 from agents.algorithms.targets import UNLABELLED, targets_of
 from agents.algorithms.turning import RandomTurns
-from agents.policies.answer_policy import AnswerPolicy
+from agents.policies.answer_posterior import PosteriorPolicy
 from gqn_rl.errors import UserError
 
 
@@ -52,8 +51,13 @@ class TargetRolloutBuffer(DictRolloutBuffer):
         self._pending = None
         super().add(*args, **kwargs)
 
+    def labelled(self) -> tuple[dict[str, NDArray[Any]], NDArray[np.int64]]:
+        """Observations (N, ...) of all rows and their targets (N,)."""
+        flat = {k: values.reshape(-1, *values.shape[2:]) for k, values in self.observations.items()}
+        return flat, self.targets.reshape(-1)
 
-class AnswerPPO(PPO):
+
+class AnswerPPO(SupervisedModel, PPO):
     """PPO with an auxiliary cross-entropy between the answer logits and the true answer.
 
     The loss covers every state of the rollout, not only those in which the agent answered, and is
@@ -98,26 +102,28 @@ class AnswerPPO(PPO):
         if _init_setup_model:
             self._setup_model()
 
-    @property
-    def is_supervised(self) -> bool:
-        return self.aux_coef > 0
-
     def _setup_model(self) -> None:
         if not self.is_supervised:
             super()._setup_model()
             return
-        check_spaces(self.observation_space, self.action_space, self.num_answers)
+        action_space = self.action_space
+        most = int(action_space.n) if isinstance(action_space, spaces.Discrete) else 0
+        wanted = "Discrete action space that ends in"
+        space = check_spaces(self.observation_space, action_space, self.num_answers, most, wanted)
         self.rollout_buffer_class = TargetRolloutBuffer
         super()._setup_model()
-        self.answer_memory = AnswerMemory(
-            self.aux_buffer_size,
-            self.observation_space,  # type: ignore[arg-type]
-            self.seed,
-            RandomTurns(self.aux_turned, self.observation_space),  # type: ignore[arg-type]
+        turns = RandomTurns(self.aux_turned, space)
+        self.answer_memory = AnswerMemory(self.aux_buffer_size, space, self.seed, turns)
+        self._supervise(
+            self.policy.parameters(),
+            lambda seen: answer_log_probabilities(self.policy, seen, self.num_answers),
+            self._labelled,
+            without="aux_coef=0",
         )
-        self.answer_optimizer = torch.optim.AdamW(
-            self.policy.parameters(), lr=self.lr_schedule(1), weight_decay=self.aux_weight_decay
-        )
+
+    def _labelled(self, batch_size: int) -> tuple[dict[str, Tensor], Tensor] | None:
+        memory = self.answer_memory
+        return memory.sample(batch_size, self.device) if len(memory) else None
 
     def _update_info_buffer(
         self, infos: list[dict[str, Any]], dones: NDArray[np.bool_] | None = None
@@ -130,72 +136,21 @@ class AnswerPPO(PPO):
             self.rollout_buffer.expect_targets(targets_of(infos))
 
     def train(self) -> None:
-        if not self.is_supervised:
+        if self.supervision is None:
             super().train()
             return
         # PPO flattens the buffer in place: remember it before.
-        self._remember_rollout()
+        assert isinstance(self.rollout_buffer, TargetRolloutBuffer)
+        self.answer_memory.add(*self.rollout_buffer.labelled())
         super().train()
-        self._train_answers()
-
-    def _remember_rollout(self) -> None:
-        buffer = self.rollout_buffer
-        assert isinstance(buffer, TargetRolloutBuffer)
-        flat = {
-            key: values.reshape(-1, *values.shape[2:])
-            for key, values in buffer.observations.items()
-        }
-        self.answer_memory.add(flat, buffer.targets.reshape(-1))
-        if len(self.answer_memory) == 0:
-            raise UserError(
-                "no info of the environment has a 'target': the auxiliary loss has nothing to "
-                "learn; set aux_coef=0"
-            )
-
-    def _train_answers(self) -> None:
-        """`aux_updates` supervised steps, each on `aux_batch_size` remembered states."""
-        self.policy.set_training_mode(True)
-        rate = self.aux_coef * self.lr_schedule(self._current_progress_remaining)
-        for group in self.answer_optimizer.param_groups:
-            group["lr"] = rate
-        losses, accuracies = [], []
-        for _ in range(self.aux_updates):
-            observations, targets = self.answer_memory.sample(self.aux_batch_size, self.device)
-            predictions = answer_log_probabilities(self.policy, observations, self.num_answers)
-            loss = functional.nll_loss(predictions, targets)
-            self.answer_optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
-            self.answer_optimizer.step()
-            losses.append(loss.item())
-            accuracies.append((predictions.argmax(1) == targets).float().mean().item())
-        self.logger.record("train/answer_loss", float(np.mean(losses)))
-        self.logger.record("train/answer_accuracy", float(np.mean(accuracies)))
-
-    def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
-        names, tensors = super()._get_torch_save_params()
-        return [*names, "answer_optimizer"] if self.is_supervised else names, tensors
-
-    def _excluded_save_params(self) -> list[str]:
-        return [*super()._excluded_save_params(), "answer_memory"]
+        self.supervision.train(self)
 
 
 def answer_log_probabilities(
     policy: ActorCriticPolicy, observations: dict[str, Tensor], num_answers: int
 ) -> Tensor:
     """What the policy takes the answer to be, log-probabilities (B, K), with gradients."""
-    if isinstance(policy, AnswerPolicy):
+    if isinstance(policy, PosteriorPolicy):
         return policy.answer_log_probabilities(observations)
     distribution: Any = policy.get_distribution(observations).distribution
     return torch.log_softmax(distribution.logits[:, -num_answers:], dim=1)
-
-
-def check_spaces(observation_space: spaces.Space, action_space: spaces.Space, k: int) -> None:
-    """Refuse what the auxiliary loss cannot work on."""
-    if not isinstance(observation_space, spaces.Dict):
-        raise UserError(f"the auxiliary loss needs a Dict observation, got {observation_space}")
-    if not isinstance(action_space, spaces.Discrete) or not 1 < k <= action_space.n:
-        raise UserError(
-            f"the auxiliary loss needs a Discrete action space that ends in 2 or more answers; "
-            f"received num_answers={k} with {action_space}"
-        )

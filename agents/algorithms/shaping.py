@@ -1,8 +1,8 @@
-"""Paying for each look what it adds, in training: the same best behaviour, sooner known."""
+"""Potential-based shaping of rewards, in training: the same best behaviour, sooner known."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,16 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepR
 from gqn_rl.errors import UserError
 
 
-class PaidByLook(VecEnvWrapper):
+@runtime_checkable
+class KnowsPotential(Protocol):
+    """An environment that says what answering would pay."""
+
+    def potential(self) -> NDArray[np.float64]:
+        """phi of every row's state, (n,)."""
+        ...
+
+
+class PotentialShaping(VecEnvWrapper):
     """Adds gamma phi(s') - phi(s) to every reward; phi is what answering in a state would pay.
 
     In view prediction phi is the share of the first error that the looks so far have taken away, so
@@ -33,7 +42,7 @@ class PaidByLook(VecEnvWrapper):
     def __init__(self, venv: VecEnv, gamma: float) -> None:
         super().__init__(venv)
         self._native: Any = venv.venv.unwrapped  # type: ignore[attr-defined]
-        if not hasattr(self._native, "potential"):
+        if not isinstance(self._native, KnowsPotential):
             name = type(self._native).__name__
             raise UserError(f"potential_shaping=true needs potential, which {name} lacks")
         self._gamma = gamma
@@ -57,3 +66,7 @@ class PaidByLook(VecEnvWrapper):
         self._potential = after
         shaped = rewards + np.where(dones, 0.0, self._gamma * after) - before
         return observation, shaped.astype(rewards.dtype), dones, infos
+
+
+PaidByLook = PotentialShaping
+"""The name before."""

@@ -1,4 +1,4 @@
-"""Turning what was seen, for the supervised part: what an object is does not change by it."""
+"""Random turns of what was seen, for the supervised part: what an object is stays the same."""
 
 from __future__ import annotations
 

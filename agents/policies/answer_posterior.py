@@ -1,16 +1,27 @@
-"""What an agent takes the answer to be, in the form in which actor and critic read it."""
+"""The answer posterior, in the form in which actor and critic read it."""
 
 from __future__ import annotations
 
 import math
+from typing import Protocol, runtime_checkable
 
 import torch
+from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor, nn
 
 MIN_LOG_PROBABILITY = -8.0
 """Floor of the answer posterior as the policy sees it; below it nothing is decided differently."""
 CONFIDENCE = 2
 """Entropy and best probability, which come after the posterior."""
+
+
+@runtime_checkable
+class PosteriorPolicy(Protocol):
+    """A policy that says what it takes the answer to be; its constructor takes `num_answers`."""
+
+    def answer_log_probabilities(self, observations: PyTorchObs) -> Tensor:
+        """The answer posterior (B, K), with gradients into features and posterior."""
+        ...
 
 
 def answer_network(features_dim: int, num_answers: int, hidden: int) -> nn.Sequential:

@@ -89,6 +89,12 @@ class AnswerActor(Actor):
         drawn = super().forward(features, deterministic)
         return torch.cat([drawn, self.answer_logits(features)], dim=1)
 
+    def best_action(self, observations: PyTorchObs) -> Tensor:
+        """The actions (B, A) that `forward` takes at its best, without a distribution."""
+        features = self.extract_features(observations)
+        drawn = torch.tanh(self.biased(self.mu(self.latent_pi(features)), features))
+        return torch.cat([drawn, self.answer_logits(features)], dim=1)
+
     def action_log_prob(self, obs: PyTorchObs) -> tuple[Tensor, Tensor]:
         """Actions (B, A) and the log-density (B,) of the numbers that were drawn."""
         features = self.extract_features(obs)

@@ -54,36 +54,26 @@ class SceneFeatures(BaseFeaturesExtractor):
         ignored: Sequence[str] = (),
     ) -> None:
         super().__init__(observation_space, features_dim=1)
-        networks: dict[str, nn.Module] = {}
-        lengths: dict[str, int] = {}
-        self._small: list[str] = []
-        self._twins: dict[str, str] = {}
+        parts = {k: space for k, space in observation_space.spaces.items() if k not in ignored}
+        lengths = {key: int(np.prod(space.shape or (1,))) for key, space in parts.items()}
+        images = [key for key, space in parts.items() if is_image_space(space)]
+        wide = {k: n for k, n in lengths.items() if n > SMALL and k not in images}
+        self._small = [key for key in parts if key not in (*images, *wide)]
+        self._twins = twins_of(wide) if compare else {}
         self._products: PairProducts | None = None
-        size = 0
-        for key, space in observation_space.spaces.items():
-            if key in ignored:
-                continue
-            length = int(np.prod(space.shape or (1,)))
-            if is_image_space(space):
+        networks: dict[str, nn.Module] = {}
+        for key, space in parts.items():
+            if key in images:
                 networks[key] = image_network(space, image_features)
-                size += image_features
-            elif length > SMALL:
-                twin = next((k for k, n in lengths.items() if compare and n == length), None)
-                if twin is None:
-                    networks[key] = vector_network(length, hidden, dropout, input_dropout)
-                    lengths[key] = length
-                    size += hidden[-1]
-                else:
-                    self._twins[key] = twin
-                    size += 3 * hidden[-1]
-            else:
-                self._small.append(key)
-                size += length
+            elif key in wide and key not in self._twins:
+                networks[key] = vector_network(wide[key], hidden, dropout, input_dropout)
         self.networks = nn.ModuleDict(networks)
         if products and self._small:
-            self._products = PairProducts([observation_space[key] for key in self._small])
-            size += self._products.size
-        self._features_dim = size
+            self._products = PairProducts([parts[key] for key in self._small])
+        learned = len(wide) + 2 * len(self._twins)  # products and differences of twins
+        size = len(images) * image_features + (learned * hidden[-1] if wide else 0)
+        size += sum(lengths[key] for key in self._small)
+        self._features_dim = size + (self._products.size if self._products else 0)
 
     def forward(self, observations: dict[str, Tensor]) -> Tensor:
         """Dict of (B, ...) to (B, features_dim), float32.
@@ -126,6 +116,14 @@ class PairProducts(nn.Module):
         """(B, n) to (B, n (n + 1) / 2)."""
         scaled = numbers / self.get_buffer("scale")
         return scaled[:, self.get_buffer("first")] * scaled[:, self.get_buffer("second")]
+
+
+def twins_of(lengths: dict[str, int]) -> dict[str, str]:
+    """Key to the first key of the same length, of those that are not the first themselves."""
+    first: dict[int, str] = {}
+    for key, length in lengths.items():
+        first.setdefault(length, key)
+    return {key: first[n] for key, n in lengths.items() if first[n] != key}
 
 
 def bounds_of(space: spaces.Space) -> np.ndarray:

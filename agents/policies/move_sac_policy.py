@@ -35,6 +35,11 @@ class MoveActor(Actor):
         actions = super().forward(obs, deterministic)
         return self.on_moves(obs, actions) if deterministic else actions  # type: ignore[arg-type]
 
+    def best_action(self, observations: dict[str, Tensor]) -> Tensor:
+        """The actions (B, A) that `forward` takes at its best, without a distribution."""
+        features = self.extract_features(observations, self.features_extractor)
+        return self.on_moves(observations, torch.tanh(self.mu(self.latent_pi(features))))
+
     @staticmethod
     def on_moves(observations: dict[str, Tensor], actions: Tensor) -> Tensor:
         """The actions (B, A) with the nearest of the moves told of for their turns."""

@@ -1,7 +1,7 @@
-"""Features of all looks of an episode so far, from their pixels: stacked or one after the other.
+"""Features of all views of an episode so far, from their pixels: stacked or one after the other.
 
-Each look goes through a small convolutional network and is joined with its pose; what is learned
-from the looks together is either all of them side by side, or what a recurrent network makes of
+Each view goes through a small convolutional network and is joined with its pose; what is learned
+from the views together is either all of them side by side, or what a recurrent network makes of
 them in their order. The rest is as for every other observation, see agents/policies/features.py.
 """
 
@@ -15,7 +15,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
 from agents.policies.features import SceneFeatures, vector_network
-from agents.policies.look_stack import EDITION, LookStore
+from agents.policies.view_stack import EDITION, ViewStore
 from gqn_rl.devices import autocast, full_precision
 from gqn_rl.errors import unknown_name
 from gqn_rl.geometry.view import to_float
@@ -23,23 +23,23 @@ from gqn_rl.geometry.view import to_float
 CONVOLUTIONS = ((32, 8, 4), (64, 3, 2), (64, 3, 2))
 """Channels, kernel and stride: 64 x 64 pixels to 4 x 4. The first is that of Mnih et al. 2015;
 with small kernels instead (5, 3, 3, 3 of stride 2), the same accuracy in a supervised trial on four
-looks took a third more looks and twice the time."""
+views took a third more looks and twice the time."""
 
 
-class LookFeatures(BaseFeaturesExtractor):
-    """The observation of `LookStack` to features (B, features_dim), float32.
+class ViewFeatures(BaseFeaturesExtractor):
+    """The observation of `ViewStack` to features (B, features_dim), float32.
 
-    Each look that a batch names is encoded once, however many observations show it. Call `attach`
+    Each view that a batch names is encoded once, however many observations show it. Call `attach`
     before the first use.
 
     Args:
         observation_space: with `looks` (L, 2) and `poses` (L, 7); other parts go through
             `SceneFeatures`.
-        summary: "stack", all looks side by side, or "recurrent", a GRU over them.
+        summary: "stack", all views side by side, or "recurrent", a GRU over them.
         hidden, dropout: of the MLP over the summary, as for a representation in `SceneFeatures`.
-        look_features: width of one encoded look.
+        look_features: width of one encoded view.
         memory: width of the GRU.
-        image_size: height and width of the looks.
+        image_size: height and width of the views.
     """
 
     def __init__(
@@ -60,15 +60,15 @@ class LookFeatures(BaseFeaturesExtractor):
         if summary not in SUMMARIES:
             raise unknown_name("summary", summary, SUMMARIES)
         (max_looks, pose), self.rest = observation_space["poses"].shape or (0, 0), rest
-        self.image_network = look_network(image_size, look_features)
+        self.image_network = view_network(image_size, look_features)
         self.pose_network = nn.Sequential(
             nn.Linear(look_features + pose, look_features), nn.LayerNorm(look_features), nn.SiLU()
         )
         self.summary = SUMMARIES[summary](max_looks, look_features, memory)
         self.network = vector_network(self.summary.width, hidden, dropout)
-        self._store: LookStore | None = None
+        self._store: ViewStore | None = None
 
-    def attach(self, store: LookStore) -> None:
+    def attach(self, store: ViewStore) -> None:
         """Say where the images are that observations name."""
         self._store = store
 
@@ -82,9 +82,9 @@ class LookFeatures(BaseFeaturesExtractor):
         return torch.cat([learned, self.rest(others)], dim=1)
 
     def _encoded(self, names: Tensor, poses: Tensor) -> Tensor:
-        """Looks (N, 2) taken from poses (N, 7) to (N, look_features)."""
+        """Views (N, 2) taken from poses (N, 7) to (N, look_features)."""
         if self._store is None:
-            raise RuntimeError("there is no store of looks yet; call attach() first")
+            raise RuntimeError("there is no store of views yet; call attach() first")
         images, which = self._store.get(names.cpu().numpy())
         # Channels last is how the images lie, and what bf16 convolutions are fastest on.
         pixels = to_float(torch.from_numpy(images).to(poses.device))
@@ -94,21 +94,21 @@ class LookFeatures(BaseFeaturesExtractor):
 
 
 class Stack(nn.Module):
-    """Looks side by side, zeros where there is none: (B, L * F)."""
+    """Views side by side, zeros where there is none: (B, L * F)."""
 
     def __init__(self, max_looks: int, look_features: int, memory: int) -> None:
         super().__init__()
         self.width = max_looks * look_features
 
     def forward(self, looks: Tensor, seen: Tensor) -> Tensor:
-        """Looks (N, F) of the places that are True in `seen` (B, L), row by row."""
+        """Views (N, F) of the places that are True in `seen` (B, L), row by row."""
         stacked = looks.new_zeros(*seen.shape, looks.shape[1])
         stacked[seen] = looks
         return stacked.flatten(1)
 
 
 class Recurrent(nn.Module):
-    """A GRU over the looks in their order; its state after the last one, (B, memory)."""
+    """A GRU over the views in their order; its state after the last one, (B, memory)."""
 
     def __init__(self, max_looks: int, look_features: int, memory: int) -> None:
         super().__init__()
@@ -116,9 +116,9 @@ class Recurrent(nn.Module):
         self.cell = nn.GRUCell(look_features, memory)
 
     def forward(self, looks: Tensor, seen: Tensor) -> Tensor:
-        """As `Stack.forward`; each row's looks are its first places."""
+        """As `Stack.forward`; each row's views are its first places."""
         counts = seen.sum(dim=1)
-        # Rows with many looks first: those that still have one at a step are then the first rows.
+        # Rows with many views first: those that still have one at a step are then the first rows.
         order = torch.argsort(counts, descending=True)
         first = (torch.cumsum(counts, 0) - counts)[order]
         state = looks.new_zeros(len(counts), self.width, dtype=torch.float32)
@@ -132,10 +132,10 @@ class Recurrent(nn.Module):
 
 
 SUMMARIES: dict[str, type[Stack] | type[Recurrent]] = {"stack": Stack, "recurrent": Recurrent}
-"""Name to what makes one vector of all looks."""
+"""Name to what makes one vector of all views."""
 
 
-def look_network(image_size: int, features: int) -> nn.Sequential:
+def view_network(image_size: int, features: int) -> nn.Sequential:
     """CNN (N, 3, H, W) in [0, 1] -> (N, features)."""
     layers: list[nn.Module] = []
     before = 3
@@ -151,3 +151,7 @@ def look_network(image_size: int, features: int) -> nn.Sequential:
     )
     channels_last: nn.Sequential = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return channels_last
+
+
+LookFeatures = ViewFeatures
+"""The name before."""

@@ -21,9 +21,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from stable_baselines3.common.policies import BasePolicy
-from stable_baselines3.sac.policies import SACPolicy
-from torch import nn
 
+from agents.algorithms.algorithm import algorithm_named
 from agents.factory import policy_and_arguments
 from agents.policies.features import channels_first
 from agents.saving.spaces_json import space_from_json, space_to_json
@@ -44,7 +43,7 @@ class AgentRecord:
     """All that is needed to rebuild an agent's network and to refuse the wrong environment.
 
     Attributes:
-        algo: entry in `agents.factory.ALGORITHMS`.
+        algo: of an `agents.algorithms.algorithm.Algorithm`, by name or as `module:class`.
         policy, policy_kwargs: as in the hyperparameter files.
         num_answers: K, how many of the last actions are answers.
         env_id, env_kwargs: the environment trained on, as given to `gymnasium.make_vec`.
@@ -203,7 +202,7 @@ def shipped_agent(env_id: str) -> Path:
 def save_bundle(path: Path, policy: BasePolicy, record: AgentRecord) -> Path:
     """Write both files of a bundle, each in one piece; returns the path of the weights."""
     target = weights_path(path)
-    weights = distinct_weights(acting_part(policy))
+    weights = distinct_weights(algorithm_named(record.algo).acting_part(policy))
     content = asdict(record)
     header = {HEADER: json.dumps(content, allow_nan=False)}
     write_atomically(target, lambda temporary: save_file(weights, temporary, metadata=header))
@@ -230,7 +229,7 @@ def load_bundle(path: Path, device: str = "cpu") -> Agent:
         record = record_from_json(content)
         record.require_library(f"agent {str(target)!r}")
         policy = build_policy(record)
-        load_distinct_weights(acting_part(policy), weights)
+        load_distinct_weights(algorithm_named(record.algo).acting_part(policy), weights)
     except UserError:
         raise
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
@@ -257,17 +256,12 @@ def record_from_json(content: dict[str, Any]) -> AgentRecord:
     return AgentRecord(**{key: value for key, value in content.items() if key in known})
 
 
-def acting_part(policy: BasePolicy) -> nn.Module:
-    """The part of a policy's network that `predict` computes."""
-    return policy.actor if isinstance(policy, SACPolicy) else policy
-
-
 def build_policy(record: AgentRecord) -> BasePolicy:
     """The record's network with random weights."""
     observation_space = space_from_json(record.observation_space)
     assert isinstance(observation_space, spaces.Dict)
     policy, keywords = policy_and_arguments(
-        record.algo, record.policy, record.policy_kwargs, record.num_answers
+        algorithm_named(record.algo), record.policy, record.policy_kwargs, record.num_answers
     )
     return policy(
         channels_first(observation_space),

@@ -21,8 +21,9 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.vec_env import DummyVecEnv
 
+from agents.algorithms.algorithm import algorithm_named
 from agents.factory import load_hyperparameters, make_model
-from agents.saving.bundle import Agent, AgentRecord, acting_part, build_policy
+from agents.saving.bundle import Agent, AgentRecord, build_policy
 from agents.saving.spaces_json import space_from_json
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_atomically
@@ -41,10 +42,13 @@ def export_zip(agent: Agent, path: Path) -> None:
     """Write a file that `AnswerSAC.load` reads, of a PPO agent `stable_baselines3.PPO.load`.
 
     It acts as the agent does. What only training needs is new: critics, optimisers, and the
-    settings, which are those of agents/hyperparameters, for PPO without the auxiliary loss.
+    settings, which are the algorithm's own with `Algorithm.plain_settings`: for PPO without the
+    auxiliary loss.
     """
     model = model_of(agent.record)
-    acting_part(model.policy).load_state_dict(acting_part(agent.policy).state_dict())
+    algorithm = algorithm_named(agent.record.algo)
+    weights = algorithm.acting_part(agent.policy).state_dict()
+    algorithm.acting_part(model.policy).load_state_dict(weights)
     write_atomically(path, lambda temporary: model.save(temporary))
 
 
@@ -52,9 +56,8 @@ def model_of(record: AgentRecord) -> BaseAlgorithm:
     """An untrained model with the network of a record."""
     parts = [space_from_json(part) for part in (record.observation_space, record.action_space)]
     network = {"policy": record.policy, "policy_kwargs": record.policy_kwargs}
-    hyperparameters = load_hyperparameters(record.algo, record.env_id) | network
-    if record.algo == "ppo":
-        hyperparameters["aux_coef"] = 0.0  # plain PPO knows no second optimiser
+    plain = algorithm_named(record.algo).plain_settings
+    hyperparameters = load_hyperparameters(record.algo, record.env_id) | network | dict(plain)
     env = DummyVecEnv([lambda: SpacesOnly(*parts)])
     return make_model(
         record.algo, env, hyperparameters, num_answers=record.num_answers, device="cpu"

@@ -1,19 +1,15 @@
 """Search spaces of hyperparameters: which are tried, and between which values.
 
-Adding an algorithm to `agents.factory.ALGORITHMS` is also a file agents/search/spaces/<name>.yml.
+Those that ship are agents/search/spaces/<algorithm>.yml.
 """
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any, Protocol
 
-import yaml
+from agents.algorithms.algorithm import algorithm_named
 
-from agents.factory import algorithm_named
-
-FOLDER = Path(__file__).parent / "spaces"
 Dimension = dict[str, Any]
 
 
@@ -28,10 +24,13 @@ class Trial(Protocol):
 
 
 def search_space(algo: str, env_id: str) -> dict[str, Dimension]:
-    """Name to what is tried, for an algorithm on an environment."""
-    algorithm_named(algo)
-    sections = yaml.safe_load((FOLDER / f"{algo}.yml").read_text())
-    dimensions = sections["default"] | (sections.get(env_id) or {})
+    """Name to what is tried, for an algorithm on an environment.
+
+    Raises:
+        UserError: for an unknown algorithm, or one without a search space.
+    """
+    sections = algorithm_named(algo).search_space()
+    dimensions = {**sections["default"], **(sections.get(env_id) or {})}
     return {name: dimension for name, dimension in dimensions.items() if dimension is not None}
 
 

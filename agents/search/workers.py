@@ -1,4 +1,4 @@
-"""Who works on a search, and whether they are still alive: processes on one host or on several.
+"""Workers of a search and their signs of life: processes on one host or on several.
 
 A worker on this host is alive while its process is. One on another host is alive while it touches
 its file in the shared folder; ages are differences between times that the file server gave, so

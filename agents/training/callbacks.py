@@ -1,4 +1,4 @@
-"""What happens beside learning: evaluation, curves, the clock and the progress bar."""
+"""Callbacks beside learning: evaluation, curves, the clock and the progress bar."""
 
 from __future__ import annotations
 

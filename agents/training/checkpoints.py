@@ -1,4 +1,4 @@
-"""Saving while training, so that neither a crash nor Ctrl-C costs much."""
+"""Checkpoints while training, so that neither a crash nor Ctrl-C costs much."""
 
 from __future__ import annotations
 

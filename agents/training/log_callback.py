@@ -1,4 +1,4 @@
-"""What Stable-Baselines3 logs, handed on to the logs of a run."""
+"""Outputs of Stable-Baselines3's logger that hand what it logs on to the logs of a run."""
 
 from __future__ import annotations
 

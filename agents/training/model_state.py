@@ -1,4 +1,4 @@
-"""All that the next step of training depends on, as named arrays and plain numbers.
+"""The state of a training: all that its next step depends on, as arrays and plain numbers.
 
 Stable-Baselines3's own files leave out the environments, the observations that the next actions
 are chosen from, and the random generators: what is loaded from them goes on differently (its issue
@@ -15,14 +15,11 @@ import numpy as np
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 
+from agents.algorithms.algorithm import Algorithm
 from agents.saving.weights import distinct_weights, load_distinct_weights
 from agents.sb3_vec_env import GymnasiumVecEnv
 from agents.training.global_random import Arrays, global_random_state, set_global_random_state
 from gqn_rl.random_state import generator_state, set_generator_state
-
-COUNTERS = ("num_timesteps", "_n_updates", "_episode_num", "_current_progress_remaining")
-STORES = {"memory": "answer_memory", "replay": "replay_buffer"}
-"""What remembers observations: its name here to the model's attribute."""
 
 
 @dataclass(frozen=True)
@@ -38,32 +35,32 @@ class ModelState:
     numbers: dict[str, Any]
 
 
-def model_state(model: BaseAlgorithm, bridge: GymnasiumVecEnv) -> ModelState:
+def model_state(model: BaseAlgorithm, bridge: GymnasiumVecEnv, algorithm: Algorithm) -> ModelState:
     """The state of a model and of the environments that it learns in, between two rollouts.
 
     Args:
         bridge: the environments, without what the model has wrapped around them.
+        algorithm: the model's.
 
     Raises:
-        UserError: for environments that cannot be saved.
+        UserError: for environments or a replay buffer that cannot be saved.
     """
     arrays = _named("weights", _to_numpy(distinct_weights(model.policy)))
     groups = {}
-    for name, optimizer in optimizers(model).items():
+    for name, optimizer in algorithm.optimizers(model).items():
         state = optimizer.state_dict()
         groups[name] = state["param_groups"]
         for index, values in state["state"].items():
             arrays |= _named(f"optimizers/{name}/{index}", _to_numpy(values))
     arrays |= _named("environment", bridge.snapshot())
     arrays |= _named("observed", _observed(model))
-    for name, store in _stores(model).items():
+    for name, store in algorithm.stores(model).items():
         arrays |= _named(name, store.snapshot())
-    if getattr(model, "log_ent_coef", None) is not None:
-        arrays["log_ent_coef"] = model.log_ent_coef.detach().cpu().numpy()  # type: ignore[attr-defined]
+    arrays |= _to_numpy(algorithm.tensors(model))
     arrays["action_space"] = generator_state(model.action_space.np_random)
     random_arrays, random_numbers = global_random_state()
     numbers = {
-        "counters": {name: getattr(model, name) for name in COUNTERS},
+        "counters": {name: getattr(model, name) for name in algorithm.counters},
         "optimizers": groups,
         "episodes": list(model.ep_info_buffer or ()),
         "successes": [bool(success) for success in model.ep_success_buffer or ()],
@@ -72,25 +69,28 @@ def model_state(model: BaseAlgorithm, bridge: GymnasiumVecEnv) -> ModelState:
     return ModelState(arrays | _named("random", random_arrays), numbers)
 
 
-def set_model_state(model: BaseAlgorithm, bridge: GymnasiumVecEnv, state: ModelState) -> None:
+def set_model_state(
+    model: BaseAlgorithm, bridge: GymnasiumVecEnv, algorithm: Algorithm, state: ModelState
+) -> None:
     """Let a model made alike, and its environments, go on from a state.
 
     Raises:
         UserError, RuntimeError, ValueError, KeyError: for a state of another kind of model.
     """
+    algorithm.require_model(model)
     arrays, numbers = state.arrays, state.numbers
     load_distinct_weights(model.policy, _to_torch(_part(arrays, "weights")))
-    for name, optimizer in optimizers(model).items():
+    for name, optimizer in algorithm.optimizers(model).items():
         values = _by_index(_part(arrays, f"optimizers/{name}"))
         groups = numbers["optimizers"][name]
         optimizer.load_state_dict({"state": values, "param_groups": groups})
     bridge.restore(_part(arrays, "environment"))
     _set_observed(model, _part(arrays, "observed"))
-    for name, store in _stores(model).items():
+    for name, store in algorithm.stores(model).items():
         store.restore(_part(arrays, name))
-    if getattr(model, "log_ent_coef", None) is not None:
-        with torch.no_grad():
-            model.log_ent_coef.copy_(torch.from_numpy(arrays["log_ent_coef"]))  # type: ignore[attr-defined]
+    with torch.no_grad():
+        for name, tensor in algorithm.tensors(model).items():
+            tensor.copy_(torch.from_numpy(arrays[name]))
     set_generator_state(model.action_space.np_random, arrays["action_space"])
     for name, value in numbers["counters"].items():
         setattr(model, name, value)
@@ -98,24 +98,6 @@ def set_model_state(model: BaseAlgorithm, bridge: GymnasiumVecEnv, state: ModelS
     model.ep_info_buffer = deque(numbers["episodes"], maxlen=window)
     model.ep_success_buffer = deque(numbers["successes"], maxlen=window)
     set_global_random_state(_part(arrays, "random"), numbers["random"])
-
-
-def optimizers(model: BaseAlgorithm) -> dict[str, torch.optim.Optimizer]:
-    """Every optimiser of the model, by name."""
-    policy: Any = model.policy
-    places: dict[str, Any] = {
-        "policy": getattr(policy, "optimizer", None),
-        "actor": getattr(getattr(policy, "actor", None), "optimizer", None),
-        "critic": getattr(getattr(policy, "critic", None), "optimizer", None),
-        "entropy": getattr(model, "ent_coef_optimizer", None),
-        "answer": getattr(model, "answer_optimizer", None),
-    }
-    return {name: optimizer for name, optimizer in places.items() if optimizer is not None}
-
-
-def _stores(model: BaseAlgorithm) -> dict[str, Any]:
-    found = {name: getattr(model, attribute, None) for name, attribute in STORES.items()}
-    return {name: store for name, store in found.items() if store is not None}
 
 
 def _observed(model: BaseAlgorithm) -> Arrays:

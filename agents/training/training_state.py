@@ -1,4 +1,4 @@
-"""What training needs to go on after a crash, in one file that is replaced in one piece."""
+"""The file that a training goes on from after a crash, replaced in one piece."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from stable_baselines3.common.base_class import BaseAlgorithm
 
+from agents.algorithms.algorithm import algorithm_named
 from agents.saving.bundle import AgentRecord, record_from_json
 from agents.sb3_vec_env import GymnasiumVecEnv
 from agents.training.model_state import ModelState, model_state, set_model_state
@@ -37,7 +38,7 @@ def save_training_state(
         record: says which agent this is.
         notes: what else is to be kept, as plain data.
     """
-    state = model_state(model, bridge)
+    state = model_state(model, bridge, algorithm_named(record.algo))
     content = {
         "format": FORMAT,
         "agent": asdict(record),
@@ -69,7 +70,8 @@ def load_training_state(
     path = folder / NAME
     content, arrays = _read(path, arrays=True)
     try:
-        set_model_state(model, bridge, ModelState(arrays, content["numbers"]))
+        algorithm = algorithm_named(content["agent"]["algo"])
+        set_model_state(model, bridge, algorithm, ModelState(arrays, content["numbers"]))
         notes: dict[str, Any] = content["notes"]
     except (KeyError, ValueError, RuntimeError, TypeError) as error:
         raise _unusable(path, error) from error

@@ -16,7 +16,8 @@ import yaml
 from rich.console import Console
 from stable_baselines3.common.callbacks import BaseCallback
 
-from agents.factory import ALGORITHMS, merged
+from agents.algorithms.algorithm import algorithm_named
+from agents.factory import merged
 from agents.search.space import parameters_of, search_space, suggested
 from agents.search.study import LOCK, SharedStudy, imported_optuna, lock
 from agents.search.workers import Worker
@@ -164,7 +165,7 @@ def objective_of(settings: TrainAgentSettings, trainee: Trainee) -> Callable[[Tr
         )
         limit, progress = TimeLimitCallback(settings.time_limit), ProgressCallback()
         callbacks = [limit, progress, evaluations, ReportCallback(trial, evaluations)]
-        log_interval = ALGORITHMS[settings.algo].episodes_per_log or 1
+        log_interval = algorithm_named(settings.algo).log_interval
         try:
             model.learn(trainee.steps, callback=callbacks, log_interval=log_interval)
         finally:

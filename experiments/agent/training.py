@@ -13,9 +13,11 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv
 
-from agents.algorithms.shaping import PaidByLook
+from agents.algorithms.algorithm import algorithm_named
+from agents.algorithms.shaping import PotentialShaping
 from agents.evaluation import Evaluation
-from agents.factory import ALGORITHMS, make_model
+from agents.factory import make_model
+from agents.renamed import current_names
 from agents.saving.bundle import AgentRecord, make_record, save_bundle
 from agents.training.callbacks import (
     CurveCallback,
@@ -90,7 +92,7 @@ def model_for(
 def shaped(bridge: VecEnv, hyperparameters: dict[str, Any]) -> VecEnv:
     """The environment with the rewards to learn from; measurements have the task's own."""
     if hyperparameters.get("potential_shaping"):
-        return PaidByLook(bridge, hyperparameters["gamma"])
+        return PotentialShaping(bridge, hyperparameters["gamma"])
     return bridge
 
 
@@ -100,8 +102,8 @@ def hyperparameters_of(settings: TrainAgentSettings) -> dict[str, Any]:
         return settings.hyperparameters_of(settings.algo)
     path = settings.resume / HYPERPARAMETERS
     try:
-        return dict(json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError) as error:
+        return current_names(json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{str(path)!r} does not hold hyperparameters: {error}") from error
 
 
@@ -183,7 +185,7 @@ class AgentTraining:
                 callback=[*callbacks, self._evaluations, checkpoints],
                 reset_num_timesteps=self._settings.resume is None,
                 tb_log_name=algo,
-                log_interval=ALGORITHMS[algo].episodes_per_log or 1,
+                log_interval=algorithm_named(algo).log_interval,
             )
         finally:
             self._progress.close()

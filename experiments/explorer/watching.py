@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from agents.policies.answer_posterior import PosteriorPolicy
 from agents.saving.bundle import TRAINED, Agent, load_bundle, shipped_agent
 from experiments.agent.environment import AgentEnvironment
 from experiments.agent.episode import outcome
@@ -144,8 +145,8 @@ class Watched:
 
     @torch.no_grad()
     def _answer_posterior(self) -> NDArray[np.float64] | None:
-        policy: Any = self.agent.policy
-        if self.environment.num_answers < 2 or not hasattr(policy, "answer_log_probabilities"):
+        policy = self.agent.policy
+        if self.environment.num_answers < 2 or not isinstance(policy, PosteriorPolicy):
             return None
         tensors, _ = policy.obs_to_tensor(self._observation)
         posterior: torch.Tensor = policy.answer_log_probabilities(tensors)[0].exp()

@@ -9,7 +9,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.factory import make_model
-from agents.policies.look_stack import LookStack, LookStore
+from agents.policies.view_stack import ViewStack, ViewStore
 from experiments.agent.environment import AgentEnvironment, make_environment
 from experiments.shared.untrained import untrained_encoder
 from experiments.study.cameras import ScheduledCamera
@@ -67,7 +67,7 @@ def make_trainee(run: Run) -> Trainee:
     if subject.summary is not None:
         store = look_store(environment, conditions.hyperparameters)
         bridges = [
-            LookStack(bridge, shelf, max_looks_of(environment))
+            ViewStack(bridge, shelf, max_looks_of(environment))
             for bridge, shelf in zip(bridges, store.shelves, strict=True)
         ]
     model = make_model(
@@ -92,7 +92,7 @@ def seen_through(camera: str, environment: AgentEnvironment) -> VecEnv:
     return environment.bridge
 
 
-def look_store(environment: AgentEnvironment, hyperparameters: dict[str, Any]) -> LookStore:
+def look_store(environment: AgentEnvironment, hyperparameters: dict[str, Any]) -> ViewStore:
     """Room for every look that an observation of training names, and for those of evaluation.
 
     Each observation comes with one new look, and the oldest names the looks of its episode.
@@ -101,7 +101,7 @@ def look_store(environment: AgentEnvironment, hyperparameters: dict[str, Any]) -
     remembered = hyperparameters["aux_buffer_size"] if hyperparameters["aux_coef"] else 0
     current = rows * (max_looks_of(environment) + 1)
     space: Any = environment.native.single_observation_space
-    return LookStore(space["image"].shape, [remembered + rows * steps + current, current])
+    return ViewStore(space["image"].shape, [remembered + rows * steps + current, current])
 
 
 def max_looks_of(environment: AgentEnvironment) -> int:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import yaml
 from gymnasium import spaces
 
-from agents.factory import ALGORITHMS, FOLDER, load_hyperparameters, make_model, merged, schedule
+from agents.algorithms.algorithm import ALGORITHMS, algorithm_named
+from agents.factory import load_hyperparameters, make_model, merged, schedule
 from agents.policies.features import SceneFeatures
 from agents.sb3_vec_env import GymnasiumVecEnv
 from gqn_rl.errors import UserError
@@ -21,23 +21,23 @@ from tests.agents.fake_env import NUM_ANSWERS, fake_vector_env
 
 @pytest.mark.parametrize("algo", ALGORITHMS)
 def test_every_section_of_every_file_builds_a_model(algo: str) -> None:
-    sections = yaml.safe_load((FOLDER / f"{algo}.yml").read_text())
-    kind = ALGORITHMS[algo].action_space
-    for env_id in sections:
+    algorithm = algorithm_named(algo)
+    kind = algorithm.action_space
+    for env_id in algorithm.hyperparameters():
         settings = load_hyperparameters(algo, env_id)
         rows = fake_vector_env(2, continuous=kind is spaces.Box, prospects=True)
         env = GymnasiumVecEnv(rows)
         model: Any = make_model(algo, env, settings, num_answers=NUM_ANSWERS, device="cpu")
-        assert isinstance(model, ALGORITHMS[algo].model)
+        assert isinstance(model, algorithm.model)
         assert model.gamma == settings["gamma"]
-        assert type(model.policy) is ALGORITHMS[algo].policies[settings["policy"]]
+        assert type(model.policy) is algorithm.policies[settings["policy"]]
 
 
 @pytest.mark.parametrize("algo", ALGORITHMS)
 def test_every_policy_acts_the_same_after_its_own_save_and_load(algo: str, tmp_path: Path) -> None:
-    sections = yaml.safe_load((FOLDER / f"{algo}.yml").read_text())
-    continuous = ALGORITHMS[algo].action_space is spaces.Box
-    for env_id in sections:
+    algorithm = algorithm_named(algo)
+    continuous = algorithm.action_space is spaces.Box
+    for env_id in algorithm.hyperparameters():
         env = GymnasiumVecEnv(fake_vector_env(8, continuous=continuous, prospects=True))
         settings = load_hyperparameters(algo, env_id)
         if settings["policy"] == "AnswerPolicy":
@@ -55,7 +55,7 @@ def test_every_policy_acts_the_same_after_its_own_save_and_load(algo: str, tmp_p
 
 @pytest.mark.parametrize("algo", ALGORITHMS)
 def test_actions_of_the_other_kind_are_refused(algo: str) -> None:
-    wrong = ALGORITHMS[algo].action_space is not spaces.Box
+    wrong = algorithm_named(algo).action_space is not spaces.Box
     env = GymnasiumVecEnv(fake_vector_env(2, continuous=wrong))
     with pytest.raises(UserError, match=f"{algo} needs a .* action space, the environment has"):
         make_model(algo, env, load_hyperparameters(algo, "x"), num_answers=NUM_ANSWERS)

@@ -11,7 +11,9 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env, data_equivalence
+from stable_baselines3 import A2C
 
+from experiments import convert_agent, evaluate_agent, train_agent
 from gqn_rl.encoders import ResumableEncoder, SceneEncoder, make_encoder
 from gqn_rl.errors import UserError
 from gqn_rl.geometry.view import Views
@@ -19,6 +21,7 @@ from gqn_rl.geometry.viewpoint import look_at_origin, sample_on_sphere
 from gqn_rl.rendering import make_renderer
 from gqn_rl.scenes.scene import SceneBatch, sample_scenes
 from tests.docs.conftest import EXAMPLES
+from tests.experiments import running
 
 RED = (1.0, 0.2, 0.2)
 
@@ -162,6 +165,25 @@ def test_workers_draw_with_the_renderer_and_a_gqn_refuses_its_pictures(examples,
     env.close()
     with pytest.raises(UserError, match="look='flat-v1', but the renderer has look='depth-v1'"):
         gymnasium.make("GQNShepard-v0", renderer=name)
+
+
+def test_the_algorithm_trains_resumes_is_evaluated_and_converted(examples, tmp_path, monkeypatch):
+    def run(command, settings, **flags):
+        assert running.run(monkeypatch, command, settings, **flags) == 0
+
+    output, algo = tmp_path / "run", "add_algorithm:A2CAlgorithm"
+    small = {"observation": "state", "gallery_size": 4, "num_envs": 4, "eval_episodes": 8}
+    small |= {"eval_every_episodes": 4, "algo": algo, "output": output}
+    run(train_agent, train_agent.TrainAgentSettings, total_timesteps=64, **small)
+    run(train_agent, train_agent.TrainAgentSettings, resume=output, total_timesteps=128)
+    metrics = json.loads((output / "metrics.json").read_text())
+    assert (metrics["algo"], metrics["timesteps"]) == (algo, 128)
+    zipped = tmp_path / "agent.zip"
+    run(convert_agent, convert_agent.ConvertAgentSettings, source=output, output=zipped)
+    assert A2C.load(zipped, device="cpu").policy.action_space.n == 8
+    evaluation = {"agent": output, "episodes": 8, "output": tmp_path / "evaluation"}
+    run(evaluate_agent, evaluate_agent.EvaluateAgentSettings, **evaluation, no_baselines=True)
+    assert json.loads((tmp_path / "evaluation" / "metrics.json").read_text())["episodes"] == 8
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Rewards paid by look: the same returns, differently spread, and nothing else changes."""
+"""Shaped rewards: the same returns, differently spread, and nothing else changes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode
 
-from agents.algorithms.shaping import PaidByLook
+from agents.algorithms.shaping import PotentialShaping
 from agents.factory import load_hyperparameters
 from agents.sb3_vec_env import GymnasiumVecEnv
 from experiments.agent.environment import make_environment
@@ -75,7 +75,7 @@ def test_every_episode_returns_what_it_did(pair: tuple[Any, Any], gamma: float) 
     """An episode begins with one look, after which answering pays nothing, and ends at nothing."""
     plain, other = pair
     expected, ends = played(plain)
-    received, same_ends = played(PaidByLook(other, gamma))
+    received, same_ends = played(PotentialShaping(other, gamma))
     np.testing.assert_array_equal(ends, same_ends)
     assert ends.sum() > 20
     assert not np.allclose(expected, received)
@@ -86,7 +86,7 @@ def test_every_episode_returns_what_it_did(pair: tuple[Any, Any], gamma: float) 
 
 def test_a_look_is_paid_by_what_it_changed(pair: tuple[Any, Any]) -> None:
     plain, other = pair
-    paid = PaidByLook(other, 1.0)
+    paid = PotentialShaping(other, 1.0)
     plain.reset()
     paid.reset()
     before = plain.venv.unwrapped.potential()  # type: ignore[attr-defined]
@@ -103,7 +103,7 @@ def test_hyperparameters_say_whether_looks_are_paid() -> None:
     env = environment()
     assert shaped(env, {"gamma": 0.9}) is env
     assert shaped(env, {"gamma": 0.9, "potential_shaping": False}) is env
-    assert isinstance(shaped(env, {"gamma": 0.9, "potential_shaping": True}), PaidByLook)
+    assert isinstance(shaped(env, {"gamma": 0.9, "potential_shaping": True}), PotentialShaping)
     env.close()
 
 
@@ -114,10 +114,10 @@ def test_whatever_trains_learns_from_the_rewards_that_its_hyperparameters_name(p
     hyperparameters = load_hyperparameters("ppo", ENV_ID, {"potential_shaping": paid})
     settings = TrainAgentSettings(env_id=ENV_ID)
     model = model_for(settings, environment, hyperparameters, seed=0)
-    assert isinstance(model.get_env(), PaidByLook) == paid
+    assert isinstance(model.get_env(), PotentialShaping) == paid
     environment.close()
 
 
 def test_an_environment_that_cannot_say_what_answering_pays_is_refused() -> None:
     with pytest.raises(UserError, match="potential"):
-        PaidByLook(GymnasiumVecEnv(fake_vector_env(2)), 1.0)
+        PotentialShaping(GymnasiumVecEnv(fake_vector_env(2)), 1.0)

@@ -12,20 +12,20 @@ from torch import nn
 
 from agents.evaluation import evaluate
 from agents.factory import make_model
-from agents.policies.look_stack import LookStack, LookStore
-from agents.policies.pixel_features import SUMMARIES, LookFeatures, Recurrent
+from agents.policies.pixel_features import SUMMARIES, Recurrent, ViewFeatures
+from agents.policies.view_stack import ViewStack, ViewStore
 from gqn_rl.errors import UserError
 from tests.agents.conftest import small_hyperparameters
-from tests.agents.fake_looks import MAX_LOOKS, NUM_ANSWERS, NUM_MOVES, SIZE, fake_looks
+from tests.agents.fake_views import MAX_LOOKS, NUM_ANSWERS, NUM_MOVES, SIZE, fake_views
 
 ROWS = 6
 SEVERAL = pytest.mark.parametrize("summary", SUMMARIES)
 
 
-def played(steps: int = 3) -> tuple[LookStack, Any]:
+def played(steps: int = 3) -> tuple[ViewStack, Any]:
     """A stack of looks after some moves, and its observation; rows have ended at odd times."""
-    store = LookStore((SIZE, SIZE, 3), [500])
-    stack = LookStack(fake_looks(ROWS), store.shelves[0], MAX_LOOKS)
+    store = ViewStore((SIZE, SIZE, 3), [500])
+    stack = ViewStack(fake_views(ROWS), store.shelves[0], MAX_LOOKS)
     stack.seed(0)
     observation = stack.reset()
     for step in range(steps):
@@ -34,15 +34,15 @@ def played(steps: int = 3) -> tuple[LookStack, Any]:
     return stack, observation
 
 
-def features_of(stack: LookStack, summary: str) -> LookFeatures:
+def features_of(stack: ViewStack, summary: str) -> ViewFeatures:
     torch.manual_seed(0)
     space: Any = stack.observation_space
-    features = LookFeatures(space, summary, hidden=(32, 16), look_features=24, image_size=SIZE)
+    features = ViewFeatures(space, summary, hidden=(32, 16), look_features=24, image_size=SIZE)
     features.attach(stack._shelf.store)
     return features.eval()
 
 
-def tensors(stack: LookStack, observation: Any, rows: Any = slice(None)) -> Any:
+def tensors(stack: ViewStack, observation: Any, rows: Any = slice(None)) -> Any:
     """As Stable-Baselines3 hands observations on."""
     raw = {key: torch.as_tensor(value[rows]) for key, value in observation.items()}
     return preprocess_obs(raw, stack.observation_space)
@@ -114,10 +114,10 @@ def test_without_a_store_there_is_an_error_that_says_so() -> None:
     stack, observation = played()
     space: Any = stack.observation_space
     with pytest.raises(RuntimeError, match="attach"):
-        LookFeatures(space, image_size=SIZE)(tensors(stack, observation))
+        ViewFeatures(space, image_size=SIZE)(tensors(stack, observation))
 
 
-def walked_across(stack: LookStack) -> tuple[Any, torch.Tensor]:
+def walked_across(stack: ViewStack) -> tuple[Any, torch.Tensor]:
     """Observations of new episodes after a walk from one end to the other; the right answers."""
     answers = np.full(stack.num_envs, NUM_MOVES)
     observation, *_ = stack.step(answers)
@@ -130,7 +130,7 @@ def walked_across(stack: LookStack) -> tuple[Any, torch.Tensor]:
 @SEVERAL
 def test_what_takes_two_looks_is_learned(summary: str) -> None:
     """From the last look alone no more than half of the answers could be right."""
-    stack = LookStack(fake_looks(48), LookStore((SIZE, SIZE, 3), [500]).shelves[0], MAX_LOOKS)
+    stack = ViewStack(fake_views(48), ViewStore((SIZE, SIZE, 3), [500]).shelves[0], MAX_LOOKS)
     stack.seed(0)
     stack.reset()
     features = features_of(stack, summary)
@@ -155,8 +155,8 @@ def test_an_agent_trains_and_is_evaluated_without_losing_looks(summary: str) -> 
         "features_extractor_kwargs": {"summary": summary, "hidden": [32], "image_size": SIZE},
     }
     rows, current = 16, 16 * (MAX_LOOKS + 1)
-    store = LookStore((SIZE, SIZE, 3), [256 + 8 * rows + current, current])
-    envs = [LookStack(fake_looks(rows), shelf, MAX_LOOKS) for shelf in store.shelves]
+    store = ViewStore((SIZE, SIZE, 3), [256 + 8 * rows + current, current])
+    envs = [ViewStack(fake_views(rows), shelf, MAX_LOOKS) for shelf in store.shelves]
     model: Any = make_model("ppo", envs[0], settings, num_answers=NUM_ANSWERS, seed=0, device="cpu")
     model.policy.features_extractor.attach(store)
     model.learn(512)

@@ -14,8 +14,8 @@ import torch
 from stable_baselines3 import PPO
 from stable_baselines3.common.base_class import BaseAlgorithm
 
-from agents.factory import ALGORITHMS
-from agents.saving.bundle import Agent, acting_part, load_bundle
+from agents.algorithms.algorithm import ALGORITHMS, algorithm_named
+from agents.saving.bundle import Agent, load_bundle
 from agents.saving.sb3_zip import VERSION, WEIGHTS, export_zip, import_zip
 from gqn_rl.errors import UserError
 from tests.agents.conftest import small_model, small_sac_model
@@ -37,7 +37,7 @@ def observed(agent: Agent) -> Any:
 
 def test_an_exported_agent_acts_the_same(agent: Agent, tmp_path: Path) -> None:
     export_zip(agent, tmp_path / "agent.zip")
-    model = ALGORITHMS[agent.record.algo].model.load(tmp_path / "agent.zip")
+    model = algorithm_named(agent.record.algo).model.load(tmp_path / "agent.zip")
     observation = observed(agent)
     expected, _ = agent.predict(observation, deterministic=True)
     received, _ = model.predict(observation, deterministic=True)
@@ -59,8 +59,9 @@ def test_a_saved_model_is_imported_as_it_was(algo: str, tmp_path: Path) -> None:
     model.save(tmp_path / "model.zip")
     record = load_bundle(saved_bundle(tmp_path / "agent", MODELS[algo](num_envs=2), algo)).record
     policy = import_zip(tmp_path / "model.zip", record)
-    weights = acting_part(policy).state_dict()
-    for name, weight in acting_part(model.policy).state_dict().items():
+    algorithm = algorithm_named(algo)
+    weights = algorithm.acting_part(policy).state_dict()
+    for name, weight in algorithm.acting_part(model.policy).state_dict().items():
         assert torch.equal(weight, weights[name])
 
 

@@ -6,12 +6,12 @@ import random
 from typing import Any
 
 import pytest
-import yaml
 from gymnasium import spaces
 
-from agents.factory import ALGORITHMS, load_hyperparameters, make_model, merged
+from agents.algorithms.algorithm import ALGORITHMS, algorithm_named
+from agents.factory import load_hyperparameters, make_model, merged
 from agents.sb3_vec_env import GymnasiumVecEnv
-from agents.search.space import FOLDER, parameters_of, search_space, suggested
+from agents.search.space import parameters_of, search_space, suggested
 from tests.agents.fake_env import NUM_ANSWERS, fake_vector_env
 
 
@@ -35,12 +35,12 @@ class Drawn:
 
 
 def sections(algo: str) -> list[str]:
-    return list(yaml.safe_load((FOLDER / f"{algo}.yml").read_text()))
+    return list(algorithm_named(algo).search_space())
 
 
 @pytest.mark.parametrize("algo", ALGORITHMS)
 def test_whatever_is_drawn_builds_a_model(algo: str) -> None:
-    kind = ALGORITHMS[algo].action_space
+    kind = algorithm_named(algo).action_space
     for section in sections(algo):
         settings = load_hyperparameters(algo, section)
         for seed in range(3):

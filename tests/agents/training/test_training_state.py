@@ -14,7 +14,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from safetensors.torch import save_file
 from stable_baselines3.common.base_class import BaseAlgorithm
 
-from agents.factory import ALGORITHMS
+from agents.algorithms.algorithm import ALGORITHMS, algorithm_named
 from agents.saving.bundle import AgentRecord
 from agents.sb3_vec_env import GymnasiumVecEnv
 from agents.training import training_state
@@ -40,12 +40,19 @@ MODELS: dict[str, Any] = {
 }
 PLAIN = {"policy": "MultiInputPolicy", "policy_kwargs": {}, "aux_coef": 0.0}
 MOVES = {"policy": "MovePolicy", "policy_kwargs": {}, "aux_coef": 0.0, "prospects": True}
-RECORD = AgentRecord("ppo", "AnswerPolicy", {}, 4, "Fake-v0", {}, {}, {})
+RECORDS = {
+    algo: AgentRecord(algo, "AnswerPolicy", {}, 4, "Fake-v0", {}, {}, {}) for algo in ALGORITHMS
+}
 FIRST, TOTAL = 128, 320
 
 
 def save(folder: Path, model: BaseAlgorithm, notes: dict[str, Any] | None = None) -> None:
-    save_training_state(folder, model, bridge_of(model), RECORD, notes or {})
+    save_training_state(folder, model, bridge_of(model), RECORDS[algo_of(model)], notes or {})
+
+
+def algo_of(model: BaseAlgorithm) -> str:
+    (algo,) = (algo for algo in ALGORITHMS if isinstance(model, algorithm_named(algo).model))
+    return algo
 
 
 def bridge_of(model: BaseAlgorithm) -> GymnasiumVecEnv:
@@ -55,7 +62,8 @@ def bridge_of(model: BaseAlgorithm) -> GymnasiumVecEnv:
 
 def differences(one: BaseAlgorithm, other: BaseAlgorithm) -> list[str]:
     """The names of the arrays that are not equal to the bit, and of unequal numbers."""
-    first, second = (model_state(model, bridge_of(model)) for model in (one, other))
+    algorithm = algorithm_named(algo_of(one))
+    first, second = (model_state(model, bridge_of(model), algorithm) for model in (one, other))
     assert first.arrays.keys() == second.arrays.keys()
     names = [k for k, v in first.arrays.items() if not np.array_equal(v, second.arrays[k])]
     numbers = [

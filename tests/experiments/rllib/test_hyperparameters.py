@@ -6,9 +6,9 @@ import math
 from typing import Any
 
 import pytest
-import yaml
 
-from agents.factory import FOLDER, load_hyperparameters, merged
+from agents.algorithms.algorithm import shipped_hyperparameters
+from agents.factory import load_hyperparameters, merged
 from envs import ENV_IDS
 from experiments.rllib.hyperparameters import flat, translate
 from gqn_rl.errors import UserError
@@ -88,7 +88,7 @@ def moot(name: str, settings: dict[str, Any]) -> bool:
 
 
 def test_the_files_own_sections_are_covered() -> None:
-    sections = yaml.safe_load((FOLDER / "ppo.yml").read_text())
+    sections = shipped_hyperparameters("ppo")
     assert set(sections) - {"default"} <= set(ENV_IDS)
 
 

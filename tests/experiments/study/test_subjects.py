@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agents.policies.look_stack import LookStack
+from agents.policies.view_stack import ViewStack
 from experiments.study.plan import CAMERAS, SUBJECTS
 from experiments.study.subjects import Trainee, make_trainee
 from gqn_rl.encoders import make_encoder
@@ -50,7 +50,7 @@ def test_it_is_evaluated_on_what_it_is_trained_on(case: tuple[Any, Trainee]) -> 
     moves = 1 if run.camera == "fixed" else 4
     assert env.action_space.n == moves + 3
     pixels = SUBJECTS[run.agent].summary is not None
-    assert isinstance(trainee.held_out, LookStack) == pixels
+    assert isinstance(trainee.held_out, ViewStack) == pixels
     assert (trainee.encoder is not None) == (SUBJECTS[run.agent].encoder is not None)
 
 

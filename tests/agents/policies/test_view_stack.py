@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from agents.policies.look_stack import LookStack, LookStore
+from agents.policies.view_stack import ViewStack, ViewStore
 from tests.agents.fake_env import FakeRecognitionEnv
-from tests.agents.fake_looks import MAX_LOOKS, NUM_MOVES, SIZE, fake_looks
+from tests.agents.fake_views import MAX_LOOKS, NUM_MOVES, SIZE, fake_views
 
 ROWS = 4
 
@@ -19,9 +19,9 @@ class Recorder:
     """Plays the environment beside the stack and remembers each row's looks as plain lists."""
 
     def __init__(self, capacity: int = 1000, max_looks: int = MAX_LOOKS) -> None:
-        self.plain = fake_looks(ROWS)
-        self.store = LookStore((SIZE, SIZE, 3), [capacity])
-        self.stack = LookStack(fake_looks(ROWS), self.store.shelves[0], max_looks)
+        self.plain = fake_views(ROWS)
+        self.store = ViewStore((SIZE, SIZE, 3), [capacity])
+        self.stack = ViewStack(fake_views(ROWS), self.store.shelves[0], max_looks)
         for env in (self.plain, self.stack):
             env.seed(3)
         self.seen: list[list[tuple[Any, Any]]] = [[] for _ in range(ROWS)]
@@ -43,7 +43,7 @@ class Recorder:
             self.seen[row].append((observation["image"][row], observation["viewpoint"][row]))
 
 
-def require_shows(store: LookStore, observation: Any, looks: list[tuple[Any, Any]]) -> None:
+def require_shows(store: ViewStore, observation: Any, looks: list[tuple[Any, Any]]) -> None:
     """One row's observation names exactly these looks."""
     names, poses = observation["looks"], observation["poses"]
     images, which = store.get(names[: len(looks)])
@@ -103,12 +103,12 @@ def test_looks_are_kept_as_long_as_there_is_room_and_missed_loudly_after() -> No
         recorder.step(np.zeros(ROWS, dtype=np.int64))
         recorder.store.get(first)
     recorder.step(np.zeros(ROWS, dtype=np.int64))
-    with pytest.raises(LookupError, match=r"4 of 4 looks are no longer there.*\[12\]"):
+    with pytest.raises(LookupError, match=r"4 of 4 views are no longer there.*\[12\]"):
         recorder.store.get(first)
 
 
 def test_a_look_that_was_never_taken_is_not_there() -> None:
-    store = LookStore((SIZE, SIZE, 3), [5])
+    store = ViewStore((SIZE, SIZE, 3), [5])
     for name in ([0, 0], [2, 1]):
         with pytest.raises(LookupError):
             store.get(np.array([name]))
@@ -116,7 +116,7 @@ def test_a_look_that_was_never_taken_is_not_there() -> None:
 
 def test_shelves_do_not_push_out_each_others_images(rng: np.random.Generator) -> None:
     """Evaluation must not cost training its memory."""
-    store = LookStore((2, 2, 3), [3, 2])
+    store = ViewStore((2, 2, 3), [3, 2])
     kept = rng.integers(0, 256, (3, 2, 2, 3), dtype=np.uint8)
     names = store.shelves[0].put(kept)
     for _ in range(4):
@@ -126,7 +126,7 @@ def test_shelves_do_not_push_out_each_others_images(rng: np.random.Generator) ->
 
 
 def test_each_image_of_a_batch_is_fetched_once(rng: np.random.Generator) -> None:
-    store = LookStore((2, 2, 3), [4])
+    store = ViewStore((2, 2, 3), [4])
     given = rng.integers(0, 256, (4, 2, 2, 3), dtype=np.uint8)
     names = store.shelves[0].put(given)
     images, which = store.get(names[[3, 1, 3, 3]])
@@ -135,9 +135,9 @@ def test_each_image_of_a_batch_is_fetched_once(rng: np.random.Generator) -> None
 
 
 def test_an_environment_without_images_is_refused() -> None:
-    shelf = LookStore((SIZE, SIZE, 3), [10]).shelves[0]
+    shelf = ViewStore((SIZE, SIZE, 3), [10]).shelves[0]
     with pytest.raises(ValueError, match="image, viewpoint"):
-        LookStack(DummyVecEnv([FakeRecognitionEnv]), shelf, MAX_LOOKS)
+        ViewStack(DummyVecEnv([FakeRecognitionEnv]), shelf, MAX_LOOKS)
 
 
 def test_more_looks_than_announced_are_refused() -> None:
@@ -150,4 +150,4 @@ def test_more_looks_than_announced_are_refused() -> None:
 @pytest.mark.parametrize("capacities", [[0], [10, 0], [2**24, 1]])
 def test_a_store_of_impossible_size_is_refused(capacities: list[int]) -> None:
     with pytest.raises(ValueError, match="capacities"):
-        LookStore((1, 1, 3), capacities)
+        ViewStore((1, 1, 3), capacities)

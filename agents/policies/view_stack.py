@@ -1,7 +1,7 @@
-"""The history that an agent on pixels needs: every look of the episode so far, with its pose.
+"""The history that an agent on pixels needs: every view of the episode so far, with its pose.
 
 A stack of images would repeat each of them in up to `max_looks` observations: the 50,000
-observations that `AnswerPPO` remembers would take 7.4 GB at 12 looks of 64 x 64. So each image is
+observations that `AnswerPPO` remembers would take 7.4 GB at 12 views of 64 x 64. So each image is
 kept once and observations name it, as the LazyFrames of OpenAI Baselines do for Atari; the
 features extractor (agents/policies/pixel_features.py) fetches the images that a batch names, each
 once.
@@ -22,16 +22,16 @@ Observation = dict[str, NDArray[Any]]
 Names = NDArray[np.int64]
 
 SLOT, EDITION = 0, 1
-"""The two numbers that name a look: where its image is, and which of those that were there."""
+"""The two numbers that name a view: where its image is, and which of those that were there."""
 MOST_SLOTS = 2**24
 """Stable-Baselines3 hands observations on as float32, which is exact up to here."""
 
 
-class LookStore:
-    """The images of recent looks, each once, on shelves of fixed sizes.
+class ViewStore:
+    """The images of recent views, each once, on shelves of fixed sizes.
 
-    A look's name is (slot, edition): slots are numbered over all shelves, and the edition, from 1,
-    says how often the slot had been filled. (0, 0) names no look.
+    A view's name is (slot, edition): slots are numbered over all shelves, and the edition, from 1,
+    says how often the slot had been filled. (0, 0) names no view.
 
     Args:
         image_shape: (H, W, 3).
@@ -52,22 +52,22 @@ class LookStore:
         ]
 
     def get(self, names: Names) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        """The images of k looks, each once.
+        """The images of k views, each once.
 
         Args:
-            names: int64 (k, 2); none of them names no look.
+            names: int64 (k, 2); none of them names no view.
 
         Returns:
-            uint8 (u, H, W, 3), the different images, and int64 (k,), which of them each look is.
+            uint8 (u, H, W, 3), the different images, and int64 (k,), which of them each view is.
 
         Raises:
-            LookupError: for a look whose image is no longer, or was never, there.
+            LookupError: for a view whose image is no longer, or was never, there.
         """
         slots, editions = names[:, SLOT], names[:, EDITION]
         gone = (self._editions[slots] != editions) | (editions == 0)
         if gone.any():
             raise LookupError(
-                f"{gone.sum()} of {len(names)} looks are no longer there; the store's shelves "
+                f"{gone.sum()} of {len(names)} views are no longer there; the store's shelves "
                 f"hold {[shelf.capacity for shelf in self.shelves]} images"
             )
         different, which = np.unique(slots, return_inverse=True)
@@ -81,9 +81,9 @@ class LookStore:
 
 
 class Shelf:
-    """A ring of slots of a `LookStore`."""
+    """A ring of slots of a `ViewStore`."""
 
-    def __init__(self, store: LookStore, start: int, capacity: int) -> None:
+    def __init__(self, store: ViewStore, start: int, capacity: int) -> None:
         self.store, self.start, self.capacity = store, start, capacity
         self._next = 0
 
@@ -97,20 +97,20 @@ class Shelf:
         return self.store.put(slots, images)
 
 
-class LookStack(VecEnvWrapper):
-    """Replaces the current image by the names and poses of all looks of the episode so far.
+class ViewStack(VecEnvWrapper):
+    """Replaces the current image by the names and poses of all views of the episode so far.
 
     The observation keeps its other parts. `image` (H, W, 3) becomes
-        looks: int64 (max_looks, 2), names in a `LookStore`, the first look first, then (0, 0);
-        poses: float32 (max_looks, 7), where each look was taken from; zeros where there is none.
+        looks: int64 (max_looks, 2), names in a `ViewStore`, the first view first, then (0, 0);
+        poses: float32 (max_looks, 7), where each view was taken from; zeros where there is none.
 
-    The environment ends episodes without a new look, as those of this project do: a terminal
-    observation shows the looks that the one before showed.
+    The environment ends episodes without a new view, as those of this project do: a terminal
+    observation shows the views that the one before showed.
 
     Args:
         venv: with a Dict observation of `image` and `viewpoint` (7,).
         shelf: where the images go; large enough for as long as the observations are used.
-        max_looks: the most looks of an episode.
+        max_looks: the most views of an episode.
     """
 
     def __init__(self, venv: VecEnv, shelf: Shelf, max_looks: int) -> None:
@@ -133,7 +133,7 @@ class LookStack(VecEnvWrapper):
     def reset(self) -> VecEnvObs:
         observation = self.venv.reset()
         self._forget(np.ones(self.num_envs, dtype=bool))
-        return self._with_new_look(observation)
+        return self._with_new_view(observation)
 
     def step_wait(self) -> VecEnvStepReturn:
         observation, rewards, dones, infos = self.venv.step_wait()
@@ -141,12 +141,12 @@ class LookStack(VecEnvWrapper):
             ended: Observation = infos[row]["terminal_observation"]
             infos[row]["terminal_observation"] = self._shown(ended, int(row))
         self._forget(dones)
-        return self._with_new_look(observation), rewards, dones, infos
+        return self._with_new_view(observation), rewards, dones, infos
 
     def _forget(self, rows: NDArray[np.bool_]) -> None:
         self._names[rows], self._poses[rows], self._counts[rows] = 0, 0.0, 0
 
-    def _with_new_look(self, observation: Any) -> Observation:
+    def _with_new_view(self, observation: Any) -> Observation:
         """Every step brings every row one image: the camera moved or an episode began."""
         if self._counts.max() == self.max_looks:
             raise ValueError(f"an episode has more than max_looks={self.max_looks} looks")
@@ -159,3 +159,7 @@ class LookStack(VecEnvWrapper):
     def _shown(self, observation: Observation, rows: int | slice) -> Observation:
         kept = {key: value for key, value in observation.items() if key != "image"}
         return kept | {"looks": self._names[rows].copy(), "poses": self._poses[rows].copy()}
+
+
+LookStore, LookStack = ViewStore, ViewStack
+"""The names before."""

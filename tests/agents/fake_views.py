@@ -24,7 +24,7 @@ COLOURS = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [255, 255, 0]]], d
 Observation = dict[str, NDArray[Any]]
 
 
-class FakeLooksEnv(gymnasium.Env[Observation, int]):
+class FakeViewsEnv(gymnasium.Env[Observation, int]):
     """Same observation as the recognition environment with pixels; one pixel counts the looks."""
 
     metadata = {"render_modes": []}  # noqa: RUF012 - Gymnasium's own form
@@ -75,5 +75,5 @@ class FakeLooksEnv(gymnasium.Env[Observation, int]):
         return {"target": self.target, "answer": answer, "is_success": success, "looks": self.looks}
 
 
-def fake_looks(num_envs: int) -> DummyVecEnv:
-    return DummyVecEnv([FakeLooksEnv for _ in range(num_envs)])
+def fake_views(num_envs: int) -> DummyVecEnv:
+    return DummyVecEnv([FakeViewsEnv for _ in range(num_envs)])
