@@ -7,6 +7,7 @@ a name that worker processes, run folders and the commands' flags understand as 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from importlib import import_module
 from types import ModuleType
@@ -20,6 +21,24 @@ ENTRY_POINT = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 def is_entry_point(name: str) -> bool:
     """Whether a name has the form `module:attribute` or `package.module:attribute`."""
     return ENTRY_POINT.fullmatch(name) is not None
+
+
+def require_imported(kind: str, name: str, table: Mapping[str, Any], source: str) -> None:
+    """Let no stranger's file choose a module to import: what that runs, nobody has looked at.
+
+    Args:
+        kind: what the name is of, for the message.
+        name: a key of the table, or a `module:attribute` of a module that has been imported.
+        source: the file, for the message.
+
+    Raises:
+        UserError: for any other name.
+    """
+    if name not in table and name.partition(":")[0] not in sys.modules:
+        raise UserError(
+            f"{source} has {kind} {name!r}, which is not among {list(table)}; if you trust its "
+            "module, import it first"
+        )
 
 
 def find(kind: str, name: str, table: Mapping[str, str]) -> Any:

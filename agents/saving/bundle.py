@@ -22,11 +22,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from stable_baselines3.common.policies import BasePolicy
 
-from agents.algorithms.algorithm import algorithm_named
+from agents.algorithms.algorithm import ALGORITHMS, algorithm_named
 from agents.factory import policy_and_arguments
 from agents.policies.features import channels_first
 from agents.saving.spaces_json import space_from_json, space_to_json
 from agents.saving.weights import distinct_weights, load_distinct_weights
+from gqn_rl.entry_points import require_imported
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_atomically, write_json
 from gqn_rl.hub.repository import is_address, parse_address, pull
@@ -228,6 +229,8 @@ def load_bundle(path: Path, device: str = "cpu") -> Agent:
         weights, content = read_weights(target)
         record = record_from_json(content)
         record.require_library(f"agent {str(target)!r}")
+        if is_address(path):
+            require_imported("algo", record.algo, ALGORITHMS, str(path))
         policy = build_policy(record)
         load_distinct_weights(algorithm_named(record.algo).acting_part(policy), weights)
     except UserError:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from gqn_rl.data.description import DEEPMIND_CAMERA
+from gqn_rl.entry_points import require_imported
 from gqn_rl.errors import UserError
 from gqn_rl.files import visible_files, write_bytes, write_json
 from gqn_rl.geometry.viewpoint import CAMERA_CONVENTION
@@ -59,7 +59,8 @@ def pretrained_path(name_or_path: str | Path) -> Path:
     """
     if is_address(name_or_path):
         path = pull(parse_address(name_or_path), "weights")
-        _require_known_family(path, str(name_or_path))
+        family = str(read_sidecar(path)["family"])
+        require_imported("family", family, FAMILIES, str(name_or_path))
         return path
     shipped = _weights_folder() / f"gqn-{name_or_path}.safetensors"
     if shipped.is_file():
@@ -72,16 +73,6 @@ def pretrained_path(name_or_path: str | Path) -> Path:
     raise UserError(
         f"no weights called {str(name_or_path)!r}; expected a path or one of {shipped_names()}"
     )
-
-
-def _require_known_family(path: Path, source: str) -> None:
-    """Let no stranger's file choose a module to import: what that runs, nobody has looked at."""
-    family = str(read_sidecar(path)["family"])
-    if family not in FAMILIES and family.partition(":")[0] not in sys.modules:
-        raise UserError(
-            f"{source} is of family {family!r}, which is not among {list(FAMILIES)}; if you trust "
-            "its module, import it first"
-        )
 
 
 def save_checkpoint(

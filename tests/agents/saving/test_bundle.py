@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import stable_baselines3
 import torch
 from gymnasium import spaces
+from safetensors.torch import save_file
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from agents.algorithms.algorithm import ALGORITHMS, algorithm_named
@@ -26,6 +28,7 @@ from agents.saving.bundle import (
 )
 from agents.saving.spaces_json import space_from_json, space_to_json
 from gqn_rl.errors import UserError
+from gqn_rl.files import write_json
 from tests.agents.conftest import SMALL, SMALL_SAC
 from tests.agents.fake_env import NUM_ANSWERS
 
@@ -205,3 +208,20 @@ def test_an_agent_of_another_release_is_refused_naming_both(saved: Path) -> None
         resave(version)
         with pytest.raises(UserError, match=f"stable-baselines3 {version}, but {present}"):
             load_bundle(saved)
+
+
+def test_an_algorithm_that_the_hub_names_is_imported_by_the_user_or_not_at_all(
+    tmp_path: Path, trained_model: BaseAlgorithm, saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundle, "pull", lambda address, kind: saved)
+    assert load_bundle(Path("hub:someone/agent")).record.algo == "ppo"
+    record = replace(load_bundle(saved).record, algo="this:Zen")
+    foreign = tmp_path / "foreign.safetensors"
+    weights, _ = read_weights(saved)
+    save_file(weights, foreign, metadata={"agent": json.dumps(asdict(record))})
+    write_json(foreign.with_suffix(".json"), asdict(record))
+    monkeypatch.setattr(bundle, "pull", lambda address, kind: foreign)
+    monkeypatch.delitem(sys.modules, "this", raising=False)
+    with pytest.raises(UserError, match=r"algo 'this:Zen'.* import it first"):
+        load_bundle(Path("hub:someone/agent"))
+    assert "this" not in sys.modules
