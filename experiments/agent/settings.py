@@ -17,7 +17,8 @@ class TrainAgentSettings(TrainingFlags):
     """Flags of `python -m experiments.train_agent`."""
 
     algo: str = "ppo"
-    """Algorithm: ppo for Discrete ids, sac for Continuous ones; see agents/hyperparameters."""
+    """Algorithm: ppo for Discrete ids, sac for Continuous ones, or module:class of your own; see
+    agents/hyperparameters."""
     num_envs: int | None = None
     """Environments side by side; by default the hyperparameter file's (64)."""
     resume: Path | None = None
