@@ -50,9 +50,13 @@ def as_rst(app: Any, what: str, name: str, subject: Any, options: Any, lines: li
     """Docstrings are plain text with `code`: say so where reStructuredText reads something else.
 
     What cannot be the name of something in this reference is code and no link, and a single star,
-    as in (n, *shape), is a star.
+    as in (n, *shape), is a star. Examples stay what they are, up to the empty line after them.
     """
+    in_example = False
     for index, line in enumerate(lines):
+        in_example = bool(line.strip()) and (in_example or line.lstrip().startswith(">>>"))
+        if in_example:
+            continue
         text = CODE.sub(lambda found: _code(found[1]), line)
         lines[index] = text.replace("*", r"\*") if text.count("*") == 1 else text
 
