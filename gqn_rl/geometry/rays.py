@@ -32,6 +32,9 @@ def pixel_directions(image_size: int) -> torch.Tensor:
 def camera_axes(viewpoints: torch.Tensor) -> torch.Tensor:
     """Camera axes in world coordinates from encoded poses.
 
+    >>> camera_axes(torch.tensor([9.0, 0.0, 0.0, -1.0, 0.0, 1.0, 0.0]))[2]  # looks along -x
+    tensor([-1.,  0.,  0.])
+
     Args:
         viewpoints: float (..., 7), see `Viewpoints.encode`.
 
@@ -50,6 +53,14 @@ def project(
     points: torch.Tensor, viewpoints: torch.Tensor, image_size: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Where world points appear in images.
+
+    >>> camera = torch.tensor([[9.0, 0.0, 0.0, -1.0, 0.0, 1.0, 0.0]])  # looks along -x
+    >>> places, depths = project(torch.tensor([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]), camera, 64)
+    >>> depths
+    tensor([[9., 8.]])
+    >>> places[0] * 32  # pixels from the centre, half a pixel off as TinyRenderer samples them
+    tensor([[ 0.5000, -0.5000],
+            [ 0.5000, -0.5000]])
 
     Args:
         points: float (S, 3), in cube edges.

@@ -64,7 +64,12 @@ def sample_orientations(rng: np.random.Generator, n: int, orientation: str) -> N
 
 
 def rotation_angles(rotation: NDArray[np.floating]) -> NDArray[np.float64]:
-    """By how much matrices (n, 3, 3) turn: float64 (n,) radians in [0, pi]."""
+    """By how much matrices (n, 3, 3) turn: float64 (n,) radians in [0, pi].
+
+    >>> angles = np.degrees(rotation_angles(GRID_ROTATIONS)).round().astype(int)
+    >>> np.unique(angles)
+    array([  0,  90, 120, 180])
+    """
     trace = np.asarray(rotation, dtype=np.float64).trace(axis1=1, axis2=2)
     return np.arccos(np.clip((trace - 1.0) / 2.0, -1.0, 1.0))
 

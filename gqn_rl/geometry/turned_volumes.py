@@ -1,4 +1,4 @@
-"""Comparing two volumes of cells under every turn, mirror image and small shift.
+"""Comparison of two volumes of cells under every turn, mirror image and small shift.
 
 What Shepard and Metzler's subjects were thought to do, done literally: one object is turned until
 it fits the other best, once as it is and once as its mirror image.
@@ -32,6 +32,16 @@ GROUPS = {"vertical": VERTICAL_TURNS, "all": GRID_ROTATIONS}
 
 class TurnedVolumes:
     """Compares volumes of S cells an axis.
+
+    The fits of an object's shape to itself, turned, and to its mirror image, and their margin:
+
+    >>> red_chain = torch.zeros(1, 4, 5, 5, 5)
+    >>> red_chain[0, :2, [1, 2, 2, 2], [1, 1, 2, 2], [1, 1, 1, 2]] = 1.0
+    >>> volumes = TurnedVolumes(cells=5)
+    >>> volumes.compare(red_chain, red_chain.rot90(1, (2, 3)))[:, :3]
+    tensor([[1.0000, 0.7500, 2.5000]])
+    >>> volumes.compare(red_chain, red_chain.flip(2))[:, :3]
+    tensor([[ 0.7500,  1.0000, -2.5000]])
 
     Args:
         cells: S.

@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 class Views:
     """N images and their poses.
 
+    >>> from gqn_rl.geometry.viewpoint import sample_on_sphere
+    >>> viewpoints = sample_on_sphere(np.random.default_rng(0), 3)
+    >>> len(Views(np.zeros((3, 64, 64, 3), np.uint8), viewpoints))
+    3
+    >>> Views(np.zeros((3, 64, 64)), viewpoints)
+    Traceback (most recent call last):
+        ...
+    ValueError: images is float64 (3, 64, 64), expected uint8 (N, H, W, 3)
+
     Attributes:
         images: uint8 (N, H, W, 3).
         viewpoints: N poses.
@@ -40,6 +49,13 @@ class Views:
 @dataclass(frozen=True)
 class Context:
     """What has been seen of B scenes, M views each.
+
+    >>> import torch
+    >>> images = to_float(torch.zeros(2, 3, 64, 64, 3, dtype=torch.uint8))
+    >>> seen = torch.tensor([[True, True, True], [True, False, False]])
+    >>> context = Context(images, torch.zeros(2, 3, 7), seen)
+    >>> context.images.shape, context.mask.sum(dim=1)
+    (torch.Size([2, 3, 3, 64, 64]), tensor([3, 1]))
 
     Attributes:
         images: float (B, M, 3, H, W) in [0, 1].

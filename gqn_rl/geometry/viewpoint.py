@@ -25,6 +25,14 @@ FIELD_OF_VIEW = np.deg2rad(45.0)
 class Viewpoints:
     """A batch of N camera poses.
 
+    >>> azimuth, elevation = np.radians([[0.0, 90.0], [0.0, 30.0]])
+    >>> viewpoints = look_at_origin(azimuth, elevation)
+    >>> viewpoints.position.round(2)
+    array([[9.  , 0.  , 0.  ],
+           [0.  , 7.79, 4.5 ]])
+    >>> viewpoints.encode().shape
+    (2, 7)
+
     Attributes:
         position: float64 (N, 3), in cube edges.
         yaw: float64 (N,), radians.

@@ -19,6 +19,15 @@ MIN_SATURATION = 0.75
 class SceneBatch:
     """N scenes with up to P cubes each.
 
+    >>> rng = np.random.default_rng(0)
+    >>> objects = [ShepardMetzlerObject.sample(rng, num_cubes) for num_cubes in (5, 7)]
+    >>> rotation, colour = sample_orientations(rng, 2, "grid"), sample_colours(rng, 2, 7)
+    >>> scenes = SceneBatch.from_objects(objects, rotation, colour)
+    >>> scenes.mask.sum(axis=1)
+    array([5, 7])
+    >>> scenes.repeat(3).cube_centres().shape
+    (6, 7, 3)
+
     Attributes:
         cubes: float64 (N, P, 3), cube centres before the rotation, barycentre at the origin,
             in cube edges.
@@ -132,6 +141,9 @@ def sample_scenes(
     orientation: str = "grid",
 ) -> SceneBatch:
     """n random scenes: growth rule over the given shapes, random orientation and colours.
+
+    >>> sample_scenes(np.random.default_rng(0), 4, shapes="test").cubes.shape
+    (4, 7, 3)
 
     Args:
         shapes: "train", "validation", "test" or "all", see `gqn_rl.scenes.shape_catalogue`.

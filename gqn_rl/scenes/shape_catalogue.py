@@ -35,6 +35,13 @@ MIN_CUBES_TO_SPLIT = 6
 class ShapeCatalogue:
     """All walks of one length, grouped into shapes. Build it with `shape_catalogue`.
 
+    >>> catalogue = shape_catalogue(num_cubes=7)
+    >>> catalogue.num_shapes, len(catalogue.indices("train")), len(catalogue.indices("test"))
+    (310, 252, 40)
+    >>> walks = catalogue.sample_walks(np.random.default_rng(0), 3, shapes="test")
+    >>> catalogue.is_test[catalogue.shape[walks]]
+    array([ True,  True,  True])
+
     Attributes:
         walks: int8 (W, P, 3), every self-avoiding walk from the origin.
         probability: float64 (W,), how likely the growth rule makes each walk; sums to 1.

@@ -31,6 +31,15 @@ MIN_CUBES, MAX_CUBES = 2, 9
 class ShepardMetzlerObject:
     """A chain of cubes in the order in which they were grown.
 
+    >>> corkscrew = ShepardMetzlerObject(np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]]))
+    >>> turned = corkscrew.rotate(GRID_ROTATIONS[5])
+    >>> turned.canonical_form == corkscrew.canonical_form
+    True
+    >>> turned.canonical_form == corkscrew.mirror().canonical_form
+    False
+    >>> len(ShepardMetzlerObject.sample(np.random.default_rng(0), num_cubes=7))
+    7
+
     Attributes:
         cubes: int8 (P, 3), grid coordinates; consecutive cubes share a face.
     """
