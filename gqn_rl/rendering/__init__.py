@@ -1,4 +1,4 @@
-"""Turning scenes into pixels."""
+"""Renderers: from scenes to pixels."""
 
 from gqn_rl.rendering.base import (
     RENDERERS,

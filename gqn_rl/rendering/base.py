@@ -36,6 +36,14 @@ class RendererIdentity:
     It is stored with every data set and checkpoint. Two identities with the same `look` draw the
     same picture, whatever code draws it: the PyBullet and the raycast renderer share one.
 
+    >>> mine = RendererIdentity(name="raycast", version="1", image_size=32)
+    >>> theirs = RendererIdentity(name="pybullet", version="201708270", image_size=64)
+    >>> mine.require_same_pictures(theirs.to_dict(), source="gqn.safetensors")
+    Traceback (most recent call last):
+        ...
+    gqn_rl.errors.UserError: gqn.safetensors was made with image_size=64, but the renderer has
+    image_size=32
+
     Attributes:
         name: the entry in `RENDERERS`, or `module:class`.
         version: of the code or library that draws.
@@ -80,7 +88,21 @@ class RendererIdentity:
 
 
 class Renderer(Protocol):
-    """Draws scenes. Deterministic: the same arguments give the same pixels."""
+    """Draws scenes. Deterministic: the same arguments give the same pixels.
+
+    >>> class BlankRenderer:
+    ...     identity = RendererIdentity("blank:BlankRenderer", "1", image_size=8, look="blank-v1")
+    ...
+    ...     def render(self, scenes, viewpoints):
+    ...         return np.zeros((len(scenes), 8, 8, 3), np.uint8)
+    ...
+    ...     def close(self):
+    ...         pass
+    >>> from gqn_rl.data.synthetic import SceneDistribution, render_views
+    >>> rng = np.random.default_rng(0)
+    >>> render_views(BlankRenderer(), SceneDistribution().sample(rng, 2), 3, rng).images.shape
+    (2, 3, 8, 8, 3)
+    """
 
     @property
     def identity(self) -> RendererIdentity: ...
@@ -97,6 +119,15 @@ class Renderer(Protocol):
 class Drawn(NamedTuple):
     """k images, as far as there are any.
 
+    >>> from gqn_rl.geometry.viewpoint import sample_on_sphere
+    >>> from gqn_rl.scenes.scene import sample_scenes
+    >>> rng = np.random.default_rng(0)
+    >>> scenes, viewpoints = sample_scenes(rng, 4), sample_on_sphere(rng, 4)
+    >>> for drawn in render_portions(single_renderer("raycast", 16), scenes, viewpoints, [3, 1]):
+    ...     print(drawn.images.shape, drawn.lost)
+    (3, 16, 16, 3) [False False False]
+    (1, 16, 16, 3) [False]
+
     Attributes:
         images: uint8 (k, H, W, 3), black where lost.
         lost: bool (k,), which images a killed worker has not drawn.
@@ -108,7 +139,16 @@ class Drawn(NamedTuple):
 
 @runtime_checkable
 class RendererWithWorkers(Protocol):
-    """A renderer with workers, which draw the next portions while the caller is busy with one."""
+    """A renderer with workers, which draw the next portions while the caller is busy with one.
+
+    >>> from gqn_rl.rendering import make_renderer
+    >>> isinstance(make_renderer("raycast"), RendererWithWorkers)
+    False
+    >>> renderer = make_renderer("pybullet", workers=2)
+    >>> isinstance(renderer, RendererWithWorkers), renderer.restarts
+    (True, 0)
+    >>> renderer.close()
+    """
 
     @property
     def restarts(self) -> int:

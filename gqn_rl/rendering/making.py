@@ -13,6 +13,9 @@ def make_renderer(
 ) -> Renderer:
     """The renderer called `name`.
 
+    >>> make_renderer("raycast", image_size=32).identity.image_size
+    32
+
     Args:
         name: in `RENDERERS`, or `module:class` for a renderer of one's own.
         workers: processes that draw, see `PooledRenderer`; 0 to draw in this one.

@@ -27,6 +27,18 @@ RAYS_PER_CHUNK = {"cpu": 8 * 64 * 64, "other": 512 * 64 * 64}
 class RaycastRenderer:
     """Slab-method ray casting of every pixel against every cube.
 
+    >>> from gqn_rl.geometry.viewpoint import sample_on_sphere
+    >>> from gqn_rl.scenes.scene import sample_scenes
+    >>> rng = np.random.default_rng(0)
+    >>> scenes, viewpoints = sample_scenes(rng, 2), sample_on_sphere(rng, 2)
+    >>> images = RaycastRenderer(image_size=32).render(scenes, viewpoints)
+    >>> images.shape
+    (2, 32, 32, 3)
+    >>> from gqn_rl.rendering import make_renderer
+    >>> twins = make_renderer("pybullet", image_size=32).render(scenes, viewpoints)
+    >>> bool((images != twins).mean() < 0.001)
+    True
+
     Args:
         image_size: height and width in pixels.
         device: where to draw, for example "cpu" or "cuda".

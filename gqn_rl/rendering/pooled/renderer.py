@@ -32,6 +32,15 @@ class PooledRenderer:
     The workers end when the renderer is closed or garbage collected, and when this process ends in
     whatever way. A copy, pickled or in a forked process, starts its own.
 
+    >>> from gqn_rl.geometry.viewpoint import sample_on_sphere
+    >>> from gqn_rl.scenes.scene import sample_scenes
+    >>> rng = np.random.default_rng(0)
+    >>> scenes, viewpoints = sample_scenes(rng, 2), sample_on_sphere(rng, 2)
+    >>> renderer = PooledRenderer("pybullet", 32, workers=2, capacity=64, options={})
+    >>> renderer.render(scenes, viewpoints).shape, len(renderer.process_ids)
+    ((2, 32, 32, 3), 2)
+    >>> renderer.close()
+
     Args:
         renderer: a name in `RENDERERS`.
         image_size: height and width in pixels.
