@@ -1,4 +1,4 @@
-"""From DeepMind's TFRecord files to shards: shard k - 1 is a function of file k alone."""
+"""Conversion of DeepMind's TFRecord files to shards: shard k - 1 is a function of file k alone."""
 
 from __future__ import annotations
 

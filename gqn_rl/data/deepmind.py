@@ -38,6 +38,12 @@ FILE_NAME = re.compile(r"(\d+)-of-(\d+)\.tfrecord")
 class DeepMindDataset:
     """What is known of a data set.
 
+    >>> dataset = find_dataset("shepard_metzler_7_parts")
+    >>> dataset.num_views, dataset.image_size
+    (15, 64)
+    >>> dataset.file_name("train", 3)
+    'shepard_metzler_7_parts/train/003-of-900.tfrecord'
+
     Attributes:
         name: its folder in the public bucket.
         train_files, test_files: TFRecord files in each split.

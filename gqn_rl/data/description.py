@@ -19,6 +19,13 @@ DEEPMIND_CAMERA = (
 class DataDescription:
     """What the scenes of a synthetic data set are drawn from.
 
+    >>> DataDescription(num_cubes=5, shapes="all").distribution
+    SceneDistribution(num_cubes=5, shapes='all', free_fraction=0.3)
+    >>> DataDescription(free_fraction=30)
+    Traceback (most recent call last):
+        ...
+    gqn_rl.errors.UserError: free_fraction is 30, expected within [0, 1]
+
     Attributes:
         num_cubes, shapes, free_fraction: see `SceneDistribution`.
         num_views: views per scene.
@@ -57,6 +64,9 @@ class DeepMindDescription:
     """Scenes of one of the data sets that DeepMind released, see `gqn_rl.data.deepmind`.
 
     A shard is one of their files: which are there is the user's choice.
+
+    >>> DeepMindDescription("shepard_metzler_7_parts", "test", num_views=15, num_cubes=7).shapes
+    'shepard_metzler_7_parts/test'
 
     Attributes:
         dataset: its name.

@@ -35,6 +35,15 @@ HEADER_SIZE = 4096
 class Shard:
     """A file of scenes and what it says about itself, without the pixels.
 
+    >>> from gqn_rl.data.shards import make_shard
+    >>> from gqn_rl.rendering import make_renderer
+    >>> about, renderer = DataDescription(num_views=5), make_renderer("raycast", 16)
+    >>> views = make_shard(renderer, about, index=0, num_scenes=2)
+    >>> write_shard(Path("."), views, description=about, index=0, identity=renderer.identity)
+    >>> shard = read_header(Path("shard-00000.safetensors"))
+    >>> shard.num_scenes, shard.description == about
+    (2, True)
+
     Attributes:
         path: the file.
         description: of the data set it belongs to.

@@ -56,6 +56,18 @@ class ShardBatches(Dataset[SceneViews]):
     Every scene comes once before any comes again, in another order each time and every time with
     views chosen anew.
 
+    >>> from gqn_rl.rendering import make_renderer
+    >>> renderer, folder = make_renderer("raycast", image_size=16), Path("shards")
+    >>> about = DataDescription(num_views=5, scenes_per_shard=4)
+    >>> for index in range(2):
+    ...     views = make_shard(renderer, about, index, num_scenes=4)
+    ...     write_shard(folder, views, description=about, index=index, identity=renderer.identity)
+    >>> batches = ShardBatches(folder, None, batch_size=4, num_views=3, num_batches=10, seed=0)
+    >>> batches[0].images.shape
+    (4, 3, 16, 16, 3)
+    >>> np.sort(np.concatenate([batches.scene_numbers(0), batches.scene_numbers(1)]))
+    array([0, 1, 2, 3, 4, 5, 6, 7])
+
     Args:
         folder: with the shards.
         identity: of the renderer whose pictures are expected; None for those that are there.

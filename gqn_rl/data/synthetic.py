@@ -23,6 +23,15 @@ from it what its `auxiliary_loss` needs."""
 class SceneViews:
     """B scenes seen from V viewpoints each.
 
+    >>> from gqn_rl.rendering import make_renderer
+    >>> rng = np.random.default_rng(0)
+    >>> scenes = SceneDistribution(shapes="test").sample(rng, 4)
+    >>> views = render_views(make_renderer("raycast", 32), scenes, 5, rng)
+    >>> views.images.shape, views.viewpoints.shape
+    ((4, 5, 32, 32, 3), (4, 5, 7))
+    >>> len(views.select(slice(2)))
+    2
+
     Attributes:
         images: uint8 (B, V, H, W, 3).
         viewpoints: float32 (B, V, 7), `Viewpoints.encode`.
@@ -45,6 +54,12 @@ class SceneViews:
 @dataclass(frozen=True)
 class SceneDistribution:
     """Which scenes are drawn.
+
+    >>> scenes = SceneDistribution(num_cubes=5, shapes="all").sample(np.random.default_rng(0), 3)
+    >>> scenes.cubes.shape
+    (3, 5, 3)
+    >>> np.unique(np.abs(scenes.rotation))  # grid orientations, as none are to be free
+    array([0., 1.])
 
     Attributes:
         num_cubes: cubes per object.
@@ -93,6 +108,14 @@ def synthetic_batch(
     rows: slice | None = None,
 ) -> SceneViews:
     """Batch number `index` of the endless sequence that belongs to `seed`.
+
+    >>> from gqn_rl.rendering import make_renderer
+    >>> renderer = make_renderer("raycast", 16)
+    >>> options = {"seed": 0, "index": 7, "batch_size": 4, "num_views": 2}
+    >>> whole = synthetic_batch(renderer, SceneDistribution(), **options)
+    >>> part = synthetic_batch(renderer, SceneDistribution(), **options, rows=slice(1, 3))
+    >>> np.array_equal(part.images, whole.images[1:3])
+    True
 
     Args:
         rows: the part of the batch to render, for one process of a data-parallel run; None for

@@ -69,6 +69,13 @@ def masked_crc(data: bytes) -> int:
 class TFRecordReader:
     """The records of one file, in order; every iteration reads the file from its beginning.
 
+    >>> length, payload = (7).to_bytes(8, "little"), b"a scene"
+    >>> parts = [part + FOOTER.pack(masked_crc(part)) for part in (length, payload)]
+    >>> Path("two.tfrecord").write_bytes(b"".join(parts * 2))
+    46
+    >>> list(TFRecordReader(Path("two.tfrecord")))
+    [b'a scene', b'a scene']
+
     Args:
         path: the file.
         skip_bad: leave out a record that cannot be used instead of raising. After one whose
