@@ -26,6 +26,11 @@ class FeatureTable:
     They are kept relative to an origin, the mean of the first rows, so that the rounding error is
     less than a thousandth of a feature's own variation, whatever its offset.
 
+    >>> table = FeatureTable("mine", n=4)
+    >>> table.append(np.array([[1000.0, 2.0], [1000.5, 4.0]], np.float32))
+    >>> table.values[:2].tolist(), table.origin.tolist(), table.filled
+    ([[-0.25, -1.0], [0.25, 1.0]], [1000.25, 3.0], 2)
+
     Args:
         name: of the encoder, for errors.
         n: number of scenes.

@@ -20,6 +20,20 @@ from gqn_rl.probes.targets import Score, Target
 class ProbeRecipe:
     """How a probe is trained.
 
+    Whether a number is positive can be read off linearly, whether it is far from zero cannot:
+
+    >>> from gqn_rl.probes.targets import Classes
+    >>> features = np.random.default_rng(0).standard_normal((800, 4)).astype(np.float32)
+    >>> for labels in (features[:, 0] > 0, np.abs(features[:, 0]) > 0.7):
+    ...     data = Labelled.from_numpy(features, labels.astype(np.int64), torch.device("cpu"))
+    ...     trials = data[torch.arange(600)], data[torch.arange(600, 800)]
+    ...     for recipe in (LINEAR, MLP):
+    ...         print(recipe.hidden, probe(recipe, Classes(2), *trials, seed=0).score.value > 0.8)
+    0 True
+    256 True
+    0 False
+    256 True
+
     Attributes:
         hidden: width of the hidden layer; 0 for a linear probe.
         learning_rate: of AdamW, falling with half a cosine over `max_epochs`.
@@ -58,6 +72,15 @@ in which the validation score is that of guessing."""
 class ProbeResult:
     """How well a probe does.
 
+    >>> from gqn_rl.probes.targets import Classes
+    >>> features = np.random.default_rng(0).standard_normal((400, 4)).astype(np.float32)
+    >>> labels = (features[:, 0] > 0).astype(np.int64)
+    >>> data = Labelled.from_numpy(features, labels, torch.device("cpu"))
+    >>> train, test = data.split(0.5, torch.Generator().manual_seed(0))
+    >>> result = probe(LINEAR, Classes(2), train, test, seed=0)
+    >>> result.outputs.shape, result.score.chance, result.score.value > 0.9
+    ((200, 2), 0.5, True)
+
     Attributes:
         score: on the test trials.
         outputs: float32 (n, outputs), its answers to them.
@@ -84,6 +107,12 @@ class ProbeResult:
 @dataclass(frozen=True)
 class Labelled:
     """n trials of S scenes each, among N scenes.
+
+    >>> features = np.zeros((100, 8), np.float32)
+    >>> data = Labelled.from_numpy(features, np.arange(100) % 2, torch.device("cpu"))
+    >>> kept_aside, fitted = data.split(0.2, torch.Generator().manual_seed(0))
+    >>> len(kept_aside), len(fitted)
+    (20, 80)
 
     Attributes:
         features: (N, F), in any float format.

@@ -23,6 +23,11 @@ class ProbeInputs(nn.Module):
     Rows have a length of about 1, so that one learning rate and one grid of weight decays suit
     any number of features.
 
+    >>> features = torch.tensor([[0.0, 5.0], [2.0, 7.0]])
+    >>> ProbeInputs(features)(features[:, None])[:, 0]
+    tensor([[-0.7071, -0.7071],
+            [ 0.7071,  0.7071]])
+
     Args:
         features: (N, F), the scenes whose mean and spread are used.
     """

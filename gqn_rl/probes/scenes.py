@@ -55,6 +55,12 @@ def _families(num_cubes: int, shapes: str) -> NDArray[np.int64]:
 class ProbeTrials:
     """n trials of S scenes each, among N scenes.
 
+    >>> trials = ProbeScenes().mirror_pairs(np.random.default_rng(0), 8, "test")
+    >>> trials.rows.tolist()
+    [[0, 1], [2, 3], [4, 5], [6, 7]]
+    >>> int(trials.mirrored.sum()), trials.scenes.cubes.shape
+    (2, (8, 7, 3))
+
     Attributes:
         scenes: N scenes.
         shape: int64 (N,), the shape of each, an index into the catalogue.
@@ -98,6 +104,11 @@ class ProbeTrials:
 @dataclass(frozen=True)
 class ProbeScenes:
     """What probes are shown; colours and orientations are random and independent.
+
+    >>> scenes = ProbeScenes(shapes="test", gallery_size=10)
+    >>> trials = scenes.gallery(np.random.default_rng(0), 100, "train")
+    >>> len(trials), bool(np.isin(trials.shape, scenes.gallery_shapes).all())
+    (100, True)
 
     Attributes:
         num_cubes: cubes per object.

@@ -20,6 +20,10 @@ TWO_SIDED_95 = 1.96
 class Score:
     """How well a probe does on test trials.
 
+    >>> score = Score("degrees", 12.0, interval=(11.0, 13.0), chance=120.0, trials=500)
+    >>> score.merit > Score("degrees", 30.0, (28.0, 32.0), 120.0, 500).merit
+    True
+
     Attributes:
         measure: "accuracy" (higher is better), "degrees" (lower) or "r2" (higher).
         value: the score.
@@ -70,6 +74,11 @@ class Classes:
     """One of `number` classes; labels int64 (n,). Scored by the accuracy.
 
     The interval is Wilson's (JASA 22:209, 1927).
+
+    >>> answers = np.eye(4)[[0, 1, 2, 3, 3]]
+    >>> score = Classes(4).score(answers, np.array([0, 1, 2, 3, 0]))
+    >>> score.value, score.chance
+    (0.8, 0.25)
     """
 
     number: int
@@ -97,6 +106,12 @@ class Rotations:
     The probe gives the nine entries of the matrix by least squares; its answer is the rotation
     nearest to them (Levinson et al., An Analysis of SVD for Deep Rotation Estimation, 2020).
     Chance is the mean angle between the rotations of different trials.
+
+    >>> from gqn_rl.geometry.rotations import yaw_matrices
+    >>> labels = yaw_matrices(np.radians([0.0, 90.0, 180.0]))
+    >>> answers = yaw_matrices(np.radians([10.0, 90.0, 200.0])).reshape(3, 9)
+    >>> round(Rotations().score(answers, labels).value, 3)
+    10.0
     """
 
     measure = "degrees"
@@ -117,6 +132,10 @@ class Directions:
 
     R^2 is one minus the probe's squared error over that of the labels' own mean; 0 is chance, 1
     perfect, and a probe that learnt what is not there falls below 0.
+
+    >>> labels = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
+    >>> Directions().score(labels, labels).value, Directions().score(-labels, labels).value
+    (1.0, -3.0)
     """
 
     measure = "r2"

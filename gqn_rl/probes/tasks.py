@@ -36,6 +36,11 @@ def every_trial(trials: ProbeTrials) -> NDArray[np.bool_]:
 class ProbeTask:
     """One question.
 
+    >>> task, scenes = PROBES["chirality"], ProbeScenes()
+    >>> trials = task.sample(scenes, np.random.default_rng(0), 8, "test")
+    >>> np.bincount(task.labels(scenes, trials))  # as many of the same shape as mirror images
+    array([2, 2])
+
     Attributes:
         question: heading of its table.
         sample: (scenes, rng, number of scenes, "train" or "test") to trials.
