@@ -1,4 +1,4 @@
-"""Finding things by name: what a table lists, or anything else as `module:attribute`.
+"""Lookup of things by name: what a table lists, or anything else as `module:attribute`.
 
 Tasks, encoders and renderers of one's own need no place in the tables: their `module:attribute` is
 a name that worker processes, run folders and the commands' flags understand as well.
@@ -43,6 +43,13 @@ def require_imported(kind: str, name: str, table: Mapping[str, Any], source: str
 
 def find(kind: str, name: str, table: Mapping[str, str]) -> Any:
     """What `name` stands for; it is imported only now.
+
+    >>> find("number", "tau", {"tau": "math:tau"}) == find("number", "math:tau", {})
+    True
+    >>> find("number", "math:sixth", {})
+    Traceback (most recent call last):
+        ...
+    gqn_rl.errors.UserError: number 'math:sixth': module 'math' has no 'sixth'
 
     Args:
         kind: what is looked for, for the messages.

@@ -10,9 +10,20 @@ class UserError(ValueError):
 
     Commands print the message and leave with exit code 2. Code that calls the library sees a
     plain `ValueError`.
+
+    >>> from gqn_rl.rendering import make_renderer
+    >>> try:
+    ...     make_renderer("opengl")
+    ... except ValueError as error:
+    ...     print(error)
+    unknown renderer 'opengl'; expected one of ['pybullet', 'raycast']
     """
 
 
 def unknown_name(kind: str, received: object, valid: Iterable[object]) -> UserError:
-    """Error for a name that is not in a table, listing the names that are."""
+    """Error for a name that is not in a table, listing the names that are.
+
+    >>> print(unknown_name("split", "val", ["train", "test"]))
+    unknown split 'val'; expected one of ['test', 'train']
+    """
     return UserError(f"unknown {kind} {received!r}; expected one of {sorted(map(str, valid))}")

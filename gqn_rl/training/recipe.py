@@ -18,6 +18,16 @@ SIGMA_SCHEDULES = ("geometric", "linear", "optimal")
 class Recipe:
     """Hyperparameters of pre-training; the defaults are the modern recipe.
 
+    >>> short = recipe("modern", iterations=1_000)
+    >>> [round(short.learning_rate_at(step), 6) for step in (0, 100, 999)]
+    [1.2e-05, 0.0012, 2.4e-05]
+    >>> short.sigma_at(0), short.sigma_at(1_000)
+    (1.0, 0.5)
+    >>> Recipe(num_views=1)
+    Traceback (most recent call last):
+        ...
+    gqn_rl.errors.UserError: num_views is 1, expected at least 2: a context view and a query
+
     References:
         Sohn, Lee and Yan, Learning Structured Output Representation using Deep Conditional
         Generative Models, NIPS 2015, eq. 7 (the hybrid objective).
