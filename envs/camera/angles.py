@@ -20,6 +20,13 @@ BISECTIONS = 40
 class CameraAngles:
     """Where N cameras are on the viewing sphere.
 
+    >>> cameras = CameraAngles(np.zeros(2), np.radians([0.0, 80.0]))
+    >>> lifted = cameras.turned(np.radians([[0.0, 30.0], [0.0, 30.0]]))
+    >>> np.degrees(lifted.elevation).round(3)
+    array([30., 90.])
+    >>> np.degrees(cameras.distance_to(lifted)).round(3)
+    array([30., 10.])
+
     Attributes:
         azimuth: float64 (N,), radians in [-pi, pi).
         elevation: float64 (N,), radians in [-pi/2, pi/2].
@@ -88,6 +95,14 @@ class KeepOut:
     """A round part of the sphere about each of N centres in which no camera may stand.
 
     Only where a move ends counts: the way there may lead through.
+
+    >>> front, side = CameraAngles(np.zeros(1), np.zeros(1)), CameraAngles(np.ones(1), np.zeros(1))
+    >>> keep_out = KeepOut(side, radius=0.4)
+    >>> turn = np.array([[0.8, 0.0]])
+    >>> keep_out.after(front, turn, partway=True).azimuth.round(3)
+    array([0.6])
+    >>> keep_out.after(front, turn, partway=False).azimuth
+    array([0.])
 
     Attributes:
         centre: N positions.
