@@ -18,7 +18,18 @@ Interval = tuple[float, float]
 
 
 class Predictor(Protocol):
-    """Anything with Stable-Baselines3's `predict`: models, policies, the baselines."""
+    """Anything with Stable-Baselines3's `predict`: models, policies, the baselines.
+
+    >>> import gymnasium
+    >>> from agents.sb3_vec_env import GymnasiumVecEnv
+    >>> class AnswerAtOnce:
+    ...     def predict(self, observation, state=None, episode_start=None, deterministic=False):
+    ...         return np.full(len(observation["viewpoint"]), 4), state  # 0 to 3 are moves
+    >>> options = {"observation": "state", "autoreset_mode": "SameStep"}
+    >>> env = GymnasiumVecEnv(gymnasium.make_vec("envs:GQNShepard-v0", num_envs=2, **options))
+    >>> evaluate(AnswerAtOnce(), env, episodes=10, seed=0).looks
+    1.0
+    """
 
     def predict(
         self,
@@ -34,6 +45,11 @@ class Predictor(Protocol):
 @dataclass(frozen=True)
 class EpisodeRecord:
     """What became of one episode.
+
+    >>> won = EpisodeRecord(success=True, reward=0.94, looks=4, target=2, answer=2, row=0)
+    >>> lost = EpisodeRecord(success=False, reward=-1.02, looks=2, target=2, answer=7, row=1)
+    >>> Evaluation([won, lost]).looks
+    3.0
 
     Attributes:
         success: whether it ended with the right answer.
@@ -60,7 +76,14 @@ class EpisodeRecord:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The episodes of one evaluation and what they say, each figure with a 95 % interval."""
+    """The episodes of one evaluation and what they say, each figure with a 95 % interval.
+
+    >>> won = EpisodeRecord(success=True, reward=0.94, looks=4, target=2, answer=2, row=0)
+    >>> lost = EpisodeRecord(success=False, reward=-1.02, looks=2, target=2, answer=7, row=1)
+    >>> evaluation = Evaluation(80 * [won] + 20 * [lost])
+    >>> evaluation.accuracy, [round(bound, 3) for bound in evaluation.summary()["accuracy_95"]]
+    (0.8, [0.711, 0.867])
+    """
 
     episodes: Sequence[EpisodeRecord]
 

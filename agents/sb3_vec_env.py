@@ -41,6 +41,16 @@ class GymnasiumVecEnv(VecEnv):
     Attributes of a native vector environment belong to all rows together: `get_attr(name)` returns
     that one object once per row. Where the vector environment has `get_attr` itself
     (`SyncVectorEnv`), the rows' own values are returned.
+
+    >>> import gymnasium
+    >>> options = {"observation": "state", "autoreset_mode": "SameStep"}
+    >>> env = GymnasiumVecEnv(gymnasium.make_vec("envs:GQNShepard-v0", num_envs=2, **options))
+    >>> observation = env.reset()
+    >>> _, _, dones, infos = env.step(np.array([4, 0]))  # an answer, and a move
+    >>> dones
+    array([ True, False])
+    >>> infos[0]["episode"]["l"], sorted(infos[0]["terminal_observation"])
+    (1, ['looks_left', 'state', 'viewpoint'])
     """
 
     def __init__(self, venv: VectorEnv) -> None:

@@ -24,6 +24,12 @@ class SceneFeatures(BaseFeaturesExtractor):
     The output begins with the learned features; the small vectors come last, so that a reader of
     the features finds them unchanged.
 
+    >>> parts = {"representation": spaces.Box(-1, 1, (256,)), "viewpoint": spaces.Box(-9, 9, (7,))}
+    >>> features = SceneFeatures(spaces.Dict(parts), hidden=(64, 32))
+    >>> read = features({"representation": torch.zeros(5, 256), "viewpoint": torch.ones(5, 7)})
+    >>> read.shape, read[0, -7:].tolist()
+    (torch.Size([5, 39]), [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0])
+
     Args:
         observation_space: Dict of Boxes; images channels first, as Stable-Baselines3 hands them on.
         hidden: widths of the MLP over each wide vector.
@@ -98,6 +104,10 @@ class SceneFeatures(BaseFeaturesExtractor):
 
 class PairProducts(nn.Module):
     """The products of every two of n numbers, squares included.
+
+    >>> products = PairProducts([spaces.Box(-4, 4, (2,)), spaces.Box(-1, 1, (1,))])
+    >>> products(torch.tensor([[4.0, 2.0, 1.0]]))
+    tensor([[1.0000, 0.5000, 1.0000, 0.2500, 0.5000, 1.0000]])
 
     Args:
         parts: the spaces of the numbers; each is divided by its bound where that is finite.

@@ -32,6 +32,17 @@ class ViewFeatures(BaseFeaturesExtractor):
     Each view that a batch names is encoded once, however many observations show it. Call `attach`
     before the first use.
 
+    >>> import numpy as np
+    >>> store = ViewStore((64, 64, 3), capacities=[8])
+    >>> names = store.shelves[0].put(np.zeros((2, 64, 64, 3), np.uint8))
+    >>> looks = np.concatenate([names, [[0, 0]]])[None]  # one episode, two views so far, of three
+    >>> parts = {"looks": spaces.Box(0, 8, (3, 2)), "poses": spaces.Box(-9, 9, (3, 7))}
+    >>> features = ViewFeatures(spaces.Dict(parts | {"looks_left": spaces.Box(0, 1, (1,))}))
+    >>> features.attach(store)
+    >>> given = {"looks": looks, "poses": np.zeros((1, 3, 7)), "looks_left": np.ones((1, 1))}
+    >>> features({key: torch.as_tensor(part).float() for key, part in given.items()}).shape
+    torch.Size([1, 257])
+
     Args:
         observation_space: with `looks` (L, 2) and `poses` (L, 7); other parts go through
             `SceneFeatures`.
@@ -94,7 +105,13 @@ class ViewFeatures(BaseFeaturesExtractor):
 
 
 class Stack(nn.Module):
-    """Views side by side, zeros where there is none: (B, L * F)."""
+    """Views side by side, zeros where there is none: (B, L * F).
+
+    >>> seen = torch.tensor([[True, True, False], [True, False, False]])
+    >>> Stack(max_looks=3, look_features=1, memory=4)(torch.tensor([[1.0], [2.0], [3.0]]), seen)
+    tensor([[1., 2., 0.],
+            [3., 0., 0.]])
+    """
 
     def __init__(self, max_looks: int, look_features: int, memory: int) -> None:
         super().__init__()
@@ -108,7 +125,12 @@ class Stack(nn.Module):
 
 
 class Recurrent(nn.Module):
-    """A GRU over the views in their order; its state after the last one, (B, memory)."""
+    """A GRU over the views in their order; its state after the last one, (B, memory).
+
+    >>> seen = torch.tensor([[True, True, False], [True, False, False]])
+    >>> Recurrent(max_looks=3, look_features=1, memory=4)(torch.ones(3, 1), seen).shape
+    torch.Size([2, 4])
+    """
 
     def __init__(self, max_looks: int, look_features: int, memory: int) -> None:
         super().__init__()
