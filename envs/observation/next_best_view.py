@@ -35,6 +35,16 @@ class NextBestViewFeatures(ObservationPart):
 
     None of them needs the truth about the scene.
 
+    >>> import gymnasium
+    >>> from gqn_rl.geometry.next_best_view import as_matrix
+    >>> env = gymnasium.make("envs:GQNShepardViewPrediction-v0", device="cpu")
+    >>> observation, info = env.reset(seed=0)
+    >>> features = as_matrix(observation["prospects"])
+    >>> features[:, CLOSENESS].round(2)  # of left, right, up, down, none
+    array([-0.61, -0.99, -0.83, -0.77, -0.92], dtype=float32)
+    >>> features[:4, GAIN].argmax().item()  # the view from further down would tell most
+    3
+
     Args:
         content: shows the scenes.
     """

@@ -36,6 +36,10 @@ class MentalRotationTask(AnswerTask):
     handedness tells them apart. Only chiral shapes are used. Both objects stand in free
     orientation, one of the 24 grid rotations times the same random yaw.
 
+    >>> trials = MentalRotationTask().sample(np.random.default_rng(1), 4)
+    >>> trials.target, trials.details["angle"]
+    (array([0, 0, 1, 1]), array([ 40.,  60., 160.,  80.]))
+
     Args:
         num_cubes: cubes per object.
         shapes: "train", "validation", "test" (these two held out from GQN pre-training) or "all".

@@ -22,6 +22,13 @@ class RecognitionTask(AnswerTask):
     The gallery is fixed by the arguments alone, see `envs.tasks.galleries.choose_gallery`. No two
     are the same shape; a shape and its mirror image may both be in it.
 
+    >>> task = RecognitionTask(gallery_size=5)
+    >>> trials = task.sample(np.random.default_rng(0), 4)
+    >>> trials.target
+    array([4, 3, 2, 1])
+    >>> task.score(trials, np.array([4, 4, 2, -1])).success
+    array([ True, False,  True, False])
+
     Args:
         num_cubes: cubes per object.
         shapes: "train", "validation", "test" (these two held out from GQN pre-training) or "all".

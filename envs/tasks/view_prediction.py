@@ -40,6 +40,13 @@ class ViewPredictionTask(Task):
     an answer. What the encoder draws is what counts, so every kind of observation needs one that
     can draw.
 
+    >>> task = ViewPredictionTask()
+    >>> trials = task.sample(np.random.default_rng(0), 3)
+    >>> errors = QueryErrors(first=np.array([40.0, 40.0, 40.0]), last=np.array([10.0, 38.0, -1.0]))
+    >>> outcome = task.score(trials, np.array([0, 0, -1]), errors)
+    >>> outcome.reward, outcome.success
+    (array([ 0.75,  0.05, -1.  ]), array([ True, False, False]))
+
     Args:
         num_cubes: cubes per object.
         shapes: see `gqn_rl.scenes.shape_catalogue`; drawn by the growth rule, as in
