@@ -28,6 +28,16 @@ AggregateType = TypeVar("AggregateType", bound=ViewAggregate)
 class GenerativeQueryNetwork(nn.Module, ABC, Generic[AggregateType]):
     """Views to representation, representation and pose to predicted view.
 
+    >>> import numpy as np
+    >>> from gqn_rl.geometry.viewpoint import sample_on_sphere
+    >>> poses = torch.from_numpy(sample_on_sphere(np.random.default_rng(0), 4).encode())[None]
+    >>> seen = Context(torch.zeros(1, 3, 3, 64, 64), poses[:, :3])  # three black views
+    >>> gqn = GenerativeQueryNetwork.from_pretrained("small")
+    >>> gqn.represent(seen.images, seen.viewpoints).shape
+    torch.Size([1, 4352])
+    >>> gqn.predict(seen, poses[:, 3], torch.Generator().manual_seed(0)).shape
+    torch.Size([1, 3, 64, 64])
+
     Args:
         config: sizes of the network.
         representation_size: F, the length of the flat representation.
