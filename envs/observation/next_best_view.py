@@ -1,4 +1,4 @@
-"""The part that tells what the camera's moves would bring, as far as it is known beforehand."""
+"""The part with next-best-view features: what is known beforehand of the camera's moves."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class NextBestViewFeatures(ObservationPart):
 
 
 def next_best_view_features_of(rows: Rows, content: Content) -> NextBestViewFeatures | None:
-    """The features of the rows' moves; None where the task has no query."""
+    """The part for some rows; None where their task has no query."""
     return NextBestViewFeatures(rows, content) if rows.task.has_query else None
 
 

@@ -57,7 +57,7 @@ class RowAccess:
 
     @property
     def prospects(self) -> NextBestViewFeatures | None:
-        """What tells of the moves; None where the task has no query."""
+        """The part with next-best-view features; None where the task has no query."""
         found = (part for part in self._rows.observation if isinstance(part, NextBestViewFeatures))
         return next(found, None)
 

@@ -1,4 +1,4 @@
-"""What a task is, and the table of tasks.
+"""Interface of tasks, and the table of them.
 
 A task scores states, never pixels: it can be sampled and scored without drawing anything. Adding
 one is a new file, a line in `TASKS` and a line in `envs.registration.TASK_IDS`; outside the
@@ -76,7 +76,7 @@ class Task(ABC):
     def score(
         self, trials: Trials, answers: NDArray[np.int64], errors: QueryErrors | None = None
     ) -> Outcome:
-        """What n episodes come to that end now.
+        """The outcome of n episodes that end now.
 
         Args:
             answers: (n,); -1 where the looks ran out before there was one.

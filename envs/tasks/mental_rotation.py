@@ -1,4 +1,4 @@
-"""Is this object the reference, only turned, or its mirror image?"""
+"""Mental rotation: is this object the reference, only turned, or its mirror image?"""
 
 from __future__ import annotations
 

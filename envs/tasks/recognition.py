@@ -1,4 +1,4 @@
-"""Which shape of the gallery is this?"""
+"""Recognition: which shape of the gallery is this?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What episodes are about, and what becomes of them: plain data."""
+"""Trials, which episodes are about, and their outcomes: plain data."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class QueryErrors:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What n episodes come to in the step that ends them.
+    """Success and reward of n episodes in the step that ends them.
 
     >>> from envs.tasks.recognition import RecognitionTask
     >>> task = RecognitionTask()

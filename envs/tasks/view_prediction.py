@@ -1,4 +1,4 @@
-"""How will the object look from over there?"""
+"""View prediction: how will the object look from over there?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an encoder is, and the table of encoders.
+"""Interface of encoders, and the table of them.
 
 An encoder never looks back: its state is an order-invariant aggregate of the views so far, of a
 fixed size, and each new view is encoded once. Adding one is a new file and a line in `ENCODERS`;

@@ -70,7 +70,7 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[AggregateType]):
 
     @abstractmethod
     def nothing_seen(self, n: int) -> AggregateType:
-        """Aggregate about n scenes of which there is no view yet."""
+        """Aggregate of no view, for n scenes."""
 
     @abstractmethod
     def encode_view(self, images: Tensor, viewpoints: Tensor) -> AggregateType:
@@ -100,7 +100,7 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[AggregateType]):
 
     @abstractmethod
     def kl(self, aggregate: AggregateType, images: Tensor, viewpoints: Tensor) -> Tensor:
-        """What a query view still tells: KL(posterior || prior) in nats, float32 (N,).
+        """KL(posterior || prior) in nats, float32 (N,): what a query view still tells.
 
         Args:
             aggregate: of the context.
@@ -165,7 +165,7 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[AggregateType]):
         return standardised * self.representation_scale + self.representation_mean
 
     def encode_views(self, images: Tensor, viewpoints: Tensor) -> AggregateType:
-        """One aggregate for every single view, B * V rows, of images (B, V, 3, H, W) in [0, 1] and
+        """Aggregates of every single view, B * V rows, from images (B, V, 3, H, W) in [0, 1] and
         poses (B, V, 7); `ViewAggregate.sum_views` adds them up."""
         return self.encode_view(images.flatten(0, 1), viewpoints.flatten(0, 1))
 

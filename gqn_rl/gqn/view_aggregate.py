@@ -60,7 +60,7 @@ class ViewAggregate:
         return type(self)(*(kept(part) for part in self.parts))
 
     def select(self, scenes: Tensor | slice) -> Self:
-        """The aggregate about some scenes only, int64 (K,); for a slice in the same memory."""
+        """The aggregate of some scenes only, int64 (K,); for a slice in the same memory."""
         return type(self)(*(part[scenes] for part in self.parts))
 
     def sum_views(self, mask: Tensor) -> Self:
