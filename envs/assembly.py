@@ -1,4 +1,4 @@
-"""From the arguments of an environment to its parts; what cannot go together is refused here."""
+"""Assembly of an environment from its arguments; what cannot go together is refused here."""
 
 from __future__ import annotations
 

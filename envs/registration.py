@@ -19,7 +19,7 @@ TASK_IDS = {
 """Stem of the id to the name of the task."""
 
 CONTROL_IDS = {"": "discrete", "Continuous": "continuous"}
-"""What follows the stem to the name of the control."""
+"""Ending after the stem to the name of the control."""
 
 ENVIRONMENTS: dict[str, dict[str, Any]] = {}
 """Id to the arguments that make it what it is; every other argument is the user's."""

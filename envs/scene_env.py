@@ -16,6 +16,15 @@ from envs.scene_vector_env import SceneVectorEnv
 class SceneEnv(gymnasium.Env[Any, Any]):
     """See `SceneVectorEnv` for the task, the spaces, the rewards and the arguments.
 
+    >>> env = gymnasium.make("envs:GQNShepard-v0", observation="state")
+    >>> observation, info = env.reset(seed=0)
+    >>> observation, reward, terminated, truncated, info = env.step(1)  # to the right
+    >>> reward, terminated, info["looks"]
+    (-0.02, False, 2)
+    >>> observation, reward, terminated, truncated, info = env.step(4 + info["target"])
+    >>> reward, terminated, info["is_success"]
+    (1.0, True, True)
+
     Attributes:
         rows: the one-row vector environment, with the current scene, target, image and viewpoint
             for baselines and pictures.

@@ -49,9 +49,8 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):  # 
     The observation is a Dict; each of its parts is a class in `envs.observation`: what is seen
     (`representation`, `image` or `state`), `viewpoint`, `looks_left`, in mental rotation and view
     prediction a `cue`, in mental rotation with an encoder that compares `comparison`, in view
-    prediction `prospects`, and `parts` of your own.
-
-    With flatten=True all of it is one float32 Box, in the order of `envs.observation.flattening`.
+    prediction `prospects`, and `parts` of your own. With flatten=True all of it is one float32 Box,
+    in the order of `envs.observation.flattening`.
 
     Info: `is_success`, `target`, `answer` (-1 while there is none) and `looks`, with Gymnasium's
     `_key` masks; mental rotation adds `angle`, view prediction `first_error` and `error`, rendering
@@ -64,6 +63,11 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):  # 
     errors and rewards of view prediction) is the same up to the rounding of batched arithmetic: a
     ten-thousandth of a standard deviation in float32, the last of bfloat16's 8 bits there.
 
+    >>> rows = SceneVectorEnv(num_envs=3, observation="state")
+    >>> observation, info = rows.reset(seed=0)
+    >>> rows.step(np.array([0, 2, 4 + info["target"][2]]))[1]  # left, up, and the right answer
+    array([-0.02, -0.02,  1.  ])
+
     Args:
         num_envs: rows.
         task: a name in `envs.tasks.TASKS`.
@@ -71,13 +75,11 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):  # 
             this name is the control itself, which writes actions as well as it reads them.
         observation: "representation", "pixels" or "state".
         flatten: whether the observation is one Box.
-        parts: further parts of the observation, each `module:class`, or a class that extends
-            `envs.observation.part.ObservationPart`.
+        parts: more of the observation: classes as in `envs.observation.part`, or `module:class`.
         encoder: a name in `gqn_rl.encoders.ENCODERS`, that of shipped weights, the path of a
             checkpoint, or an encoder; None for the task's own: "gqn", in mental rotation "cells",
-            in view prediction "base".
-            Not used, and not loaded, for observations other than "representation", save in view
-            prediction, which needs one that draws, and for `parts` that need one.
+            in view prediction "base". Not loaded for observations other than "representation", save
+            in view prediction, which needs one that draws, and for `parts` that need one.
         renderer: "pybullet" or "raycast".
         image_size: height and width of the views in pixels.
         num_cubes: cubes per object.
@@ -95,8 +97,7 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):  # 
             gallery="distinct" or "confusable"; mental rotation: colours="shared" or "independent".
 
     Raises:
-        UserError: a ValueError with one clear line, for an argument that is not one of these or
-            does not go with the others.
+        UserError: a ValueError, for an argument that is none of these or does not go with others.
     """
 
     metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": 2}  # noqa: RUF012
@@ -206,17 +207,16 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):  # 
         return self._observation(), rewards, over, lost, infos
 
     def potential(self) -> NDArray[np.float64]:
-        """What each row would be paid if it gave the first answer now, float64 (N,).
+        """The reward of each row if it gave the first answer now, float64 (N,).
 
-        It tells the truth about the scene: it is for shaping rewards in training, see
-        `agents.algorithms.shaping`, and for figures. In view prediction it draws the query view of
-        every row. Its older name is `worth_of_answering`.
+        It is the potential of shaped rewards in training, see `agents.algorithms.shaping`, and
+        knows the truth about the scene. In view prediction it draws the query view of every row.
         """
         self._require_open("potential")
         first = np.zeros(self.num_envs, dtype=np.int64)
         return self.task.score(self.trials, first, self._rows.errors_now()).reward
 
-    worth_of_answering = potential
+    worth_of_answering = potential  # its older name
 
     def snapshot(self) -> Snapshot:
         """Episodes, scenes, encoder and random generators as named arrays; no pickle is needed."""

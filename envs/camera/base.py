@@ -33,6 +33,14 @@ NAMED_TURNS = {
 class Commands:
     """What N actions ask for.
 
+    >>> from envs.camera.discrete import DiscreteControl
+    >>> commands = DiscreteControl(num_answers=10).read([2, 4 + 7], 2)  # up, and answer 7
+    >>> np.rad2deg(commands.turn).round()
+    array([[ 0., 30.],
+           [ 0.,  0.]])
+    >>> commands.answer
+    array([-1,  7])
+
     Attributes:
         turn: float64 (N, 2), change of azimuth and elevation in radians; 0 where a row answers.
         answer: int64 (N,), -1 where the row moves its camera.
@@ -47,6 +55,32 @@ class CameraControl(ABC):
 
     A control of one's own has `name`, `turns`, `action_space`, `read`, `encode_turn` and
     `encode_answer`; the rest follows from them. No one else knows how actions are laid out.
+
+    >>> class Carousel(CameraControl):  # 0 turns to the right, 1 + k answers k
+    ...     name, turns = "carousel", np.array([NAMED_TURNS["right"]])
+    ...
+    ...     def __init__(self, num_answers):
+    ...         super().__init__(num_answers)
+    ...         self._space = spaces.Discrete(1 + num_answers)
+    ...
+    ...     @property
+    ...     def action_space(self):
+    ...         return self._space
+    ...
+    ...     def read(self, actions, n):
+    ...         values = whole_numbers(actions, n, 1 + self.num_answers)
+    ...         return Commands(np.where(values[:, None] == 0, self.turns, 0.0), values - 1)
+    ...
+    ...     def encode_turn(self, turns):
+    ...         return np.zeros(len(turns), np.int64)
+    ...
+    ...     def encode_answer(self, answers):
+    ...         return 1 + self.checked_answers(answers)
+    >>> control = Carousel(num_answers=10)
+    >>> control.encode_moves(["right"]), control.encode_answer([7])
+    (array([0]), array([8]))
+    >>> control.read([0, 8], 2).answer
+    array([-1,  7])
 
     Args:
         num_answers: K; an answer is an integer in [0, K).

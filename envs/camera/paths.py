@@ -12,6 +12,14 @@ from envs.snapshots import Snapshot, arrays_of, set_arrays
 class CameraPaths:
     """Positions on the viewing sphere, one path per row.
 
+    >>> paths, both = CameraPaths(n=2, max_looks=12), np.array([True, True])
+    >>> paths.note(both)
+    >>> paths.turn(both, np.deg2rad([[30.0, 0.0], [0.0, 60.0]]), keep_out=None, partway=False)
+    >>> paths.note(both)
+    >>> np.rad2deg(paths.of(1)).round()
+    array([[ 0.,  0.],
+           [ 0., 60.]])
+
     Attributes:
         angles: where the cameras are.
         looks: int64 (N,), views taken in each row's episode.

@@ -1,4 +1,4 @@
-"""What a person sees of each row's episode."""
+"""Frames: pictures of each row's episode for people."""
 
 from __future__ import annotations
 

@@ -13,6 +13,13 @@ class Budget(ObservationPart):
     """The share of the camera moves not yet used, float32 (1,).
 
     1 after the reset, 0 when `max_looks` looks have been taken.
+
+    >>> import gymnasium
+    >>> env = gymnasium.make("envs:GQNShepard-v0", observation="state", max_looks=5)
+    >>> env.reset(seed=0)[0]["looks_left"].item()
+    1.0
+    >>> env.step(1)[0]["looks_left"].item()
+    0.75
     """
 
     key = "looks_left"

@@ -18,6 +18,13 @@ from gqn_rl.encoders import ComparingEncoder
 class Comparison(ObservationPart):
     """What a `ComparingEncoder` says of the two representations, float32 (K,).
 
+    >>> import gymnasium
+    >>> env = gymnasium.make("envs:GQNShepardMentalRotation-v0", device="cpu")
+    >>> env.observation_space["comparison"].shape
+    (6,)
+    >>> "comparison" in gymnasium.make("envs:GQNShepard-v0", device="cpu").observation_space.spaces
+    False
+
     Args:
         encoder: whose representations they are.
         content: shows the object.

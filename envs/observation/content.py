@@ -21,7 +21,31 @@ from gqn_rl.scenes.scene import SceneBatch
 
 
 class Content(ObservationPart, ABC):
-    """How the agent is shown scenes."""
+    """How the agent is shown scenes.
+
+    >>> from envs.tasks.recognition import RecognitionTask
+    >>> class Height(Content):  # of the uppermost cube above the barycentre, in cube edges
+    ...     key = "height"
+    ...
+    ...     @classmethod
+    ...     def scene_space(cls, rows):
+    ...         return spaces.Box(0.0, rows.num_cubes, (1,), np.float32)
+    ...
+    ...     def scenes(self, rows):
+    ...         return rows.trials.scenes.cube_centres()[..., 2].max(axis=1, keepdims=True)
+    ...
+    ...     def references(self, rows, mask):
+    ...         return rows.trials.reference[mask].cube_centres()[..., 2].max(axis=1, keepdims=True)
+    >>> class TwoRows:
+    ...     num_cubes, trials = 7, RecognitionTask().sample(np.random.default_rng(0), 2)
+    ...
+    ...     def __len__(self):
+    ...         return 2
+    >>> rows = TwoRows()
+    >>> Height(rows).scenes(rows).round(2)
+    array([[0.43],
+           [0.29]])
+    """
 
     def __init__(self, rows: Rows) -> None:
         super().__init__(rows, self.scene_space(rows))
@@ -49,7 +73,13 @@ class Content(ObservationPart, ABC):
 
 
 class Representation(Content):
-    """The encoder's standardised aggregate of the views so far, float32 (F,)."""
+    """The encoder's representation of the views so far, float32 (F,).
+
+    >>> import gymnasium
+    >>> env = gymnasium.make("envs:GQNShepard-v0", device="cpu")
+    >>> env.reset(seed=0)[0]["representation"].shape
+    (4352,)
+    """
 
     key = "representation"
     needs_images, needs_encoder = True, True
@@ -78,6 +108,12 @@ class Pixels(Content):
 
     A reference is its pictures one behind the other along the channels, uint8 (H, W, 3 C), the
     way stacked frames are laid out.
+
+    >>> import gymnasium
+    >>> env = gymnasium.make("envs:GQNShepardMentalRotation-v0", observation="pixels")
+    >>> observation, info = env.reset(seed=0)
+    >>> observation["image"].shape, observation["cue"].shape
+    ((64, 64, 3), (64, 64, 12))
     """
 
     key = "image"
@@ -109,6 +145,12 @@ class State(Content):
     Centres (P * 3) are in world coordinates and cube edges, relative to the barycentre; colours
     (P * 3) are RGB in [0, 1]. Cubes come in the order of the shape's catalogue entry; those of a
     mirror image in the order of the cubes they mirror.
+
+    >>> import gymnasium
+    >>> env = gymnasium.make("envs:GQNShepard-v0", observation="state")
+    >>> centres = env.reset(seed=0)[0]["state"][:21].reshape(7, 3)
+    >>> np.linalg.norm(np.diff(centres, axis=0), axis=1).round(2)  # from each cube to the next
+    array([1., 1., 1., 1., 1., 1.], dtype=float32)
     """
 
     key = "state"

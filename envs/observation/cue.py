@@ -13,13 +13,29 @@ from envs.observation.part import ObservationPart, Rows
 
 
 class Cue(ObservationPart):
-    """What stays the same through an episode; one of the two below."""
+    """What stays the same through an episode; one of the two below.
+
+    >>> import gymnasium
+    >>> for task in ("", "MentalRotation", "ViewPrediction"):
+    ...     env = gymnasium.make(f"envs:GQNShepard{task}-v0", observation="pixels", device="cpu")
+    ...     print(env.observation_space.get("cue"))
+    None
+    Box(0, 255, (64, 64, 12), uint8)
+    Box([-9. -9. -9. -1. -1. -1. -1.], [9. 9. 9. 1. 1. 1. 1.], (7,), float32)
+    """
 
     key = "cue"
 
 
 class NumbersCue(Cue):
     """The numbers of `Trials.cue`, in view prediction the query viewpoint.
+
+    >>> import gymnasium
+    >>> env = gymnasium.make("envs:GQNShepardViewPrediction-v0", device="cpu")
+    >>> observation, info = env.reset(seed=0)
+    >>> apart = observation["cue"][:3] @ observation["viewpoint"][:3] / 81
+    >>> round(float(np.rad2deg(np.arccos(apart))))  # degrees on the sphere; at least 40
+    157
 
     Args:
         space: that of the task, `Task.cue`.
@@ -36,6 +52,13 @@ class NumbersCue(Cue):
 
 class ReferenceCue(Cue):
     """The reference of mental rotation from `Task.cue_views`, shown as the scene itself is.
+
+    >>> import gymnasium
+    >>> env = gymnasium.make("envs:GQNShepardMentalRotation-v0", observation="state")
+    >>> observation, info = env.reset(seed=0)
+    >>> reference, judged = observation["cue"][:21], observation["state"][:21]  # centres of cubes
+    >>> np.abs(reference - judged).reshape(7, 3).max(axis=0).round(1)  # turned about the vertical
+    array([1.3, 1.5, 0. ], dtype=float32)
 
     Args:
         content: the part that shows the scene.

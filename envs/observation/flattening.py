@@ -18,6 +18,12 @@ class Flattening:
     prospects, representation, state, viewpoint, as far as there are such parts. Each keeps its own
     range of values. It is what `gymnasium.spaces.flatten` does, for a batch at once.
 
+    >>> pose, left = spaces.Box(-9.0, 9.0, (7,)), spaces.Box(0.0, 1.0, (1,))
+    >>> flattening = Flattening(spaces.Dict({"viewpoint": pose, "looks_left": left}))
+    >>> flattening({"viewpoint": np.full((2, 7), 9.0), "looks_left": np.ones((2, 1))})
+    array([[1., 9., 9., 9., 9., 9., 9., 9.],
+           [1., 9., 9., 9., 9., 9., 9., 9.]], dtype=float32)
+
     Args:
         space: of one row.
     """

@@ -1,4 +1,4 @@
-"""The part that tells what the camera's moves would bring, as far as it is known beforehand."""
+"""The part with next-best-view features: what is known beforehand of the camera's moves."""
 
 from __future__ import annotations
 
@@ -34,6 +34,16 @@ class NextBestViewFeatures(ObservationPart):
       unless the encoder is an `InformedEncoder` and its representation the observation.
 
     None of them needs the truth about the scene.
+
+    >>> import gymnasium
+    >>> from gqn_rl.geometry.next_best_view import as_matrix
+    >>> env = gymnasium.make("envs:GQNShepardViewPrediction-v0", device="cpu")
+    >>> observation, info = env.reset(seed=0)
+    >>> features = as_matrix(observation["prospects"])
+    >>> features[:, CLOSENESS].round(2)  # of left, right, up, down, none
+    array([-0.61, -0.99, -0.83, -0.77, -0.92], dtype=float32)
+    >>> features[:4, GAIN].argmax().item()  # the view from further down would tell most
+    3
 
     Args:
         content: shows the scenes.
@@ -106,7 +116,7 @@ class NextBestViewFeatures(ObservationPart):
 
 
 def next_best_view_features_of(rows: Rows, content: Content) -> NextBestViewFeatures | None:
-    """The features of the rows' moves; None where the task has no query."""
+    """The part for some rows; None where their task has no query."""
     return NextBestViewFeatures(rows, content) if rows.task.has_query else None
 
 

@@ -22,7 +22,15 @@ Observation = dict[str, NDArray[Any]]
 
 
 class DrawnViews(Protocol):
-    """Pictures that are there already; they are not to be written to."""
+    """Pictures that are there already; they are not to be written to.
+
+    >>> class BlackViews:  # two rows without a reference or a query
+    ...     current = np.zeros((2, 64, 64, 3), np.uint8)
+    ...     extra = np.zeros((2, 0, 64, 64, 3), np.uint8)
+    >>> views: DrawnViews = BlackViews()
+    >>> views.current.mean(axis=(1, 2, 3)).tolist(), len(views.extra[0])
+    ([0.0, 0.0], 0)
+    """
 
     @property
     def current(self) -> NDArray[np.uint8]:
@@ -37,6 +45,21 @@ class DrawnViews(Protocol):
 
 class Rows(Protocol):
     """All that a part may know: N scenes, a camera in front of each, and what was seen so far.
+
+    A part can be tried on a class that has no more than the part asks for:
+
+    >>> from envs.observation.budget import Budget
+    >>> class ThreeRows:
+    ...     max_looks, cameras = 5, CameraPaths(n=3, max_looks=5)
+    ...
+    ...     def __len__(self):
+    ...         return 3
+    >>> rows, budget = ThreeRows(), Budget(ThreeRows())
+    >>> for mask in ([True, True, True], [False, False, True]):
+    ...     rows.cameras.note(np.array(mask))
+    ...     budget.update(rows, np.array(mask))
+    >>> budget.values[:, 0].tolist()
+    [1.0, 1.0, 0.75]
 
     Attributes:
         image_size: height and width of the views, in pixels.
@@ -78,6 +101,19 @@ class ObservationPart:
     A part of one's own extends it, sets `key`, gives its space, and writes into `values` the rows
     that a mask names, in `update`, after every view, or in `begin`, once in an episode. Whatever it
     says of a row depends on that row alone.
+
+    >>> import gymnasium
+    >>> class Brightness(ObservationPart):  # the mean of the view's pixels
+    ...     key, needs_images = "brightness", True
+    ...
+    ...     def __init__(self, rows):
+    ...         super().__init__(rows, spaces.Box(0.0, 255.0, (1,), np.float32))
+    ...
+    ...     def update(self, rows, mask):
+    ...         self.values[mask, 0] = rows.views.current[mask].mean(axis=(1, 2, 3))
+    >>> env = gymnasium.make("envs:GQNShepard-v0", observation="state", parts=[Brightness])
+    >>> env.reset(seed=0)[0]["brightness"].round()
+    array([13.], dtype=float32)
 
     Args:
         rows: as they will be; there is no episode yet.
@@ -124,7 +160,14 @@ class ObservationPart:
 
 @runtime_checkable
 class PartFactory(Protocol):
-    """What makes a part for given rows; a class that extends `ObservationPart` and takes them."""
+    """What makes a part for given rows; a class that extends `ObservationPart` and takes them.
+
+    >>> from envs.observation.budget import Budget
+    >>> isinstance(Budget, PartFactory)
+    True
+    >>> part_factories(["envs.observation.budget:Budget"])
+    [<class 'envs.observation.budget.Budget'>]
+    """
 
     needs_encoder: bool
 

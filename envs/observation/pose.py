@@ -10,7 +10,14 @@ from envs.observation.part import ObservationPart, Rows
 
 
 class Pose(ObservationPart):
-    """The current pose as encoded by `Viewpoints.encode`, float32 (7,)."""
+    """The current pose as encoded by `Viewpoints.encode`, float32 (7,).
+
+    >>> import gymnasium
+    >>> env = gymnasium.make("envs:GQNShepard-v0", observation="state")
+    >>> poses = np.stack([env.reset(seed=0)[0]["viewpoint"], env.step(2)[0]["viewpoint"]])
+    >>> np.rad2deg(np.arcsin(poses[:, 2] / 9)).round()  # elevation, before and after a move up
+    array([47., 77.], dtype=float32)
+    """
 
     key = "viewpoint"
 

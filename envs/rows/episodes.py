@@ -1,4 +1,4 @@
-"""What the current episodes have come to, and how it is told."""
+"""Bookkeeping of the current episodes, and the infos that tell of it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Episodes:
         self.returns[mask] = 0.0
 
     def end(self, mask: NDArray[np.bool_], answers: NDArray[np.int64], outcome: Outcome) -> None:
-        """The episodes of `mask` (N,) end with the answers (N,) and the outcome on them."""
+        """The episodes of `mask` (N,) end with the answers (N,) and an outcome for each of them."""
         self.ended = self.ended | mask
         self.answers[mask] = answers[mask]
         self.success[mask] = outcome.success

@@ -18,7 +18,16 @@ from gqn_rl.scenes.scene import SceneBatch
 
 
 class RowAccess:
-    """The truth about N rows, for baselines, pictures and tests; no agent sees it."""
+    """The truth about N rows, for baselines, pictures and tests; no agent sees it.
+
+    >>> import gymnasium
+    >>> rows = gymnasium.make_vec("envs:GQNShepard-v0", num_envs=3, observation="state")
+    >>> _ = rows.reset(seed=0)
+    >>> rows.targets, rows.looks_taken
+    (array([8, 4, 8]), array([1, 1, 1]))
+    >>> rows.images.shape, len(rows.scenes)
+    ((3, 64, 64, 3), 3)
+    """
 
     _rows: SceneRows
     _generators: RowGenerators
@@ -48,7 +57,7 @@ class RowAccess:
 
     @property
     def prospects(self) -> NextBestViewFeatures | None:
-        """What tells of the moves; None where the task has no query."""
+        """The part with next-best-view features; None where the task has no query."""
         found = (part for part in self._rows.observation if isinstance(part, NextBestViewFeatures))
         return next(found, None)
 

@@ -1,4 +1,4 @@
-"""What a task is, and the table of tasks.
+"""Interface of tasks, and the table of them.
 
 A task scores states, never pixels: it can be sampled and scored without drawing anything. Adding
 one is a new file, a line in `TASKS` and a line in `envs.registration.TASK_IDS`; outside the
@@ -26,6 +26,24 @@ class Task(ABC):
     """One kind of question about a scene.
 
     A task whose answers are right or wrong is an `AnswerTask`; this class is for graded ones.
+
+    >>> from gqn_rl.scenes.scene import sample_scenes
+    >>> class CountRed(Task):  # the answer is a number of cubes; being off by one costs 0.2
+    ...     num_answers = 8
+    ...
+    ...     def sample(self, rng, n):
+    ...         scenes = sample_scenes(rng, n, num_cubes=7, shapes="train", orientation="grid")
+    ...         return Trials(scenes, (scenes.colour.argmax(axis=-1) == 0).sum(axis=-1))
+    ...
+    ...     def score(self, trials, answers, errors=None):
+    ...         off = np.abs(answers - trials.target)
+    ...         return Outcome(off == 0, 1.0 - off / 5)
+    >>> task = CountRed()
+    >>> trials = task.sample(np.random.default_rng(0), 3)
+    >>> trials.target
+    array([3, 3, 2])
+    >>> task.score(trials, np.array([3, 2, 0])).reward
+    array([1. , 0.8, 0.6])
 
     Attributes:
         cue: the space of `Trials.cue`, float32 (C,); None where the task tells no numbers.
@@ -58,7 +76,7 @@ class Task(ABC):
     def score(
         self, trials: Trials, answers: NDArray[np.int64], errors: QueryErrors | None = None
     ) -> Outcome:
-        """What n episodes come to that end now.
+        """The outcome of n episodes that end now.
 
         Args:
             answers: (n,); -1 where the looks ran out before there was one.
@@ -75,7 +93,21 @@ class Task(ABC):
 
 
 class AnswerTask(Task):
-    """A task with one right answer per trial: +1 for it, -1 for another or none."""
+    """A task with one right answer per trial: +1 for it, -1 for another or none.
+
+    >>> from gqn_rl.scenes.scene import sample_scenes
+    >>> class Parity(AnswerTask):  # is the number of red cubes even (0) or odd (1)?
+    ...     num_answers = 2
+    ...
+    ...     def sample(self, rng, n):
+    ...         scenes = sample_scenes(rng, n, num_cubes=7, shapes="train", orientation="grid")
+    ...         return Trials(scenes, (scenes.colour.argmax(axis=-1) == 0).sum(axis=-1) % 2)
+    >>> trials = Parity().sample(np.random.default_rng(0), 3)
+    >>> trials.target
+    array([1, 1, 0])
+    >>> Parity().score(trials, np.array([1, 0, -1])).reward
+    array([ 1., -1., -1.])
+    """
 
     def is_right(self, trials: Trials, answers: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which of the answers (n,) are right; bool (n,). An answer of -1 (none) is wrong."""

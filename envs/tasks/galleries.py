@@ -1,4 +1,4 @@
-"""Which shapes a gallery holds: any, or ones that are easily taken for each other."""
+"""Galleries of shapes: any, or ones that are easily taken for each other."""
 
 from __future__ import annotations
 

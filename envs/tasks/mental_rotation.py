@@ -1,4 +1,4 @@
-"""Is this object the reference, only turned, or its mirror image?"""
+"""Mental rotation: is this object the reference, only turned, or its mirror image?"""
 
 from __future__ import annotations
 
@@ -35,6 +35,10 @@ class MentalRotationTask(AnswerTask):
     have their cubes at the same heights and at the same distances from the axis: nothing but
     handedness tells them apart. Only chiral shapes are used. Both objects stand in free
     orientation, one of the 24 grid rotations times the same random yaw.
+
+    >>> trials = MentalRotationTask().sample(np.random.default_rng(1), 4)
+    >>> trials.target, trials.details["angle"]
+    (array([0, 0, 1, 1]), array([ 40.,  60., 160.,  80.]))
 
     Args:
         num_cubes: cubes per object.

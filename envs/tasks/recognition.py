@@ -1,4 +1,4 @@
-"""Which shape of the gallery is this?"""
+"""Recognition: which shape of the gallery is this?"""
 
 from __future__ import annotations
 
@@ -21,6 +21,13 @@ class RecognitionTask(AnswerTask):
 
     The gallery is fixed by the arguments alone, see `envs.tasks.galleries.choose_gallery`. No two
     are the same shape; a shape and its mirror image may both be in it.
+
+    >>> task = RecognitionTask(gallery_size=5)
+    >>> trials = task.sample(np.random.default_rng(0), 4)
+    >>> trials.target
+    array([4, 3, 2, 1])
+    >>> task.score(trials, np.array([4, 4, 2, -1])).success
+    array([ True, False,  True, False])
 
     Args:
         num_cubes: cubes per object.

@@ -1,4 +1,4 @@
-"""How will the object look from over there?"""
+"""View prediction: how will the object look from over there?"""
 
 from __future__ import annotations
 
@@ -39,6 +39,13 @@ class ViewPredictionTask(Task):
     first error is gone. `info` has `first_error`, e1, and `error`, e, which is -1 until there is
     an answer. What the encoder draws is what counts, so every kind of observation needs one that
     can draw.
+
+    >>> task = ViewPredictionTask()
+    >>> trials = task.sample(np.random.default_rng(0), 3)
+    >>> errors = QueryErrors(first=np.array([40.0, 40.0, 40.0]), last=np.array([10.0, 38.0, -1.0]))
+    >>> outcome = task.score(trials, np.array([0, 0, -1]), errors)
+    >>> outcome.reward, outcome.success
+    (array([ 0.75,  0.05, -1.  ]), array([ True, False, False]))
 
     Args:
         num_cubes: cubes per object.

@@ -1,4 +1,4 @@
-"""What an encoder is, and the table of encoders.
+"""Interface of encoders, and the table of them.
 
 An encoder never looks back: its state is an order-invariant aggregate of the views so far, of a
 fixed size, and each new view is encoded once. Adding one is a new file and a line in `ENCODERS`;
@@ -24,7 +24,39 @@ State = TypeVar("State")
 
 @runtime_checkable
 class SceneEncoder(Protocol[State]):
-    """Turns views of n scenes into n representations, one new view per scene at a time."""
+    """Turns views of n scenes into n representations, one new view per scene at a time.
+
+    >>> from gqn_rl.geometry.viewpoint import look_at_origin
+    >>> class MeanColour:  # a state is n sums of colours and the numbers of views
+    ...     representation_size, image_size, renderer = 3, 64, None
+    ...
+    ...     def initial_state(self, n):
+    ...         return np.zeros((n, 4), np.float32)
+    ...
+    ...     def update(self, state, views, mask=None):
+    ...         colour = views.images.mean(axis=(1, 2)) / 255
+    ...         new = np.concatenate([colour, np.ones((len(views), 1))], axis=1)
+    ...         return state + (new if mask is None else np.where(mask[:, None], new, 0.0))
+    ...
+    ...     def reset(self, state, mask):
+    ...         return np.where(mask[:, None], 0.0, state)
+    ...
+    ...     def representation(self, state):
+    ...         return state[:, :3] / np.maximum(state[:, 3:], 1)
+    ...
+    ...     def identity(self):
+    ...         return "mean colour"
+    >>> encoder = MeanColour()
+    >>> isinstance(encoder, SceneEncoder)
+    True
+    >>> state, poses = encoder.initial_state(2), look_at_origin(np.zeros(2), np.zeros(2))
+    >>> for grey in (0, 51):
+    ...     images = np.full((2, 64, 64, 3), grey, np.uint8)
+    ...     state = encoder.update(state, Views(images, poses), np.array([True, grey > 0]))
+    >>> encoder.representation(state).round(2)
+    array([[0.1, 0.1, 0.1],
+           [0.2, 0.2, 0.2]])
+    """
 
     @property
     def representation_size(self) -> int:
@@ -77,7 +109,20 @@ class SceneEncoder(Protocol[State]):
 
 @runtime_checkable
 class SceneImaginer(Protocol[State]):
-    """An encoder that also draws what it expects to see."""
+    """An encoder that also draws what it expects to see.
+
+    >>> from gqn_rl.geometry.viewpoint import look_at_origin
+    >>> class Pessimist:  # expects black whatever it has seen; a state is an array with n rows
+    ...     def select(self, state, rows):
+    ...         return state[rows]
+    ...
+    ...     def predict_view(self, state, viewpoints):
+    ...         return np.zeros((len(viewpoints), 64, 64, 3), np.uint8)
+    >>> isinstance(Pessimist(), SceneImaginer)
+    True
+    >>> Pessimist().predict_view(np.zeros((2, 3)), look_at_origin(np.zeros(2), np.zeros(2))).shape
+    (2, 64, 64, 3)
+    """
 
     def select(self, state: State, rows: NDArray[np.int64]) -> State:
         """The state of some scenes only, in the order of `rows` (k,)."""
@@ -94,7 +139,20 @@ class SceneImaginer(Protocol[State]):
 
 @runtime_checkable
 class ResumableEncoder(Protocol[State]):
-    """An encoder whose state can be saved and taken up again."""
+    """An encoder whose state can be saved and taken up again.
+
+    >>> class Plain:  # a state is an array with n rows
+    ...     def state_arrays(self, state):
+    ...         return (state.copy(),)
+    ...
+    ...     def state_from_arrays(self, arrays):
+    ...         return arrays[0]
+    >>> isinstance(Plain(), ResumableEncoder)
+    True
+    >>> Plain().state_from_arrays(Plain().state_arrays(np.eye(2)))
+    array([[1., 0.],
+           [0., 1.]])
+    """
 
     def state_arrays(self, state: State) -> tuple[NDArray[Any], ...]:
         """All that a state is, as arrays (n, ...)."""
@@ -111,7 +169,19 @@ class ResumableEncoder(Protocol[State]):
 
 @runtime_checkable
 class ComparingEncoder(Protocol):
-    """An encoder that can say how alike two objects are."""
+    """An encoder that can say how alike two objects are.
+
+    >>> class Nearness:
+    ...     comparison_size = 1
+    ...
+    ...     def compare(self, representation, reference):
+    ...         return -np.linalg.norm(representation - reference, axis=1, keepdims=True)
+    >>> isinstance(Nearness(), ComparingEncoder)
+    True
+    >>> Nearness().compare(np.array([[3.0, 4.0], [0.0, 0.0]]), np.zeros((2, 2)))
+    array([[-5.],
+           [-0.]])
+    """
 
     @property
     def comparison_size(self) -> int:
@@ -127,7 +197,20 @@ class ComparingEncoder(Protocol):
 
 @runtime_checkable
 class InformedEncoder(Protocol):
-    """An encoder that can say what a view would tell before it is taken."""
+    """An encoder that can say what a view would tell before it is taken.
+
+    >>> class Curious:  # the further from what was seen, the more it expects to learn
+    ...     def information_gain(self, representation, query, seen, is_seen, candidates):
+    ...         away = np.linalg.norm(candidates[:, :, None, :3] - seen[:, None, :, :3], axis=3)
+    ...         gain = np.where(is_seen[:, None], away, np.inf).min(axis=2)
+    ...         return np.concatenate([gain, gain.max(axis=1, keepdims=True)], axis=1)
+    >>> isinstance(Curious(), InformedEncoder)
+    True
+    >>> seen, is_seen = np.zeros((1, 1, 7)), np.array([[True]])
+    >>> candidates = np.eye(7)[None, [3, 0]]  # from where the view was taken, and an edge away
+    >>> Curious().information_gain(np.zeros((1, 3)), seen[:, 0], seen, is_seen, candidates)
+    array([[0., 1., 1.]])
+    """
 
     def information_gain(
         self,
@@ -155,7 +238,14 @@ class InformedEncoder(Protocol):
 
 @runtime_checkable
 class SpatialEncoder(Protocol):
-    """An encoder whose representation is a voxel grid in the frame of the object."""
+    """An encoder whose representation is a voxel grid in the frame of the object.
+
+    >>> cells, gqn = make_encoder("cells", device="cpu"), make_encoder("gqn", device="cpu")
+    >>> isinstance(cells, SpatialEncoder), isinstance(gqn, SpatialEncoder)
+    (True, False)
+    >>> cells.voxel_grid_shape, cells.representation_size
+    ((4, 8, 8, 8), 2048)
+    """
 
     @property
     def voxel_grid_shape(self) -> tuple[int, int, int, int]:

@@ -15,7 +15,18 @@ LOOKED_AHEAD_PER_THREAD = 8
 
 
 class CanonicalEncoder(GQNEncoder):
-    """A `GQNEncoder` that is an `InformedEncoder`."""
+    """A `GQNEncoder` that is an `InformedEncoder`.
+
+    >>> from gqn_rl.encoders import make_encoder
+    >>> from gqn_rl.geometry.viewpoint import look_at_origin
+    >>> encoder = make_encoder("base", device="cpu")
+    >>> r = encoder.representation(encoder.initial_state(1))
+    >>> front, back = look_at_origin(np.array([0.0, np.pi]), np.zeros(2)).encode()
+    >>> seen, is_seen = front[None, None], np.array([[True]])
+    >>> gain = encoder.information_gain(r, back[None], seen, is_seen, np.stack([front, back])[None])
+    >>> gain.round()  # of the front once more, of the back, and of all that there is to be seen
+    array([[ 0.,  7., 11.]], dtype=float32)
+    """
 
     model: CanonicalGQN
 

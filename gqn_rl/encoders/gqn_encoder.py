@@ -26,6 +26,14 @@ enough that calling the layers takes little of the time."""
 class GQNEncoder:
     """Encodes one new view per scene and step; never the history.
 
+    >>> from gqn_rl.geometry.viewpoint import look_at_origin
+    >>> encoder = GQNEncoder(GenerativeQueryNetwork.from_pretrained("small"))
+    >>> poses = look_at_origin(np.zeros(2), np.zeros(2))
+    >>> black = Views(np.zeros((2, 64, 64, 3), np.uint8), poses)
+    >>> state = encoder.update(encoder.initial_state(2), black)
+    >>> encoder.representation(state).shape, encoder.predict_view(state, poses).shape
+    ((2, 4352), (2, 64, 64, 3))
+
     Args:
         model: in evaluation mode, on the device it is to run on.
         renderer: identity of the renderer it was trained on, None where any will do.

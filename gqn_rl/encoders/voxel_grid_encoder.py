@@ -1,9 +1,9 @@
-"""Encoder of what a GQN imagines: the cells of the object in its own frame.
+"""The canonical voxel grid as a representation: the cells of the object in its own frame.
 
 The representation r of the canonical family says where the frame lies and, in numbers of its own,
-what fills it. This encoder hands on the cells themselves, as the generator draws them. Where the
-object stands and by how much it is turned, up to quarter turns, is gone; two objects can be
-compared by turning one of them.
+what fills it. This encoder hands on what the GQN imagines there, cell by cell, as the generator
+draws it. Where the object stands and by how much it is turned, up to quarter turns, is gone; two
+objects can be compared by turning one of them.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from gqn_rl.gqn.checkpoint import load_checkpoint, pretrained_path
 from gqn_rl.gqn.view_aggregate import ViewAggregate
 
 WEIGHTS = "base"
-"""The shipped weights that imagine cells."""
+"""The shipped weights of the canonical family."""
 
 
 class VoxelGridEncoder(GQNEncoder):
-    """A `GQNEncoder` whose representation is `CanonicalGQN.cells`, flat; a `ComparingEncoder`."""
+    """A `GQNEncoder` that represents by `CanonicalGQN.voxel_grid`, flat; a `ComparingEncoder`."""
 
     model: CanonicalGQN
 
@@ -60,7 +60,7 @@ class VoxelGridEncoder(GQNEncoder):
     @torch.inference_mode()
     def representation(self, state: ViewAggregate) -> NDArray[np.float32]:
         """float32 (n, 4 * S ** 3) in [0, 1], not standardised."""
-        model: Any = self.model  # whose own kind of aggregate this is
+        model: Any = self.model  # the state is an aggregate of its family
         with autocast(model.device, self.precision):
             each = [
                 model.voxel_grid(model.representation(state.select(rows)))

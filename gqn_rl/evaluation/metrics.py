@@ -69,6 +69,13 @@ def representations(
 class ImageErrors(NamedTuple):
     """Errors of each of B images, float64 (B,), in [0, 1] units.
 
+    >>> truth = np.full((1, 64, 64, 3), 51, np.uint8)
+    >>> errors = image_errors(np.zeros(truth.shape), truth)
+    >>> errors.absolute, errors.squared
+    (array([0.2]), array([0.04]))
+    >>> round(summarise_errors(errors)["rmse"])  # of 255
+    51
+
     Attributes:
         squared, absolute: means over the image.
         foreground: sum of squared errors over the pixels where the truth shows the object.

@@ -31,6 +31,16 @@ SEED_STRIDE = 1_000
 class PredictedQueries:
     """Predictions of B query views from one number of context views.
 
+    >>> from gqn_rl.data.synthetic import SceneDistribution, render_views
+    >>> from gqn_rl.rendering import make_renderer
+    >>> rng = np.random.default_rng(1)
+    >>> scenes = SceneDistribution(shapes="test").sample(rng, 4)
+    >>> views = render_views(make_renderer("raycast", 64), scenes, 6, rng)
+    >>> model = GenerativeQueryNetwork.from_pretrained("small")
+    >>> predicted = predict_by_views(model, views, {1: 2, 5: 2}, seed=0, precision="fp32")
+    >>> {count: round(found.summary()["rmse"]) for count, found in predicted.items()}  # of 255
+    {1: 25, 5: 14}
+
     Attributes:
         num_samples: S, prior-path samples of each query.
         errors: of single samples, averaged over the S samples of a query.

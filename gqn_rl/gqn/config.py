@@ -10,7 +10,7 @@ from typing_extensions import Self
 from gqn_rl.errors import UserError
 
 NEW_NAMES = {"evidence_channels": "aggregate_channels"}
-"""What fields were called in older files to what they are called now."""
+"""Name of a field in older files to its name now."""
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,16 @@ AggregateType = TypeVar("AggregateType", bound=ViewAggregate)
 class GenerativeQueryNetwork(nn.Module, ABC, Generic[AggregateType]):
     """Views to representation, representation and pose to predicted view.
 
+    >>> import numpy as np
+    >>> from gqn_rl.geometry.viewpoint import sample_on_sphere
+    >>> poses = torch.from_numpy(sample_on_sphere(np.random.default_rng(0), 4).encode())[None]
+    >>> seen = Context(torch.zeros(1, 3, 3, 64, 64), poses[:, :3])  # three black views
+    >>> gqn = GenerativeQueryNetwork.from_pretrained("small")
+    >>> gqn.represent(seen.images, seen.viewpoints).shape
+    torch.Size([1, 4352])
+    >>> gqn.predict(seen, poses[:, 3], torch.Generator().manual_seed(0)).shape
+    torch.Size([1, 3, 64, 64])
+
     Args:
         config: sizes of the network.
         representation_size: F, the length of the flat representation.
@@ -60,7 +70,7 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[AggregateType]):
 
     @abstractmethod
     def nothing_seen(self, n: int) -> AggregateType:
-        """Aggregate about n scenes of which there is no view yet."""
+        """Aggregate of no view, for n scenes."""
 
     @abstractmethod
     def encode_view(self, images: Tensor, viewpoints: Tensor) -> AggregateType:
@@ -90,7 +100,7 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[AggregateType]):
 
     @abstractmethod
     def kl(self, aggregate: AggregateType, images: Tensor, viewpoints: Tensor) -> Tensor:
-        """What a query view still tells: KL(posterior || prior) in nats, float32 (N,).
+        """KL(posterior || prior) in nats, float32 (N,): what a query view still tells.
 
         Args:
             aggregate: of the context.
@@ -155,7 +165,7 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[AggregateType]):
         return standardised * self.representation_scale + self.representation_mean
 
     def encode_views(self, images: Tensor, viewpoints: Tensor) -> AggregateType:
-        """One aggregate for every single view, B * V rows, of images (B, V, 3, H, W) in [0, 1] and
+        """Aggregates of every single view, B * V rows, from images (B, V, 3, H, W) in [0, 1] and
         poses (B, V, 7); `ViewAggregate.sum_views` adds them up."""
         return self.encode_view(images.flatten(0, 1), viewpoints.flatten(0, 1))
 

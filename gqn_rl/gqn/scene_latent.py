@@ -26,7 +26,7 @@ from gqn_rl.gqn.query_rays import QueryRays, sample_query_rays
 
 
 class SceneLatentGQN(GenerativeQueryNetwork[AggregateType]):
-    """What is left to a family: how a latent becomes a scene, and a scene pixels.
+    """A GQN with a latent for a scene; a family adds how that becomes a scene, and a scene pixels.
 
     Attributes:
         max_rays: rays drawn at once where whole images are asked for, which bounds the memory.

@@ -18,6 +18,16 @@ class ViewAggregate:
     A family's own aggregate is a dataclass whose fields are float tensors (N, ...), one row a
     scene, with nothing seen being all zeros. Because sums do not depend on the order of their
     terms, no representation made from them does.
+
+    >>> @dataclass(frozen=True)
+    ... class Total(ViewAggregate):
+    ...     numbers: Tensor
+    >>> each = Total(torch.tensor([[1.0], [2.0], [4.0], [8.0]]))  # two views of each of two scenes
+    >>> scenes = each.sum_views(torch.tensor([[True, True], [True, False]]))
+    >>> scenes.numbers.tolist()
+    [[3.0], [4.0]]
+    >>> scenes.plus(each.select(slice(2, 4))).numbers.tolist()
+    [[7.0], [12.0]]
     """
 
     @property
@@ -50,7 +60,7 @@ class ViewAggregate:
         return type(self)(*(kept(part) for part in self.parts))
 
     def select(self, scenes: Tensor | slice) -> Self:
-        """The aggregate about some scenes only, int64 (K,); for a slice in the same memory."""
+        """The aggregate of some scenes only, int64 (K,); for a slice in the same memory."""
         return type(self)(*(part[scenes] for part in self.parts))
 
     def sum_views(self, mask: Tensor) -> Self:

@@ -1,4 +1,4 @@
-"""From a trainer and a stream of batches to a run folder."""
+"""The training loop: from a trainer and a stream of batches to a run folder."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LOG_EVERY = 50
 
 
 class ValidationResult(NamedTuple):
-    """What a look at the model in training found.
+    """Findings about the model in the midst of its training.
 
     Attributes:
         numbers: by name, logged and recorded.

@@ -29,7 +29,7 @@ from gqn_rl.gqn.attention.transformer import (
 
 MIN_LOG_SCALE, MAX_LOG_SCALE = -6.0, 1.0
 NEWS_SCALE = 5.0
-"""A few more views change a slot by a fraction of its size; the posterior must not overhear it."""
+"""A few more views change a slot by a fraction of its size; the posterior must not miss it."""
 INITIAL_COLOUR = -3.0
 """Before the sigmoid: most pixels are black."""
 

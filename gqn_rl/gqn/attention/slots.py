@@ -56,7 +56,7 @@ class SlotAggregate(ViewAggregate):
 
 
 class AdditiveWrite(nn.Module):
-    """Tokens of one view to aggregate.
+    """From the tokens of one view to their aggregate.
 
     Each head of a slot asks around a point of its own beside the slot's place.
 
@@ -99,7 +99,7 @@ class AdditiveWrite(nn.Module):
 
 
 class SlotReader(nn.Module):
-    """Aggregate to the scene representation, slots (N, S, C)."""
+    """From an aggregate to the scene representation, slots (N, S, C)."""
 
     def __init__(self, config: AttentionConfig) -> None:
         super().__init__()

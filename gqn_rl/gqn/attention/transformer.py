@@ -60,7 +60,7 @@ class Mlp(nn.Sequential):
 
 
 class SelfAttentionLayer(nn.Module):
-    """Tokens of one set look at each other, then each is processed alone; (N, L, width)."""
+    """Tokens of one set attend to each other, then each is processed alone; (N, L, width)."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class SelfAttentionLayer(nn.Module):
 
 
 class CrossAttentionLayer(nn.Module):
-    """Rays look at a memory, more at what is near, but not at each other; (N, R, width).
+    """Rays attend to a memory, more to what is near, but not to each other; (N, R, width).
 
     The memory (N, S, width) is expected to be normalised; squared distances are (N, 1, R, S).
     """

@@ -103,12 +103,12 @@ class CanonicalGQN(SceneLatentGQN[VolumeAggregate]):
 
     @property
     def voxel_grid_shape(self) -> tuple[int, int, int, int]:
-        """Shape of `cells` for one scene."""
+        """Shape of `voxel_grid` for one scene."""
         size = self.config.frame_cells
         return (4, size, size, size)
 
     def voxel_grid(self, r: Tensor) -> Tensor:
-        """What is imagined in the frame of the object, at the prior's mean.
+        """The canonical voxel grid: what is imagined in the object's frame, at the prior's mean.
 
         Returns:
             float32 (N, 4, S, S, S) in [0, 1]: opacity of each cell for a ray that crosses it along

@@ -1,4 +1,4 @@
-"""A second look at the frame, from within it.
+"""Refinement of the frame, from within it.
 
 All cells of the grid look alike from where their faces should be: if a frame is a little off, each
 cell sees by how much the faces near it are off. The network says so for every cell and how sure it

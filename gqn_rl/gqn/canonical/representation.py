@@ -28,7 +28,7 @@ COLOURS = 5
 
 
 class CanonicalRepresentation(VolumeEncoder):
-    """Aggregate to frame and slots.
+    """From an aggregate to frame and slots.
 
     Attributes:
         cells: the cells of the frame that have a slot.

@@ -77,7 +77,7 @@ class ViewNetwork(nn.Module):
 
 
 class VolumeEncoder(nn.Module):
-    """psi: one view to its aggregate; and the network that turns their sum into a volume.
+    """psi, from one view to its aggregate; and the network that makes a volume of their sum.
 
     Attributes:
         anchors: the points of the lattice at which views write and slots lie.
@@ -103,7 +103,7 @@ class VolumeEncoder(nn.Module):
             self.modulate.weight.mul_(0.1)
 
     def nothing_seen(self, n: int) -> VolumeAggregate:
-        """Aggregate of no view."""
+        """Aggregate of no view, for n scenes."""
         weight = self.write.weight
         sizes = (
             (self.config.aggregate_channels, len(self.anchors)),
