@@ -1,0 +1,104 @@
+"""Regions of one colour, each of them what is seen of one cell.
+
+A cell has one colour however bright its faces are, so pixels whose colours differ by a factor
+only belong together, in all views. What a region says about where its cell is, its outermost rays
+say already, because a cell is convex.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from gqn_rl.inference.refinement.sightings import Sightings
+
+MOST_REGIONS = 10
+SAME_COLOUR = 0.012
+"""By how much the channels of one colour differ, divided by the largest of them: images have 256
+levels, and the darkest face of a saturated colour uses 150 of them."""
+FEWEST_PIXELS = 4
+COMPASS = 8
+"""Directions in an image in which the outermost ray of a region is taken."""
+
+
+class Regions(NamedTuple):
+    """L regions of each of N scenes, over all views together.
+
+    Attributes:
+        label: int64 (N, M, P), which region a pixel is of; -1 for none.
+        pixels: float32 (N, L), how many it has; 0 for one that is not there.
+        origins, rays: float32 (N, L, E, 3), the outermost rays; `valid`: bool (N, L, E).
+        eye, axis: float32 (N, L, 3), the ray through the middle of the region, in the view that
+            shows most of it.
+    """
+
+    label: Tensor
+    pixels: Tensor
+    origins: Tensor
+    rays: Tensor
+    valid: Tensor
+    eye: Tensor
+    axis: Tensor
+
+
+def find_regions(sightings: Sightings) -> Regions:
+    """The largest regions, brightest colour first."""
+    label = _labels(sightings)
+    n, m, p = label.shape
+    size = sightings.image_size
+    member = label[:, :, None] == torch.arange(MOST_REGIONS, device=label.device)[:, None]
+    counts = member.sum(-1)  # (N, M, L)
+    middle, outermost = _outermost(member, size)
+    rays = sightings.rays.gather(2, outermost.flatten(2)[..., None].expand(-1, -1, -1, 3))
+    rays = rays.view(n, m, MOST_REGIONS, COMPASS, 3).transpose(1, 2).flatten(2, 3)
+    origins = sightings.cameras[:, None, :, None].expand(-1, MOST_REGIONS, -1, COMPASS, -1)
+    valid = (counts > 0).mT[..., None].expand(-1, -1, -1, COMPASS)
+    best = counts.argmax(1)  # (N, L)
+    at = middle.gather(1, best[:, None])[:, 0]
+    rows = torch.arange(n, device=label.device)[:, None]
+    pixels = counts.sum(1)
+    pixels = (pixels * (pixels >= FEWEST_PIXELS)).float()
+    return Regions(
+        label,
+        pixels,
+        origins.flatten(2, 3),
+        rays,
+        valid.flatten(2) & (pixels > 0)[..., None],
+        sightings.cameras[rows, best],
+        sightings.rays[rows, best, at],
+    )
+
+
+def _labels(sightings: Sightings) -> Tensor:
+    """One colour after the other, the brightest of what is left first, int64 (N, M, P)."""
+    colours = sightings.colours.flatten(1, 2)
+    largest = colours.amax(-1)
+    hues = colours / largest.clamp(min=1e-6)[..., None]
+    left = largest.clone()
+    label = torch.full(largest.shape, -1, device=colours.device)
+    for index in range(MOST_REGIONS):
+        value, brightest = left.max(1, keepdim=True)
+        hue = hues.gather(1, brightest[..., None].expand(-1, -1, 3))
+        same = ((hues - hue).abs().amax(-1) < SAME_COLOUR) & (left > 0) & (value > 0)
+        label = torch.where(same, index, label)
+        left = left.masked_fill(same, 0.0)
+    return label.view(sightings.shown.shape)
+
+
+def _outermost(member: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """The pixel nearest to the middle (N, M, L), and those furthest out (N, M, L, COMPASS)."""
+    n, m, regions, p = member.shape
+    pixel = torch.arange(p, device=member.device)
+    place = torch.stack([pixel % size, pixel // size], dim=-1).float()  # (P, 2)
+    angle = torch.arange(COMPASS, device=member.device) * (2 * math.pi / COMPASS) + 0.1
+    along = torch.stack([angle.cos(), angle.sin()]) 
+    reach = (place @ along).T  # (COMPASS, P)
+    masked = torch.zeros_like(member, dtype=torch.float32).masked_fill(~member, -1e6)
+    outermost = torch.stack([(masked + row).argmax(-1) for row in reach], dim=-1)
+    weight = member.float()
+    mean = (weight @ place) / weight.sum(-1, keepdim=True).clamp(min=1)
+    middle = mean.round().long()
+    return middle[..., 1] * size + middle[..., 0], outermost

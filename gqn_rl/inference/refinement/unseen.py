@@ -1,0 +1,45 @@
+"""Cells of which views say nothing: whatever is in them, the views look the same."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gqn_rl.gqn.canonical.traversal import traverse
+from gqn_rl.inference.refinement.opaque import OpaqueScene, Rays, meet
+
+FAR = 1e6
+SLIVER = 0.05
+"""Cube edges of a cell before the first filled one by which a ray does not see it yet; what is
+seen of its edge may be an error of the frame."""
+
+
+def unseen_cells(scene: OpaqueScene, rays: Rays, cells: int) -> Tensor:
+    """Cells that no ray crosses before it meets a filled one, bool (N, cells ** 3).
+
+    Rays that do not count say nothing. Filled cells are not among the unseen.
+    """
+    met = meet(scene, rays)
+    filled = scene.filled[:, None].expand_as(met.order).gather(2, met.order)
+    hit = (met.leave > met.enter) & filled[..., None]
+    first = torch.where(hit, met.enter, FAR).amin(2).flatten(1)  # (N, M * R)
+    origins = scene.frame.to_frame(rays.origins)[:, :, None].expand_as(rays.directions)
+    directions = scene.frame.turn(rays.directions.flatten(1, 2))
+    crossed = traverse(origins.flatten(1, 2), directions, cells)
+    middle = _depths(origins.flatten(1, 2), directions, crossed.cell, cells)
+    before = (middle < first[..., None]) & (crossed.length > SLIVER)
+    before &= (rays.weight.flatten(1) > 0)[..., None]
+    n = len(scene.filled)
+    seen = torch.zeros(n, cells**3, device=first.device)
+    seen.scatter_add_(1, crossed.cell.flatten(1), before.flatten(1).float())
+    x, y, z = (scene.corner + cells / 2).long().clamp(0, cells - 1).unbind(-1)
+    occupied = torch.zeros(n, cells**3, dtype=torch.bool, device=first.device)
+    occupied.scatter_(1, (x * cells + y) * cells + z, scene.filled)
+    return (seen < 0.5) & ~occupied
+
+
+def _depths(origins: Tensor, directions: Tensor, cell: Tensor, cells: int) -> Tensor:
+    """Depth of the middle of each cell along the rays, (N, R, K)."""
+    place = torch.stack([cell // cells**2, cell // cells % cells, cell % cells], dim=-1)
+    centre = place + (0.5 - cells / 2)
+    return ((centre - origins[:, :, None]) * directions[:, :, None]).sum(-1)
