@@ -50,7 +50,7 @@ def _step(
 ) -> tuple[Tensor, Tensor]:
     """The damped Gauss-Newton step (N, 4), and the misfit (N,) before it."""
     n = len(scene.filled)
-    size = torch.tensor(DIFFERENCE, device=damping.device) * min(1.0, softness / 0.1)
+    size = torch.tensor(DIFFERENCE, device=damping.device) * min(1.0, softness / 0.3)
     steps = torch.cat([torch.zeros_like(size)[None], torch.diag(size)])
     drawn = draw_softly(scene.repeat(5).moved(steps.repeat(n, 1)), rays.repeat(5), softness)
     weight = rays.weight.sqrt()[..., None]

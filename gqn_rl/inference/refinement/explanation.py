@@ -26,7 +26,7 @@ from gqn_rl.inference.refinement.proposals import (
 from gqn_rl.inference.refinement.regions import Regions
 from gqn_rl.inference.refinement.sightings import Sightings
 
-FIRST_SOFTNESS, SECOND_SOFTNESS = (0.4, 0.3), (0.2, 0.15)
+FIRST_SOFTNESS, SECOND_SOFTNESS = (1.0, 0.7), (0.5, 0.3)
 """Cube edges; frames that lie a sixth of an edge off are still drawn towards the right one."""
 FINALISTS = 2
 OFFSETS = 3

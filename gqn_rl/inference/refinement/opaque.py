@@ -140,18 +140,21 @@ def meet(scene: OpaqueScene, rays: Rays) -> Meeting:
 
 
 def draw_softly(scene: OpaqueScene, rays: Rays, softness: float) -> Tensor:
-    """Colours (N, M, R, 3) with edges blurred over about `softness` cube edges."""
+    """Colours (N, M, R, 3) with edges that are ramps, up to `softness` cube edges to either side."""
     met = meet(scene, rays)
     filled = scene.filled[:, None].expand_as(met.order).gather(2, met.order)
-    cover = torch.sigmoid((met.leave - met.enter) / softness) * filled[..., None]
+    cover = (met.leave - met.enter).mul_(0.5 / softness).add_(0.5).clamp_(0.0, 1.0)
+    cover *= filled[..., None]
     past = (1.0 - cover).cumprod(2)
     cover[:, :, 1:] *= past[:, :, :-1]
-    total, bright = 0.0, 0.0
+    total, bright = None, None
     for near, shade in zip(met.near, met.shade, strict=True):
-        share = ((near - met.enter) / softness).exp_()
-        total = total + share
-        bright = bright + share * shade[:, :, None]
-    cover *= bright / total
+        share = (near - met.enter).mul_(1.0 / softness).add_(1.0).clamp_(min=0.0)
+        total = share if total is None else total + share
+        lit = share * shade[:, :, None]
+        bright = lit if bright is None else bright.add_(lit)
+    assert bright is not None
+    cover *= bright.div_(total)
     colour = scene.colour[:, None].expand(-1, cover.shape[1], -1, -1)
     colour = colour.gather(2, met.order[..., None].expand(-1, -1, -1, 3))
     return cover.mT @ colour

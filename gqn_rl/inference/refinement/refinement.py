@@ -39,6 +39,9 @@ RAYS, FACE_RAYS, EDGE_RAYS = 160, 160, 340
 """Of each view; edges of seven cubes take about 330 pixels of 64 x 64."""
 NEAR = 3
 """Pixels around the object that are compared."""
+CHANCE_GAIN, CHANCE_BIAS = 1.2, -1.6
+"""From the opacity of cells that no view shows to the chance that they are filled, a logistic
+regression over scenes of training shapes seen once; `base` takes too many for filled."""
 DENSITY = 1e4
 """Of a filled cell, per cube edge: a ray that grazes it sees it."""
 
@@ -81,7 +84,7 @@ def refine(
         now = misfit(draw(found, sighted.rays), sighted.rays)
         before = _misfit_of(model, bare, sighted.rays)
         refined = now < before
-        unseen = unseen_cells(found, sighted.rays, model.config.frame_cells)
+        unseen = unseen_cells(found, sighted.sightings, sighted.rays, model.config.frame_cells)
     return Refined(found, unseen, bare, r, refined, torch.minimum(now, before).sqrt())
 
 
@@ -94,7 +97,8 @@ def sample(model: CanonicalGQN, belief: Refined, noise: Tensor, chance: Tensor) 
     """
     imagined = model.imagine(belief.r, noise)
     content = imagined.content
-    filled = -torch.expm1(-content[:, 0])
+    opacity = -torch.expm1(-content[:, 0])
+    filled = torch.sigmoid(CHANCE_GAIN * torch.logit(opacity, eps=1e-4) + CHANCE_BIAS)
     density = DENSITY * ((chance < filled) & belief.unseen)
     found = belief.found
     size = model.config.frame_cells

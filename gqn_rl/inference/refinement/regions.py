@@ -45,16 +45,17 @@ class Regions(NamedTuple):
 
 
 def find_regions(sightings: Sightings) -> Regions:
-    """The largest regions, brightest colour first."""
+    """Up to `MOST_REGIONS` regions, brightest colour first."""
     label = _labels(sightings)
     n, m, p = label.shape
     size = sightings.image_size
-    member = label[:, :, None] == torch.arange(MOST_REGIONS, device=label.device)[:, None]
+    most = max(1, int(label.max()) + 1)
+    member = label[:, :, None] == torch.arange(most, device=label.device)[:, None]
     counts = member.sum(-1)  # (N, M, L)
     middle, outermost = _outermost(member, size)
     rays = sightings.rays.gather(2, outermost.flatten(2)[..., None].expand(-1, -1, -1, 3))
-    rays = rays.view(n, m, MOST_REGIONS, COMPASS, 3).transpose(1, 2).flatten(2, 3)
-    origins = sightings.cameras[:, None, :, None].expand(-1, MOST_REGIONS, -1, COMPASS, -1)
+    rays = rays.view(n, m, most, COMPASS, 3).transpose(1, 2).flatten(2, 3)
+    origins = sightings.cameras[:, None, :, None].expand(-1, most, -1, COMPASS, -1)
     valid = (counts > 0).mT[..., None].expand(-1, -1, -1, COMPASS)
     best = counts.argmax(1)  # (N, L)
     at = middle.gather(1, best[:, None])[:, 0]

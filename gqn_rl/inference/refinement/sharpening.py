@@ -15,7 +15,7 @@ from gqn_rl.inference.refinement.opaque import (
 )
 from gqn_rl.inference.refinement.sightings import Sightings
 
-WIDEST, NARROWEST = 0.15, 0.005
+WIDEST, NARROWEST = 0.3, 0.01
 """Softness of edges from the first to the last step, in cube edges; a pixel is a tenth."""
 STEPS_A_ROUND = 2
 EDGE = 0.02

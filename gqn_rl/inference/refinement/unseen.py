@@ -6,18 +6,26 @@ import torch
 from torch import Tensor
 
 from gqn_rl.gqn.canonical.traversal import traverse
+from gqn_rl.gqn.volumes.points import lattice_points
 from gqn_rl.inference.refinement.opaque import OpaqueScene, Rays, meet
+from gqn_rl.inference.refinement.sightings import Sightings
 
 FAR = 1e6
+SHRUNK = 0.4
+"""Half an edge of the part of a cell that must not stand out."""
 SLIVER = 0.05
 """Cube edges of a cell before the first filled one by which a ray does not see it yet; what is
 seen of its edge may be an error of the frame."""
 
 
-def unseen_cells(scene: OpaqueScene, rays: Rays, cells: int) -> Tensor:
+def unseen_cells(scene: OpaqueScene, sightings: Sightings, rays: Rays, cells: int) -> Tensor:
     """Cells that no ray crosses before it meets a filled one, bool (N, cells ** 3).
 
-    Rays that do not count say nothing. Filled cells are not among the unseen.
+    Cells that stand out over the object in any view, and those that are filled, are not among
+    them.
+
+    Args:
+        rays: pixels of the object and around it.
     """
     met = meet(scene, rays)
     filled = scene.filled[:, None].expand_as(met.order).gather(2, met.order)
@@ -35,7 +43,16 @@ def unseen_cells(scene: OpaqueScene, rays: Rays, cells: int) -> Tensor:
     x, y, z = (scene.corner + cells / 2).long().clamp(0, cells - 1).unbind(-1)
     occupied = torch.zeros(n, cells**3, dtype=torch.bool, device=first.device)
     occupied.scatter_(1, (x * cells + y) * cells + z, scene.filled)
-    return (seen < 0.5) & ~occupied
+    return (seen < 0.5) & ~occupied & _covered(scene, sightings, cells)
+
+
+def _covered(scene: OpaqueScene, sightings: Sightings, cells: int) -> Tensor:
+    """Cells that appear within the object's outline in every view, bool (N, cells ** 3)."""
+    centres = lattice_points(cells, cells / 2).to(scene.corner.device)
+    eight = centres[:, None] + lattice_points(2, 2 * SHRUNK).to(centres.device)
+    world = scene.frame.to_world(eight.flatten(0, 1)[None])
+    outside = sightings.distance_outside(world).view(len(world), -1, 8)
+    return outside.amax(-1) == 0
 
 
 def _depths(origins: Tensor, directions: Tensor, cell: Tensor, cells: int) -> Tensor:
