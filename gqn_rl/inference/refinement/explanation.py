@@ -14,8 +14,8 @@ from torch import Tensor
 
 from gqn_rl.gqn.canonical.frame import Frame
 from gqn_rl.inference.refinement.alignment import align
-from gqn_rl.inference.refinement.opaque import OpaqueScene, Rays, colours_that_fit, draw_softly, misfit
-from gqn_rl.inference.refinement.placement import place, share_right
+from gqn_rl.inference.refinement.opaque import OpaqueScene, Rays, colours_that_fit, draw, draw_softly, misfit
+from gqn_rl.inference.refinement.placement import place
 from gqn_rl.inference.refinement.proposals import (
     cells_to_try,
     cells_tried,
@@ -24,19 +24,27 @@ from gqn_rl.inference.refinement.proposals import (
     regular_frames,
 )
 from gqn_rl.inference.refinement.regions import Regions
+from gqn_rl.inference.refinement.sharpening import sharpen
 from gqn_rl.inference.refinement.sightings import Sightings
 
 FIRST_SOFTNESS, SECOND_SOFTNESS = (1.0, 0.7), (0.5, 0.3)
 """Cube edges; frames that lie a sixth of an edge off are still drawn towards the right one."""
-FINALISTS = 2
 OFFSETS = 3
 """Tried along each axis, one third of an edge apart."""
 YAWS = 12
-KEPT_FIRST, KEPT_NEXT = 3, 8
-"""Frames that are drawn, of those near the inferred one and of those from everywhere."""
-ENOUGH = 0.97
-"""Share of the rays that are right at which no other frames are tried."""
-FEW_VIEWS_FACTOR = 3
+ENOUGH = (6 / 255) ** 2
+"""Mean squared error at which no other frames are tried."""
+
+
+class Effort(NamedTuple):
+    """How many frames are drawn, and how many of them sharpened."""
+
+    drawn: int
+    sharpened: int
+
+
+NEAR, EVERYWHERE = Effort(3, 1), Effort(8, 2)
+ONE_VIEW = Effort(9, 2), Effort(24, 4)
 """One view says little about depth, so more frames have to be drawn."""
 
 
@@ -45,7 +53,8 @@ class Sighted(NamedTuple):
 
     Attributes:
         sightings, regions: of N scenes.
-        rays: some of the pixels on and near the object.
+        rays: some of the pixels on and near the object; `edges`: those beside edges; `faces`: some
+            of the object's.
         cells: of the grid, along each axis.
         brightness: from N frames to (N, 6), as the decoder has it.
     """
@@ -53,6 +62,8 @@ class Sighted(NamedTuple):
     sightings: Sightings
     regions: Regions
     rays: Rays
+    edges: Rays
+    faces: Rays
     cells: int
     brightness: Callable[[Frame], Tensor]
 
@@ -62,58 +73,69 @@ class Sighted(NamedTuple):
             sightings=self.sightings.select(rows),
             regions=Regions(*(part[rows] for part in self.regions)),
             rays=self.rays.select(rows),
+            edges=self.edges.select(rows),
+            faces=self.faces.select(rows),
         )
 
 
-def explain(sighted: Sighted, inferred: Frame) -> OpaqueScene:
+def explain(sighted: Sighted, inferred: Frame, steps: int) -> tuple[OpaqueScene, Tensor]:
     """A scene for each row that explains its views as well as can be found.
 
     Args:
         inferred: N frames to begin with.
+        steps: of `sharpen`.
+
+    Returns:
+        the scenes, and their mean squared errors (N,) along `Sighted.rays`.
     """
-    device = inferred.yaw.device
-    _, shifts = regular_frames(1, OFFSETS, device)
-    n = len(inferred.yaw)
-    yaw = torch.stack([inferred.yaw, torch.zeros_like(inferred.yaw)], dim=1)
-    near_yaw = torch.cat([inferred.yaw[:, None], yaw.repeat_interleave(len(shifts), 1)], dim=1)
-    near = (inferred.offset[:, None] + shifts).repeat(1, 2, 1)
-    near_offset = torch.cat([inferred.offset[:, None], near], dim=1)
-    factor = FEW_VIEWS_FACTOR if bool((sighted.sightings.counted.sum(1) < 2).any()) else 1
-    scene = _winner(sighted, near_yaw, near_offset, KEPT_FIRST * factor)
-    right = share_right(scene, sighted.rays)
-    rows = (right < ENOUGH).nonzero()[:, 0]
+    one_view = bool((sighted.sightings.counted.sum(1) < 2).any())
+    near, everywhere = ONE_VIEW if one_view else (NEAR, EVERYWHERE)
+    scene, error = _best_of(sighted, *_around(inferred), near, steps)
+    rows = (error > ENOUGH).nonzero()[:, 0]
     if len(rows) == 0:
-        return scene
-    everywhere, offsets = regular_frames(YAWS, OFFSETS, device)
-    again = sighted.select(rows)
-    count = len(rows)
-    other = _winner(
-        again, everywhere.expand(count, -1), offsets.expand(count, -1, -1), KEPT_NEXT * factor
-    )
-    better = share_right(other, again.rays) > right[rows]
-    chosen = torch.arange(n, device=device)
-    chosen[rows[better]] = n + better.nonzero()[:, 0]
-    return OpaqueScene.cat(scene, other).select(chosen)
+        return scene, error
+    yaw, offset = regular_frames(YAWS, OFFSETS, error.device)
+    frames = yaw.expand(len(rows), -1), offset.expand(len(rows), -1, -1)
+    other, other_error = _best_of(sighted.select(rows), *frames, everywhere, steps)
+    better = other_error < error[rows]
+    chosen = torch.arange(len(error), device=error.device)
+    chosen[rows[better]] = len(error) + better.nonzero()[:, 0]
+    return OpaqueScene.cat(scene, other).select(chosen), torch.cat([error, other_error])[chosen]
 
 
-def _winner(sighted: Sighted, yaw: Tensor, offset: Tensor, kept: int) -> OpaqueScene:
-    """The best of frames yaw (N, H) and offset (N, H, 3)."""
-    proposals = judge(sighted.sightings, sighted.regions, yaw, offset, sighted.cells).best(kept)
+def _around(inferred: Frame) -> tuple[Tensor, Tensor]:
+    """The inferred frames, and others of the same yaw and parallel to the world's axes."""
+    _, shifts = regular_frames(1, OFFSETS, inferred.yaw.device)
+    own, level = inferred.yaw[:, None], torch.zeros_like(inferred.yaw)[:, None]
+    times = len(shifts)
+    yaw = torch.cat([own, own.expand(-1, times), level.expand(-1, times)], dim=1)
+    here = inferred.offset[:, None]
+    return yaw, torch.cat([here, here + shifts, here + shifts], dim=1)
+
+
+def _best_of(
+    sighted: Sighted, yaw: Tensor, offset: Tensor, effort: Effort, steps: int
+) -> tuple[OpaqueScene, Tensor]:
+    """The best of frames yaw (N, H) and offset (N, H, 3), and its error (N,)."""
+    proposals = judge(sighted.sightings, sighted.regions, yaw, offset, sighted.cells)
+    proposals = proposals.best(effort.drawn)
     frame = Frame(proposals.yaw.flatten(), proposals.offset.flatten(0, 1))
-    times = proposals.yaw.shape[1]
-    there = sighted.regions.pixels > 0
-    scene = OpaqueScene(
-        frame,
-        sighted.brightness(frame),
-        proposals.cells.flatten(0, 1),
-        torch.full_like(proposals.cells.flatten(0, 1), 0.5),
-        there.repeat_interleave(times, 0),
-    )
+    cells = proposals.cells.flatten(0, 1)
+    there = (sighted.regions.pixels > 0).repeat_interleave(proposals.yaw.shape[1], 0)
+    grey = torch.full_like(cells, 0.5)
+    scene = OpaqueScene(frame, sighted.brightness(frame), cells, grey, there)
     costs = depth_costs(sighted.sightings, sighted.regions)
     scene = _improved(sighted, costs, scene, FIRST_SOFTNESS, 1)
-    scene = _best(sighted, scene, min(FINALISTS, times), SECOND_SOFTNESS[0])
+    scene = _fittest(sighted, scene, 2 * effort.sharpened, SECOND_SOFTNESS[0])
     scene = _improved(sighted, costs, scene, SECOND_SOFTNESS, 2)
-    return _best(sighted, scene, 1, SECOND_SOFTNESS[-1])
+    scene = _fittest(sighted, scene, effort.sharpened, SECOND_SOFTNESS[-1])
+    edges, faces = sighted.edges.repeat(effort.sharpened), sighted.faces.repeat(effort.sharpened)
+    scene = sharpen(scene, edges, faces, steps)
+    rays = sighted.rays.repeat(effort.sharpened)
+    error = misfit(draw(scene, rays), rays).view(-1, effort.sharpened)
+    least, which = error.min(1)
+    rows = torch.arange(len(which), device=which.device)
+    return scene.select(rows * effort.sharpened + which), least
 
 
 def _improved(
@@ -128,12 +150,14 @@ def _improved(
     return place(scene, rays, candidates, rounds)
 
 
-def _best(sighted: Sighted, scene: OpaqueScene, count: int, softness: float) -> OpaqueScene:
+def _fittest(
+    sighted: Sighted, scene: OpaqueScene, count: int, softness: float
+) -> OpaqueScene:
     """The `count` scenes of each row that fit best."""
     n = len(sighted.rays.weight)
     times = len(scene.filled) // n
     rays = sighted.rays.repeat(times)
     scene = colours_that_fit(scene, rays)
     error = misfit(draw_softly(scene, rays, softness), rays).view(n, times)
-    best = error.topk(count, dim=1, largest=False).indices
+    best = error.topk(min(count, times), dim=1, largest=False).indices
     return scene.select((best + times * torch.arange(n, device=best.device)[:, None]).flatten())

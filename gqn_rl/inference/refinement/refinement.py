@@ -24,9 +24,9 @@ from gqn_rl.gqn.canonical.frame import Frame
 from gqn_rl.gqn.canonical.generator import CellScene
 from gqn_rl.gqn.lattice.representation import LatticeAggregate
 from gqn_rl.inference.refinement.explanation import Sighted, explain
-from gqn_rl.inference.refinement.opaque import OpaqueScene, Rays, choose_rays, draw, misfit
+from gqn_rl.inference.refinement.opaque import OpaqueScene, Rays, choose_rays, misfit
 from gqn_rl.inference.refinement.regions import find_regions
-from gqn_rl.inference.refinement.sharpening import beside_edges, sharpen
+from gqn_rl.inference.refinement.sharpening import beside_edges
 from gqn_rl.inference.refinement.sightings import Sightings, sight
 from gqn_rl.inference.refinement.unseen import unseen_cells
 
@@ -77,11 +77,10 @@ def refine(
     """
     bare = model.representation(aggregate).float()
     with full_precision(bare.device):
-        sighted, edges, faces = _look(model, context)
-        found = sharpen(explain(sighted, Frame.unpack(bare)), edges, faces, steps)
+        sighted = _look(model, context)
+        found, now = explain(sighted, Frame.unpack(bare), steps)
     r = model.network.in_frame(aggregate, found.frame).float()
     with full_precision(bare.device):
-        now = misfit(draw(found, sighted.rays), sighted.rays)
         before = _misfit_of(model, bare, sighted.rays)
         refined = now < before
         unseen = unseen_cells(found, sighted.sightings, sighted.rays, model.config.frame_cells)
@@ -121,8 +120,8 @@ def sample(model: CanonicalGQN, belief: Refined, noise: Tensor, chance: Tensor) 
     )
 
 
-def _look(model: CanonicalGQN, context: Context) -> tuple[Sighted, Rays, Rays]:
-    """The views, and rays beside edges and on faces."""
+def _look(model: CanonicalGQN, context: Context) -> Sighted:
+    """The views, and some of their pixels."""
     sightings = sight(context, model.directions)
     regions = find_regions(sightings)
     spread = _spread(sightings)
@@ -131,14 +130,15 @@ def _look(model: CanonicalGQN, context: Context) -> tuple[Sighted, Rays, Rays]:
     def some(which: Tensor, count: int) -> Rays:
         return choose_rays(sightings, regions.label, which * spread, count)
 
-    sighted = Sighted(
+    return Sighted(
         sightings,
         regions,
         some(near, RAYS),
+        some(beside_edges(sightings), EDGE_RAYS),
+        some(sightings.shown, FACE_RAYS),
         model.config.frame_cells,
         model.generator.face_brightness,
     )
-    return sighted, some(beside_edges(sightings), EDGE_RAYS), some(sightings.shown, FACE_RAYS)
 
 
 def _spread(sightings: Sightings) -> Tensor:
