@@ -43,9 +43,13 @@ class Effort(NamedTuple):
     sharpened: int
 
 
-NEAR, EVERYWHERE = Effort(3, 1), Effort(8, 2)
-ONE_VIEW = Effort(9, 2), Effort(24, 4)
-"""One view says little about depth, so more frames have to be drawn."""
+EFFORTS = {
+    1: (Effort(9, 2), Effort(32, 4)),
+    2: (Effort(6, 2), Effort(16, 3)),
+    3: (Effort(3, 1), Effort(8, 2)),
+}
+"""By number of views, near the inferred frame and everywhere; the fewer views, the less do they
+say about depth, and the more frames have to be drawn."""
 
 
 class Sighted(NamedTuple):
@@ -88,8 +92,8 @@ def explain(sighted: Sighted, inferred: Frame, steps: int) -> tuple[OpaqueScene,
     Returns:
         the scenes, and their mean squared errors (N,) along `Sighted.rays`.
     """
-    one_view = bool((sighted.sightings.counted.sum(1) < 2).any())
-    near, everywhere = ONE_VIEW if one_view else (NEAR, EVERYWHERE)
+    views = int(sighted.sightings.counted.sum(1).min())
+    near, everywhere = EFFORTS[min(max(views, 1), max(EFFORTS))]
     scene, error = _best_of(sighted, *_around(inferred), near, steps)
     rows = (error > ENOUGH).nonzero()[:, 0]
     if len(rows) == 0:

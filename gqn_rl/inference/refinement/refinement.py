@@ -35,8 +35,10 @@ if TYPE_CHECKING:
 
 STEPS = 12
 """After which more steps change little."""
-RAYS, FACE_RAYS, EDGE_RAYS = 160, 160, 340
-"""Of each view; edges of seven cubes take about 330 pixels of 64 x 64."""
+RAYS, FACE_RAYS, EDGE_RAYS = 480, 480, 1020
+"""Of all views together, where there are three or more; a third of them of each of fewer. Edges
+of seven cubes take about 330 pixels of a view of 64 x 64."""
+LEAST_RAYS = 16
 NEAR = 3
 """Pixels around the object that are compared."""
 CHANCE_GAIN, CHANCE_BIAS = 1.2, -1.6
@@ -128,7 +130,8 @@ def _look(model: CanonicalGQN, context: Context) -> Sighted:
     near = (sightings.outside < NEAR) & sightings.counted[..., None]
 
     def some(which: Tensor, count: int) -> Rays:
-        return choose_rays(sightings, regions.label, which * spread, count)
+        each = count // max(3, sightings.counted.shape[1])
+        return choose_rays(sightings, regions.label, which * spread, max(LEAST_RAYS, each))
 
     return Sighted(
         sightings,

@@ -19,7 +19,8 @@ MOST_REGIONS = 10
 SAME_COLOUR = 0.012
 """By how much the channels of one colour differ, divided by the largest of them: images have 256
 levels, and the darkest face of a saturated colour uses 150 of them."""
-FEWEST_PIXELS = 4
+MOST_VIEWS = 4
+"""Views, those that show most of a region, in which its outermost rays are taken."""
 COMPASS = 8
 """Directions in an image in which the outermost ray of a region is taken."""
 
@@ -53,21 +54,22 @@ def find_regions(sightings: Sightings) -> Regions:
     member = label[:, :, None] == torch.arange(most, device=label.device)[:, None]
     counts = member.sum(-1)  # (N, M, L)
     middle, outermost = _outermost(member, size)
-    rays = sightings.rays.gather(2, outermost.flatten(2)[..., None].expand(-1, -1, -1, 3))
-    rays = rays.view(n, m, most, COMPASS, 3).transpose(1, 2).flatten(2, 3)
-    origins = sightings.cameras[:, None, :, None].expand(-1, most, -1, COMPASS, -1)
-    valid = (counts > 0).mT[..., None].expand(-1, -1, -1, COMPASS)
-    best = counts.argmax(1)  # (N, L)
-    at = middle.gather(1, best[:, None])[:, 0]
-    rows = torch.arange(n, device=label.device)[:, None]
-    pixels = counts.sum(1)
-    pixels = (pixels * (pixels >= FEWEST_PIXELS)).float()
+    best = counts.mT.argsort(dim=2, descending=True, stable=True)[..., :MOST_VIEWS]  # (N, L, V)
+    rows = torch.arange(n, device=label.device)[:, None, None]
+    region = torch.arange(most, device=label.device)[:, None]
+    valid = (counts[rows, best, region] > 0)[..., None].expand(-1, -1, -1, COMPASS)
+    pixel = outermost[rows, best, region]  # (N, L, V, COMPASS)
+    rays = sightings.rays[rows[..., None], best[..., None], pixel]
+    origins = sightings.cameras[rows, best][..., None, :].expand_as(rays)
+    rows, best = rows[..., 0], best[..., 0]
+    at = middle[rows, best, region[:, 0]]
+    pixels = counts.sum(1).float()
     return Regions(
         label,
         pixels,
         origins.flatten(2, 3),
-        rays,
-        valid.flatten(2) & (pixels > 0)[..., None],
+        rays.flatten(2, 3),
+        valid.flatten(2),
         sightings.cameras[rows, best],
         sightings.rays[rows, best, at],
     )
