@@ -1,7 +1,8 @@
 """Measure a GQN: prediction by number of views, and what can be read off its representation.
 
-Everything is measured on held-out shapes. Predictions are samples from the prior path, beside
-black, mean-image and nearest-view predictions of the same queries. Probes of the representation
+Everything is measured on held-out shapes. Predictions are samples of what the context views allow,
+beside black, mean-image and nearest-view predictions of the same queries, and beside samples of the
+bare network where a family refines what it infers. Probes of the representation
 (gqn_rl/probes/tasks.py) stand beside the same probes on random weights and on raw pixels. Networks
 that imagine cells are also asked whether two objects are mirror images, without training
 (experiments/gqn/turning.py). The output folder gets metrics.json, curves.png, contact_sheet.png and
@@ -71,6 +72,9 @@ class Settings:
     """The number of context views of the contact sheet and of the mean of many samples."""
     samples: int = 10
     """Prior-path samples per query at that number of views."""
+    steps: int | None = None
+    """Steps of refinement, with which predictions explain the views they are made from; 0 for one
+    pass through the network. By default as many as `predict` takes; both are reported."""
     shapes: str = "test"
     """test or validation (never shown in pre-training), train or all."""
     num_cubes: int = 7
@@ -176,6 +180,8 @@ def _check(settings: Settings) -> None:
         raise UserError(f"turning_pairs is {settings.turning_pairs}, expected 0 or more")
     if settings.precision not in PRECISIONS:
         raise unknown_name("precision", settings.precision, PRECISIONS)
+    if settings.steps is not None and settings.steps < 0:
+        raise UserError(f"steps is {settings.steps}, expected 0 or more")
     if settings.seed < 0:
         raise UserError(f"seed is {settings.seed}, expected 0 or more")
 

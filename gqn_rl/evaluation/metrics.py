@@ -1,4 +1,4 @@
-"""How well views are predicted: always samples from the prior path, never the posterior.
+"""How well views are predicted: always samples of what the context says, never the posterior.
 
 Errors are on the 0-255 scale of the images, the scale of published GQN results; MSE is in [0, 1]
 units.
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from gqn_rl.data.synthetic import SceneViews
 from gqn_rl.devices import autocast
-from gqn_rl.geometry.view import to_float
+from gqn_rl.geometry.view import Context, to_float
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 
 
@@ -29,10 +29,14 @@ def predict_queries(
     *,
     generator: torch.Generator,
     num_samples: int = 1,
+    steps: int | None = 0,
     precision: str = "auto",
     scenes_per_chunk: int = 32,
 ) -> NDArray[np.float32]:
     """Predictions of the last view of each scene from its first `context_size` views.
+
+    Args:
+        steps: of refinement, see `GenerativeQueryNetwork.infer`; 0 for the prior path.
 
     Returns:
         float32 (num_samples, B, H, W, 3) in [0, 1].
@@ -44,11 +48,10 @@ def predict_queries(
     out = []
     for images, viewpoints in _chunks(model, views, scenes_per_chunk):
         with autocast(model.device, precision):
-            r = _representation(model, images[:, :context_size], viewpoints[:, :context_size])
+            context = Context(images[:, :context_size], viewpoints[:, :context_size])
+            belief = model.infer(context, steps)
             drawn = [
-                model.draw_images(
-                    model.imagine(r, model.noise(len(r), generator)), viewpoints[:, -1]
-                )
+                model.draw_images(belief.sample(generator), viewpoints[:, -1])
                 for _ in range(num_samples)
             ]
         out.append(torch.stack(drawn).float().movedim(2, -1).cpu().numpy())

@@ -19,7 +19,7 @@ from torch import Tensor
 from gqn_rl.data.synthetic import SceneViews
 from gqn_rl.devices import autocast
 from gqn_rl.evaluation.metrics import ImageErrors, image_errors, summarise_errors
-from gqn_rl.geometry.view import to_float
+from gqn_rl.geometry.view import Context, to_float
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.gqn.view_aggregate import ViewAggregate
 
@@ -70,6 +70,7 @@ def predict_by_views(
     num_samples: Mapping[int, int],
     *,
     seed: int,
+    steps: int | None = 0,
     precision: str = "auto",
     keep: int = 0,
     on_scenes: Callable[[int], object] | None = None,
@@ -78,6 +79,7 @@ def predict_by_views(
 
     Args:
         num_samples: number of context views to number of prior-path samples.
+        steps: of refinement, see `GenerativeQueryNetwork.infer`; 0 for the prior path.
         seed: of the latents; each number of views has its own, whatever else is asked for.
         keep: samples of the first `keep` scenes are returned.
         on_scenes: called with the number of scenes done, for progress bars.
@@ -102,9 +104,10 @@ def predict_by_views(
         with autocast(model.device, precision):
             each = model.encode_view(images.flatten(0, 1), poses.flatten(0, 1))
         for count, number in num_samples.items():
-            drawn, kl = _sample_queries(
-                model, each, images[:, -1], poses, count, number, generators[count], precision
-            )
+            with autocast(model.device, precision):
+                drawn, kl = _sample_queries(
+                    model, each, images, poses, count, number, generators[count], steps
+                )
             parts[count].append(_measure(drawn, truth, kl, max(0, keep - start)))
         if on_scenes is not None:
             on_scenes(len(truth))
@@ -114,29 +117,27 @@ def predict_by_views(
 def _sample_queries(
     model: GenerativeQueryNetwork,
     each: ViewAggregate,
-    query: Tensor,
+    images: Tensor,
     poses: Tensor,
     count: int,
     num_samples: int,
     generator: torch.Generator,
-    precision: str,
+    steps: int | None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Samples float32 (S, B, H, W, 3) in [0, 1] and KL (B,) of one number of context views.
 
     Args:
         each: aggregate of B * V views.
-        query: the last views, float (B, 3, H, W).
-        poses: of all views, (B, V, 7).
+        images, poses: of all views, float (B, V, 3, H, W) and (B, V, 7); the last is the query.
     """
-    context = torch.arange(poses.shape[1], device=poses.device) < count
-    drawn = []
-    with autocast(model.device, precision):
-        aggregate = each.sum_views(context.expand(poses.shape[:2]))
-        r = model.representation(aggregate)
-        kl = model.kl(aggregate, query, poses[:, -1])
-        for _ in range(num_samples):
-            scene = model.imagine(r, model.noise(len(r), generator))
-            drawn.append(model.draw_images(scene, poses[:, -1]).float().clamp(0.0, 1.0))
+    seen = torch.arange(poses.shape[1], device=poses.device) < count
+    aggregate = each.sum_views(seen.expand(poses.shape[:2]))
+    belief = model.infer(Context(images[:, :count], poses[:, :count]), steps, aggregate)
+    kl = model.kl(aggregate, images[:, -1], poses[:, -1])
+    drawn = [
+        model.draw_images(belief.sample(generator), poses[:, -1]).float().clamp(0.0, 1.0)
+        for _ in range(num_samples)
+    ]
     return torch.stack(drawn).movedim(2, -1).cpu().numpy(), kl.double().cpu().numpy()
 
 

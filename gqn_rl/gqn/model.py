@@ -20,6 +20,7 @@ from gqn_rl.geometry.viewpoint import ENCODING_SIZE
 from gqn_rl.gqn.config import Config
 from gqn_rl.gqn.draws import Draws
 from gqn_rl.gqn.objective import Sampling, SceneTerms
+from gqn_rl.gqn.scene_belief import PriorBelief, SceneBelief
 from gqn_rl.gqn.view_aggregate import ViewAggregate
 
 AggregateType = TypeVar("AggregateType", bound=ViewAggregate)
@@ -36,6 +37,8 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[AggregateType]):
         family: name of the family, see `gqn_rl.gqn.families`.
         representation_modules: submodules that make r from views.
         compiled: methods that `compile_parts` compiles.
+        refinement_steps: how many steps of refinement `predict` takes unless told otherwise; 0 for
+            families that cannot refine.
         representation_mean, representation_scale: float32 (F,), statistics over training scenes
             that `standardise` uses; stored with the weights.
     """
@@ -43,6 +46,7 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[AggregateType]):
     family: str
     representation_modules: ClassVar[tuple[str, ...]] = ("network",)
     compiled: ClassVar[tuple[str, ...]] = ("encode_view", "representation")
+    refinement_steps: ClassVar[int] = 0
     representation_mean: Tensor
     representation_scale: Tensor
 
@@ -131,8 +135,9 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[AggregateType]):
 
     def gather(self, context: Context) -> AggregateType:
         """Aggregate of all views of a context, added up."""
-        images, viewpoints = context.images, context.viewpoints
-        check_views(images, viewpoints, self.image_size)
+        check_views(context.images, context.viewpoints, self.image_size)
+        number = self.representation_mean.dtype
+        images, viewpoints = context.images.to(number), context.viewpoints.to(number)
         b, m = images.shape[:2]
         each = self.encode_view(images.flatten(0, 1), viewpoints.flatten(0, 1))
         mask = context.mask
@@ -157,12 +162,14 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[AggregateType]):
         context: Context,
         query_viewpoint: Tensor,
         generator: torch.Generator | None = None,
+        steps: int | None = None,
     ) -> Tensor:
-        """The view from a new pose, with a latent drawn from the prior.
+        """The view from a new pose: one of the scenes that the context allows, drawn.
 
         Args:
             query_viewpoint: float (B, 7).
             generator: source of randomness; the same one gives the same sample.
+            steps: of refinement, see `infer`.
 
         Returns:
             float32 (B, 3, H, W) in [0, 1].
@@ -173,8 +180,35 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[AggregateType]):
             raise UserError(
                 f"query_viewpoint has shape {tuple(query_viewpoint.shape)}, expected {expected}"
             )
-        r = self.representation(aggregate)
-        return self.draw_images(self.imagine(r, self.noise(len(r), generator)), query_viewpoint)
+        scene = self.infer(context, steps, aggregate).sample(generator)
+        return self.draw_images(scene, query_viewpoint.to(self.representation_mean.dtype))
+
+    def infer(
+        self, context: Context, steps: int | None = None, aggregate: AggregateType | None = None
+    ) -> SceneBelief:
+        """What is believed of scenes after a context.
+
+        Args:
+            steps: how long the views are looked at again to explain them better than one pass
+                through the network does; 0 for that pass alone, None for `refinement_steps`.
+            aggregate: of the context, where it is known already.
+
+        Raises:
+            UserError: for steps that the family cannot take.
+        """
+        steps = self.refinement_steps if steps is None else steps
+        if steps < 0 or (steps > 0 and self.refinement_steps == 0):
+            expected = "0 or more" if self.refinement_steps else f"0 for the family {self.family}"
+            raise UserError(f"steps is {steps}, expected {expected}")
+        if aggregate is None:
+            aggregate = self.gather(context)
+        if steps == 0:
+            return PriorBelief(self, self.representation(aggregate))
+        return self.refine(context, aggregate, steps)
+
+    def refine(self, context: Context, aggregate: AggregateType, steps: int) -> SceneBelief:
+        """What explains the views of a context; for families with `refinement_steps` above 0."""
+        raise NotImplementedError(f"the family {self.family} cannot refine")
 
     def noise(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Noise for `imagine`, float32 (n, *latent_shape), from an explicit source."""

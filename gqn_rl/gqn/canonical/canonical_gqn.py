@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -9,6 +11,7 @@ from torch.distributions import Independent
 
 from gqn_rl.devices import full_precision
 from gqn_rl.geometry.rays import camera_axes, pixel_directions
+from gqn_rl.geometry.view import Context
 from gqn_rl.gqn.canonical.config import CanonicalConfig
 from gqn_rl.gqn.canonical.frame import Frame
 from gqn_rl.gqn.canonical.generator import CellGenerator, CellScene
@@ -16,6 +19,9 @@ from gqn_rl.gqn.canonical.information_gain import information_gain, visibility
 from gqn_rl.gqn.canonical.representation import CanonicalRepresentation, read_at
 from gqn_rl.gqn.lattice.representation import LatticeAggregate
 from gqn_rl.gqn.scene_latent import SceneLatentGQN
+
+if TYPE_CHECKING:
+    from gqn_rl.inference.refinement.belief import RefinedBelief
 
 FRAME_SIZE = 4
 PIXELS_APART = 5
@@ -31,6 +37,7 @@ class CanonicalGQN(SceneLatentGQN[LatticeAggregate]):
     """
 
     family = "canonical"
+    refinement_steps = 12
     config: CanonicalConfig
     directions: Tensor
 
@@ -50,6 +57,11 @@ class CanonicalGQN(SceneLatentGQN[LatticeAggregate]):
     def representation(self, aggregate: LatticeAggregate) -> Tensor:
         r: Tensor = self.network(aggregate)
         return r
+
+    def refine(self, context: Context, aggregate: LatticeAggregate, steps: int) -> RefinedBelief:
+        from gqn_rl.inference.refinement.refinement import refine  # it knows this class
+
+        return refine(self, context, aggregate, steps)
 
     def grid_pose(self, r: Tensor) -> Tensor:
         return r[:, :FRAME_SIZE]

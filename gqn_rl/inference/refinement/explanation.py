@@ -14,7 +14,14 @@ from torch import Tensor
 
 from gqn_rl.gqn.canonical.frame import Frame
 from gqn_rl.inference.refinement.alignment import align
-from gqn_rl.inference.refinement.opaque import OpaqueScene, Rays, colours_that_fit, draw, draw_softly, misfit
+from gqn_rl.inference.refinement.opaque import (
+    OpaqueScene,
+    Rays,
+    colours_that_fit,
+    draw,
+    draw_softly,
+    misfit,
+)
 from gqn_rl.inference.refinement.placement import place
 from gqn_rl.inference.refinement.proposals import (
     cells_to_try,
@@ -104,7 +111,7 @@ def explain(sighted: Sighted, inferred: Frame, steps: int) -> tuple[OpaqueScene,
     better = other_error < error[rows]
     chosen = torch.arange(len(error), device=error.device)
     chosen[rows[better]] = len(error) + better.nonzero()[:, 0]
-    return OpaqueScene.cat(scene, other).select(chosen), torch.cat([error, other_error])[chosen]
+    return OpaqueScene.cat([scene, other]).select(chosen), torch.cat([error, other_error])[chosen]
 
 
 def _around(inferred: Frame) -> tuple[Tensor, Tensor]:
@@ -154,9 +161,7 @@ def _improved(
     return place(scene, rays, candidates, rounds)
 
 
-def _fittest(
-    sighted: Sighted, scene: OpaqueScene, count: int, softness: float
-) -> OpaqueScene:
+def _fittest(sighted: Sighted, scene: OpaqueScene, count: int, softness: float) -> OpaqueScene:
     """The `count` scenes of each row that fit best."""
     n = len(sighted.rays.weight)
     times = len(scene.filled) // n

@@ -6,9 +6,11 @@ compared with the cells that are filled instead of crossing all of them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from gqn_rl.gqn.canonical.frame import Frame
@@ -42,11 +44,27 @@ class OpaqueScene(NamedTuple):
         )
 
     @staticmethod
-    def cat(first: OpaqueScene, second: OpaqueScene) -> OpaqueScene:
-        """The scenes of both."""
-        frame = Frame.unpack(torch.cat([first.frame.pack(), second.frame.pack()]))
-        rest = (torch.cat(pair) for pair in zip(first[1:], second[1:], strict=True))
-        return OpaqueScene(frame, *rest)
+    def cat(parts: Sequence[OpaqueScene]) -> OpaqueScene:
+        """The scenes of all parts, of as many cells as the largest has."""
+        most = max(part.filled.shape[1] for part in parts)
+        padded = [part._padded(most - part.filled.shape[1]) for part in parts]
+        frame = Frame.unpack(torch.cat([part.frame.pack() for part in padded]))
+        columns = zip(*(part[1:] for part in padded), strict=True)
+        return OpaqueScene(frame, *(torch.cat(column) for column in columns))
+
+    def _padded(self, count: int) -> OpaqueScene:
+        """With `count` more cells, which are not filled."""
+        return self._replace(
+            corner=F.pad(self.corner, (0, 0, 0, count)),
+            colour=F.pad(self.colour, (0, 0, 0, count)),
+            filled=F.pad(self.filled, (0, count)),
+        )
+
+    def places(self, cells: int) -> Tensor:
+        """Which cells of a grid of `cells` along each axis are filled, int64 (N, K) as
+        `Crossings.cell` numbers them; cells ** 3 for none."""
+        x, y, z = (self.corner + cells / 2).long().clamp(0, cells - 1).unbind(-1)
+        return ((x * cells + y) * cells + z).masked_fill(~self.filled, cells**3)
 
     def repeat(self, times: int) -> OpaqueScene:
         """Each scene `times` in a row."""
@@ -103,15 +121,21 @@ class Meeting(NamedTuple):
         near: for each axis, where the ray meets the plane of the face that it could enter by.
         enter, leave: where the ray enters the cell, and where it leaves it, if before it does not
             meet it.
-        order: int64 (N, M, K), which cell is the nearest, second, ...
+        filled: bool (N, M, K), and `order`: int64 (N, M, K), which cell is the nearest, second, ...
         shade: for each axis, brightness (N, M, R) of the faces that a ray can enter by.
     """
 
     near: tuple[Tensor, Tensor, Tensor]
     enter: Tensor
     leave: Tensor
+    filled: Tensor
     order: Tensor
     shade: tuple[Tensor, Tensor, Tensor]
+
+    @property
+    def hit(self) -> Tensor:
+        """Which filled cells rays meet, bool (N, M, K, R)."""
+        return (self.leave > self.enter) & self.filled[..., None]
 
 
 def meet(scene: OpaqueScene, rays: Rays) -> Meeting:
@@ -136,15 +160,16 @@ def meet(scene: OpaqueScene, rays: Rays) -> Meeting:
         shade.append(torch.where(slope > 0, high[:, None, None], low[:, None, None]))
     assert leave is not None
     enter = torch.maximum(torch.maximum(near[0], near[1]), near[2])
-    return Meeting((near[0], near[1], near[2]), enter, leave, order, (shade[0], shade[1], shade[2]))
+    filled = scene.filled[:, None].expand_as(order).gather(2, order)
+    shades = (shade[0], shade[1], shade[2])
+    return Meeting((near[0], near[1], near[2]), enter, leave, filled, order, shades)
 
 
 def draw_softly(scene: OpaqueScene, rays: Rays, softness: float) -> Tensor:
-    """Colours (N, M, R, 3) with edges that are ramps, up to `softness` cube edges to either side."""
+    """Colours (N, M, R, 3) with edges that are ramps, `softness` cube edges to either side."""
     met = meet(scene, rays)
-    filled = scene.filled[:, None].expand_as(met.order).gather(2, met.order)
     cover = (met.leave - met.enter).mul_(0.5 / softness).add_(0.5).clamp_(0.0, 1.0)
-    cover *= filled[..., None]
+    cover *= met.filled[..., None]
     past = (1.0 - cover).cumprod(2)
     cover[:, :, 1:] *= past[:, :, :-1]
     total, bright = None, None
@@ -176,8 +201,7 @@ class Seen(NamedTuple):
 def see(scene: OpaqueScene, rays: Rays) -> Seen:
     """The first cell along each ray, and how bright it is there."""
     met = meet(scene, rays)
-    filled = scene.filled[:, None].expand_as(met.order).gather(2, met.order)
-    hit = (met.leave > met.enter) & filled[..., None]
+    hit = met.hit
     k = hit.shape[2]
     rank = torch.arange(k, 0, -1, device=hit.device, dtype=torch.float32)[:, None]
     first = k - (hit * rank).amax(2).long()  # k for none
@@ -199,8 +223,8 @@ def draw(scene: OpaqueScene, rays: Rays) -> Tensor:
 
 
 def colours_seen(scene: OpaqueScene, seen: Seen) -> Tensor:
-    n, k = scene.filled.shape
-    palette = torch.cat([scene.colour, scene.colour.new_zeros(n, 1, 3)], dim=1)
+    """Colours (N, M, R, 3) of what was met first."""
+    palette = F.pad(scene.colour, (0, 0, 0, 1))
     flat = palette.gather(1, seen.cell.flatten(1)[..., None].expand(-1, -1, 3))
     return flat.view(*seen.cell.shape, 3) * seen.bright[..., None]
 

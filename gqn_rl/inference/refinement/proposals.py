@@ -170,7 +170,8 @@ def _missed(corner: Tensor, origins: Tensor, rays: Tensor) -> Tensor:
         far = near + slope.abs()[..., None, :]
         enter = near if enter is None else torch.maximum(enter, near)
         leave = far if leave is None else torch.minimum(leave, far)
-    assert enter is not None and leave is not None
+    assert enter is not None
+    assert leave is not None
     return (enter - leave).clamp(0.0, MOST_MISSED)
 
 

@@ -48,12 +48,11 @@ class Regions(NamedTuple):
 def find_regions(sightings: Sightings) -> Regions:
     """Up to `MOST_REGIONS` regions, brightest colour first."""
     label = _labels(sightings)
-    n, m, p = label.shape
-    size = sightings.image_size
+    n = len(label)
     most = max(1, int(label.max()) + 1)
     member = label[:, :, None] == torch.arange(most, device=label.device)[:, None]
     counts = member.sum(-1)  # (N, M, L)
-    middle, outermost = _outermost(member, size)
+    middle, outermost = _outermost(member, sightings.image_size)
     best = counts.mT.argsort(dim=2, descending=True, stable=True)[..., :MOST_VIEWS]  # (N, L, V)
     rows = torch.arange(n, device=label.device)[:, None, None]
     region = torch.arange(most, device=label.device)[:, None]
@@ -93,11 +92,10 @@ def _labels(sightings: Sightings) -> Tensor:
 
 def _outermost(member: Tensor, size: int) -> tuple[Tensor, Tensor]:
     """The pixel nearest to the middle (N, M, L), and those furthest out (N, M, L, COMPASS)."""
-    n, m, regions, p = member.shape
-    pixel = torch.arange(p, device=member.device)
+    pixel = torch.arange(member.shape[-1], device=member.device)
     place = torch.stack([pixel % size, pixel // size], dim=-1).float()  # (P, 2)
     angle = torch.arange(COMPASS, device=member.device) * (2 * math.pi / COMPASS) + 0.1
-    along = torch.stack([angle.cos(), angle.sin()]) 
+    along = torch.stack([angle.cos(), angle.sin()])
     reach = (place @ along).T  # (COMPASS, P)
     masked = torch.zeros_like(member, dtype=torch.float32).masked_fill(~member, -1e6)
     outermost = torch.stack([(masked + row).argmax(-1) for row in reach], dim=-1)

@@ -54,9 +54,8 @@ class Sightings(NamedTuple):
     def distance_outside(self, points: Tensor) -> Tensor:
         """How far from the object's outline points (N, S, 3) of the world appear; (N, S), mean
         over the views, in pixels up to `REACH`."""
-        n, m = self.counted.shape
         total = points.new_zeros(points.shape[:2])
-        for view in range(m):
+        for view in range(self.counted.shape[1]):
             at = pixel_coordinates(points, self.viewpoints[:, view], self.image_size)
             row_column = at.round().clamp(0, self.image_size - 1).long()
             place = row_column[..., 1] * self.image_size + row_column[..., 0]

@@ -28,9 +28,7 @@ def unseen_cells(scene: OpaqueScene, sightings: Sightings, rays: Rays, cells: in
         rays: pixels of the object and around it.
     """
     met = meet(scene, rays)
-    filled = scene.filled[:, None].expand_as(met.order).gather(2, met.order)
-    hit = (met.leave > met.enter) & filled[..., None]
-    first = torch.where(hit, met.enter, FAR).amin(2).flatten(1)  # (N, M * R)
+    first = torch.where(met.hit, met.enter, FAR).amin(2).flatten(1)  # (N, M * R)
     origins = scene.frame.to_frame(rays.origins)[:, :, None].expand_as(rays.directions)
     directions = scene.frame.turn(rays.directions.flatten(1, 2))
     crossed = traverse(origins.flatten(1, 2), directions, cells)
@@ -40,10 +38,9 @@ def unseen_cells(scene: OpaqueScene, sightings: Sightings, rays: Rays, cells: in
     n = len(scene.filled)
     seen = torch.zeros(n, cells**3, device=first.device)
     seen.scatter_add_(1, crossed.cell.flatten(1), before.flatten(1).float())
-    x, y, z = (scene.corner + cells / 2).long().clamp(0, cells - 1).unbind(-1)
-    occupied = torch.zeros(n, cells**3, dtype=torch.bool, device=first.device)
-    occupied.scatter_(1, (x * cells + y) * cells + z, scene.filled)
-    return (seen < 0.5) & ~occupied & _covered(scene, sightings, cells)
+    occupied = torch.zeros(n, cells**3 + 1, dtype=torch.bool, device=first.device)
+    occupied.scatter_(1, scene.places(cells), True)
+    return (seen < 0.5) & ~occupied[:, :-1] & _covered(scene, sightings, cells)
 
 
 def _covered(scene: OpaqueScene, sightings: Sightings, cells: int) -> Tensor:

@@ -1,0 +1,1 @@
+"""Tests of inference beyond one pass through a network."""
