@@ -140,13 +140,12 @@ def _best_of(
     scene = _fittest(sighted, scene, 2 * effort.sharpened, SECOND_SOFTNESS[0])
     scene = _improved(sighted, costs, scene, SECOND_SOFTNESS, 2)
     scene = _fittest(sighted, scene, effort.sharpened, SECOND_SOFTNESS[-1])
-    edges, faces = sighted.edges.repeat(effort.sharpened), sighted.faces.repeat(effort.sharpened)
-    scene = sharpen(scene, edges, faces, steps)
-    rays = sighted.rays.repeat(effort.sharpened)
-    error = misfit(draw(scene, rays), rays).view(-1, effort.sharpened)
+    times = len(scene.filled) // len(yaw)
+    scene = sharpen(scene, sighted.edges.repeat(times), sighted.faces.repeat(times), steps)
+    rays = sighted.rays.repeat(times)
+    error = misfit(draw(scene, rays), rays).view(-1, times)
     least, which = error.min(1)
-    rows = torch.arange(len(which), device=which.device)
-    return scene.select(rows * effort.sharpened + which), least
+    return scene.select(torch.arange(len(which), device=which.device) * times + which), least
 
 
 def _improved(

@@ -172,13 +172,11 @@ def draw_softly(scene: OpaqueScene, rays: Rays, softness: float) -> Tensor:
     cover *= met.filled[..., None]
     past = (1.0 - cover).cumprod(2)
     cover[:, :, 1:] *= past[:, :, :-1]
-    total, bright = None, None
+    total, bright = torch.zeros_like(cover), torch.zeros_like(cover)
     for near, shade in zip(met.near, met.shade, strict=True):
         share = (near - met.enter).mul_(1.0 / softness).add_(1.0).clamp_(min=0.0)
-        total = share if total is None else total + share
-        lit = share * shade[:, :, None]
-        bright = lit if bright is None else bright.add_(lit)
-    assert bright is not None
+        total += share
+        bright += share.mul_(shade[:, :, None])
     cover *= bright.div_(total)
     colour = scene.colour[:, None].expand(-1, cover.shape[1], -1, -1)
     colour = colour.gather(2, met.order[..., None].expand(-1, -1, -1, 3))

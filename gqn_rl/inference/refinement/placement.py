@@ -7,6 +7,7 @@ more rays meet first the cell of the region that was seen along them.
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from gqn_rl.inference.refinement.opaque import OpaqueScene, Rays, meet
@@ -46,7 +47,7 @@ def _distances(scene: OpaqueScene, rays: Rays) -> Tensor:
 def _right_after_moves(scene: OpaqueScene, rays: Rays, candidates: Tensor) -> tuple[Tensor, Tensor]:
     """Number of rays that are right after each move (N, K, C), and without one (N,)."""
     k, tried = candidates.shape[1:3]
-    distance = _distances(scene, rays)
+    distance = F.pad(_distances(scene, rays), (0, 0, 0, 1), value=FAR)  # for a single cell
     two = distance.topk(2, dim=2, largest=False)
     first, second = two.values.unbind(2)
     nearest, next_nearest = (

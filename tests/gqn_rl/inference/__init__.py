@@ -1,1 +1,0 @@
-"""Tests of inference beyond one pass through a network."""
