@@ -36,27 +36,16 @@ from gqn_rl.inference.refinement.sightings import Sightings
 
 FIRST_SOFTNESS, SECOND_SOFTNESS = (1.0, 0.7), (0.5, 0.3)
 """Cube edges; frames that lie a sixth of an edge off are still drawn towards the right one."""
-OFFSETS = 3
-"""Tried along each axis, one third of an edge apart."""
-YAWS = 12
+NEAR_OFFSETS = 3
+"""Tried along each axis beside the inferred frame, one third of an edge apart."""
+EVERYWHERE = ((12, 3), (18, 4))
+"""Yaws and offsets along each axis of the frames that are tried next, and of those tried last."""
+DRAWN = {1: (24, 96, 96), 2: (8, 24, 64), 3: (4, 12, 48)}
+"""By number of views, how many frames of each stage are drawn: the fewer views, the less do they
+say about depth."""
+FINALISTS = 2
 ENOUGH = (6 / 255) ** 2
 """Mean squared error at which no other frames are tried."""
-
-
-class Effort(NamedTuple):
-    """How many frames are drawn, and how many of them sharpened."""
-
-    drawn: int
-    sharpened: int
-
-
-EFFORTS = {
-    1: (Effort(9, 2), Effort(32, 4)),
-    2: (Effort(6, 2), Effort(16, 3)),
-    3: (Effort(3, 1), Effort(8, 2)),
-}
-"""By number of views, near the inferred frame and everywhere; the fewer views, the less do they
-say about depth, and the more frames have to be drawn."""
 
 
 class Sighted(NamedTuple):
@@ -100,23 +89,26 @@ def explain(sighted: Sighted, inferred: Frame, steps: int) -> tuple[OpaqueScene,
         the scenes, and their mean squared errors (N,) along `Sighted.rays`.
     """
     views = int(sighted.sightings.counted.sum(1).min())
-    near, everywhere = EFFORTS[min(max(views, 1), max(EFFORTS))]
-    scene, error = _best_of(sighted, *_around(inferred), near, steps)
-    rows = (error > ENOUGH).nonzero()[:, 0]
-    if len(rows) == 0:
-        return scene, error
-    yaw, offset = regular_frames(YAWS, OFFSETS, error.device)
-    frames = yaw.expand(len(rows), -1), offset.expand(len(rows), -1, -1)
-    other, other_error = _best_of(sighted.select(rows), *frames, everywhere, steps)
-    better = other_error < error[rows]
-    chosen = torch.arange(len(error), device=error.device)
-    chosen[rows[better]] = len(error) + better.nonzero()[:, 0]
-    return OpaqueScene.cat([scene, other]).select(chosen), torch.cat([error, other_error])[chosen]
+    first, *later = DRAWN[min(max(views, 1), max(DRAWN))]
+    scene, error = _best_of(sighted, *_around(inferred), first, steps)
+    for sizes, drawn in zip(EVERYWHERE, later, strict=True):
+        rows = (error > ENOUGH).nonzero()[:, 0]
+        if len(rows) == 0:
+            break
+        yaw, offset = regular_frames(*sizes, error.device)
+        frames = yaw.expand(len(rows), -1), offset.expand(len(rows), -1, -1)
+        other, other_error = _best_of(sighted.select(rows), *frames, drawn, steps)
+        better = other_error < error[rows]
+        chosen = torch.arange(len(error), device=error.device)
+        chosen[rows[better]] = len(error) + better.nonzero()[:, 0]
+        scene = OpaqueScene.cat([scene, other]).select(chosen)
+        error = torch.cat([error, other_error])[chosen]
+    return scene, error
 
 
 def _around(inferred: Frame) -> tuple[Tensor, Tensor]:
     """The inferred frames, and others of the same yaw and parallel to the world's axes."""
-    _, shifts = regular_frames(1, OFFSETS, inferred.yaw.device)
+    _, shifts = regular_frames(1, NEAR_OFFSETS, inferred.yaw.device)
     own, level = inferred.yaw[:, None], torch.zeros_like(inferred.yaw)[:, None]
     times = len(shifts)
     yaw = torch.cat([own, own.expand(-1, times), level.expand(-1, times)], dim=1)
@@ -125,11 +117,11 @@ def _around(inferred: Frame) -> tuple[Tensor, Tensor]:
 
 
 def _best_of(
-    sighted: Sighted, yaw: Tensor, offset: Tensor, effort: Effort, steps: int
+    sighted: Sighted, yaw: Tensor, offset: Tensor, drawn: int, steps: int
 ) -> tuple[OpaqueScene, Tensor]:
     """The best of frames yaw (N, H) and offset (N, H, 3), and its error (N,)."""
     proposals = judge(sighted.sightings, sighted.regions, yaw, offset, sighted.cells)
-    proposals = proposals.best(effort.drawn)
+    proposals = proposals.best(drawn)
     frame = Frame(proposals.yaw.flatten(), proposals.offset.flatten(0, 1))
     cells = proposals.cells.flatten(0, 1)
     there = (sighted.regions.pixels > 0).repeat_interleave(proposals.yaw.shape[1], 0)
@@ -137,15 +129,11 @@ def _best_of(
     scene = OpaqueScene(frame, sighted.brightness(frame), cells, grey, there)
     costs = depth_costs(sighted.sightings, sighted.regions)
     scene = _improved(sighted, costs, scene, FIRST_SOFTNESS, 1)
-    scene = _fittest(sighted, scene, 2 * effort.sharpened, SECOND_SOFTNESS[0])
+    scene = _fittest(sighted, scene, FINALISTS, SECOND_SOFTNESS[0])
     scene = _improved(sighted, costs, scene, SECOND_SOFTNESS, 2)
-    scene = _fittest(sighted, scene, effort.sharpened, SECOND_SOFTNESS[-1])
-    times = len(scene.filled) // len(yaw)
-    scene = sharpen(scene, sighted.edges.repeat(times), sighted.faces.repeat(times), steps)
-    rays = sighted.rays.repeat(times)
-    error = misfit(draw(scene, rays), rays).view(-1, times)
-    least, which = error.min(1)
-    return scene.select(torch.arange(len(which), device=which.device) * times + which), least
+    scene = _fittest(sighted, scene, 1, SECOND_SOFTNESS[-1])
+    scene = sharpen(scene, sighted.edges, sighted.faces, steps)
+    return scene, misfit(draw(scene, sighted.rays), sighted.rays)
 
 
 def _improved(
