@@ -33,6 +33,7 @@ from gqn_rl.inference.refinement.proposals import (
 from gqn_rl.inference.refinement.regions import Regions
 from gqn_rl.inference.refinement.sharpening import sharpen
 from gqn_rl.inference.refinement.sightings import Sightings
+from gqn_rl.inference.refinement.twins import add_twins
 
 FIRST_SOFTNESS, SECOND_SOFTNESS = (1.0, 0.7), (0.5, 0.3)
 """Cube edges; frames that lie a sixth of an edge off are still drawn towards the right one."""
@@ -132,6 +133,7 @@ def _best_of(
     scene = _fittest(sighted, scene, FINALISTS, SECOND_SOFTNESS[0])
     scene = _improved(sighted, costs, scene, SECOND_SOFTNESS, 2)
     scene = _fittest(sighted, scene, 1, SECOND_SOFTNESS[-1])
+    scene = add_twins(scene, sighted.rays, sighted.cells)
     scene = sharpen(scene, sighted.edges, sighted.faces, steps)
     return scene, misfit(draw(scene, sighted.rays), sighted.rays)
 

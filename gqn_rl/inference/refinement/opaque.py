@@ -52,6 +52,15 @@ class OpaqueScene(NamedTuple):
         columns = zip(*(part[1:] for part in padded), strict=True)
         return OpaqueScene(frame, *(torch.cat(column) for column in columns))
 
+    def with_cell(self, corner: Tensor, filled: Tensor) -> OpaqueScene:
+        """With one more grey cell at corner (N, 3), filled where bool (N,) is true."""
+        grey = torch.full_like(corner, 0.5)
+        return self._replace(
+            corner=torch.cat([self.corner, corner[:, None]], dim=1),
+            colour=torch.cat([self.colour, grey[:, None]], dim=1),
+            filled=torch.cat([self.filled, filled[:, None]], dim=1),
+        )
+
     def _padded(self, count: int) -> OpaqueScene:
         """With `count` more cells, which are not filled."""
         return self._replace(

@@ -36,7 +36,7 @@ def place(scene: OpaqueScene, rays: Rays, candidates: Tensor, rounds: int) -> Op
     return scene
 
 
-def _distances(scene: OpaqueScene, rays: Rays) -> Tensor:
+def distances(scene: OpaqueScene, rays: Rays) -> Tensor:
     """How far along each ray each cell is, FAR if it does not meet it, (N, M, K, R)."""
     met = meet(scene, rays)
     ordered = torch.where(met.hit, met.enter, FAR)
@@ -47,7 +47,7 @@ def _distances(scene: OpaqueScene, rays: Rays) -> Tensor:
 def _right_after_moves(scene: OpaqueScene, rays: Rays, candidates: Tensor) -> tuple[Tensor, Tensor]:
     """Number of rays that are right after each move (N, K, C), and without one (N,)."""
     k, tried = candidates.shape[1:3]
-    distance = F.pad(_distances(scene, rays), (0, 0, 0, 1), value=FAR)  # for a single cell
+    distance = F.pad(distances(scene, rays), (0, 0, 0, 1), value=FAR)  # for a single cell
     two = distance.topk(2, dim=2, largest=False)
     first, second = two.values.unbind(2)
     nearest, next_nearest = (
@@ -58,7 +58,7 @@ def _right_after_moves(scene: OpaqueScene, rays: Rays, candidates: Tensor) -> tu
     trial = scene._replace(
         corner=candidates.flatten(1, 2), filled=scene.filled.repeat_interleave(tried, 1)
     )
-    there = _distances(trial, rays).unflatten(2, (k, tried))  # (N, M, K, C, R)
+    there = distances(trial, rays).unflatten(2, (k, tried))  # (N, M, K, C, R)
     region = torch.arange(k, device=rays.label.device)
     own = nearest[:, :, None] == region[:, None]  # (N, M, K, R)
     rest = torch.where(own, second[:, :, None], first[:, :, None])

@@ -16,7 +16,7 @@ from torch import Tensor
 from gqn_rl.inference.refinement.sightings import Sightings
 
 MOST_REGIONS = 10
-SAME_COLOUR = 0.012
+SAME_COLOUR = 0.008
 """By how much the channels of one colour differ, divided by the largest of them: images have 256
 levels, and the darkest face of a saturated colour uses 150 of them."""
 MOST_VIEWS = 4
