@@ -45,8 +45,9 @@ DRAWN = {1: (24, 96, 96), 2: (8, 24, 64), 3: (4, 12, 48)}
 """By number of views, how many frames of each stage are drawn: the fewer views, the less do they
 say about depth."""
 FINALISTS = 2
-ENOUGH = (6 / 255) ** 2
-"""Mean squared error at which no other frames are tried."""
+ENOUGH = {1: 3 / 255, 2: 3 / 255, 3: 6 / 255}
+"""By number of views, the RMSE at which no other frames are tried: wrong frames explain few views
+nearly as well as the right one."""
 
 
 class Sighted(NamedTuple):
@@ -90,10 +91,11 @@ def explain(sighted: Sighted, inferred: Frame, steps: int) -> tuple[OpaqueScene,
         the scenes, and their mean squared errors (N,) along `Sighted.rays`.
     """
     views = int(sighted.sightings.counted.sum(1).min())
-    first, *later = DRAWN[min(max(views, 1), max(DRAWN))]
+    views = min(max(views, 1), max(DRAWN))
+    first, *later = DRAWN[views]
     scene, error = _best_of(sighted, *_around(inferred), first, steps)
     for sizes, drawn in zip(EVERYWHERE, later, strict=True):
-        rows = (error > ENOUGH).nonzero()[:, 0]
+        rows = (error > ENOUGH[views] ** 2).nonzero()[:, 0]
         if len(rows) == 0:
             break
         yaw, offset = regular_frames(*sizes, error.device)
