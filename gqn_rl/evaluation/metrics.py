@@ -124,6 +124,27 @@ def summarise_errors(errors: ImageErrors) -> dict[str, float]:
     }
 
 
+def sparsification_error(squared: NDArray[np.floating], variance: NDArray[np.floating]) -> float:
+    """Area under the sparsification error of B predictions, in units of their RMSE.
+
+    Predictions are left out one after the other, those of the largest variance first, and the RMSE
+    of the others is compared with what it is if those of the largest error go first (Ilg et al.,
+    ECCV 2018): 0 where variance orders predictions as their errors do.
+
+    Args:
+        squared, variance: (B,), mean squared error and variance of each prediction.
+    """
+
+    def curve(order: NDArray[np.integer]) -> NDArray[np.floating]:
+        rest = squared[order][::-1].cumsum()[::-1] / np.arange(len(order), 0, -1)
+        out: NDArray[np.floating] = np.sqrt(rest)
+        return out
+
+    by_variance = curve(np.argsort(-variance, kind="stable"))
+    by_error = curve(np.argsort(-squared, kind="stable"))
+    return float((by_variance - by_error).mean() / max(by_error[0], 1e-12))
+
+
 def prediction_errors(
     prediction: NDArray[np.floating], truth: NDArray[np.uint8]
 ) -> dict[str, float]:

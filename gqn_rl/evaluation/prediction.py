@@ -18,7 +18,12 @@ from torch import Tensor
 
 from gqn_rl.data.synthetic import SceneViews
 from gqn_rl.devices import autocast
-from gqn_rl.evaluation.metrics import ImageErrors, image_errors, summarise_errors
+from gqn_rl.evaluation.metrics import (
+    ImageErrors,
+    image_errors,
+    sparsification_error,
+    summarise_errors,
+)
 from gqn_rl.geometry.view import Context, to_float
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.gqn.view_aggregate import ViewAggregate
@@ -51,7 +56,8 @@ class Predictions:
     def summary(self) -> dict[str, Any]:
         """Plain numbers: errors of single samples with the standard error of their MSE, `kl` in
         nats, and with two samples or more `sample_std` (0-255, the root of the mean variance
-        between samples) and the errors of the mean of the samples."""
+        between samples), `ause`, the `sparsification_error` of that variance, and the errors of
+        the mean of the samples."""
         numbers: dict[str, Any] = dict(summarise_errors(self.errors))
         count = len(self.kl)
         numbers["mse_standard_error"] = float(self.errors.squared.std(ddof=1) / np.sqrt(count))
@@ -59,6 +65,7 @@ class Predictions:
         numbers["samples"] = self.num_samples
         if self.num_samples > 1:
             numbers["sample_std"] = 255.0 * float(np.sqrt(self.variance.mean()))
+            numbers["ause"] = sparsification_error(self.mean_errors.squared, self.variance)
             numbers["mean_of_samples"] = summarise_errors(self.mean_errors)
         return numbers
 
