@@ -120,6 +120,7 @@ def main(settings: Settings) -> None:
         torch.set_num_threads(settings.threads)
     path = pretrained_path(settings.model)
     model, sidecar = load_checkpoint(path, choose_device(settings.device))
+    model.steps_to_take(settings.steps)  # refuses what the family cannot
     renderer = make_renderer(settings.renderer, model.image_size)
     renderer.identity.require_same_pictures(sidecar["renderer"], str(path))
     folder = new_run_folder(settings.output, "evaluate_gqn")
@@ -180,8 +181,6 @@ def _check(settings: Settings) -> None:
         raise UserError(f"turning_pairs is {settings.turning_pairs}, expected 0 or more")
     if settings.precision not in PRECISIONS:
         raise unknown_name("precision", settings.precision, PRECISIONS)
-    if settings.steps is not None and settings.steps < 0:
-        raise UserError(f"steps is {settings.steps}, expected 0 or more")
     if settings.seed < 0:
         raise UserError(f"seed is {settings.seed}, expected 0 or more")
 

@@ -85,7 +85,7 @@ def measure_prediction(
             "views": {str(count): each.summary() for count, each in found.items()},
             "baselines": {str(count): baseline_errors(views, count) for count in found},
         }
-        if model.refinement_steps and plan.steps != 0:
+        if model.steps_to_take(plan.steps) > 0:
             bare = _predicted(replace(plan, steps=0), model, views, f"{name} without refinement")
             measured.numbers[name]["bare"] = {
                 str(count): each.summary() for count, each in bare.items()

@@ -196,15 +196,21 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[AggregateType]):
         Raises:
             UserError: for steps that the family cannot take.
         """
-        steps = self.refinement_steps if steps is None else steps
-        if steps < 0 or (steps > 0 and self.refinement_steps == 0):
-            expected = "0 or more" if self.refinement_steps else f"0 for the family {self.family}"
-            raise UserError(f"steps is {steps}, expected {expected}")
+        steps = self.steps_to_take(steps)
         if aggregate is None:
             aggregate = self.gather(context)
         if steps == 0:
             return PriorBelief(self, self.representation(aggregate))
         return self.refine(context, aggregate, steps)
+
+    def steps_to_take(self, steps: int | None) -> int:
+        """How many steps of refinement `steps` stands for; refuses what cannot be taken."""
+        if steps is None:
+            return self.refinement_steps
+        if steps < 0 or (steps > 0 and self.refinement_steps == 0):
+            expected = "0 or more" if self.refinement_steps else f"0 for the family {self.family}"
+            raise UserError(f"steps is {steps}, expected {expected}")
+        return steps
 
     def refine(self, context: Context, aggregate: AggregateType, steps: int) -> SceneBelief:
         """What explains the views of a context; for families with `refinement_steps` above 0."""
