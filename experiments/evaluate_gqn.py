@@ -1,7 +1,8 @@
 """Measure a GQN: prediction by number of views, and what can be read off its representation.
 
-Everything is measured on held-out shapes. Predictions are samples from the prior path, beside
-black, mean-image and nearest-view predictions of the same queries. Probes of the representation
+Everything is measured on held-out shapes. Predictions are samples of what the context views allow,
+beside black, mean-image and nearest-view predictions of the same queries, and beside samples of the
+bare network where a family refines what it infers. Probes of the representation
 (gqn_rl/probes/tasks.py) stand beside the same probes on random weights and on raw pixels. Networks
 that imagine cells are also asked whether two objects are mirror images, without training
 (experiments/gqn/turning.py). The output folder gets metrics.json, curves.png, contact_sheet.png and
@@ -71,6 +72,9 @@ class Settings:
     """The number of context views of the contact sheet and of the mean of many samples."""
     samples: int = 10
     """Prior-path samples per query at that number of views."""
+    steps: int | None = None
+    """Steps of refinement, with which predictions explain the views they are made from; 0 for one
+    pass through the network. By default as many as `predict` takes; both are reported."""
     shapes: str = "test"
     """test or validation (never shown in pre-training), train or all."""
     num_cubes: int = 7
@@ -116,6 +120,7 @@ def main(settings: Settings) -> None:
         torch.set_num_threads(settings.threads)
     path = pretrained_path(settings.model)
     model, sidecar = load_checkpoint(path, choose_device(settings.device))
+    model.steps_to_take(settings.steps)  # refuses what the family cannot
     renderer = make_renderer(settings.renderer, model.image_size)
     renderer.identity.require_same_pictures(sidecar["renderer"], str(path))
     folder = new_run_folder(settings.output, "evaluate_gqn")

@@ -13,7 +13,7 @@ from pathlib import Path
 from agents.saving.bundle import load_bundle
 from experiments.shared.command import run_command
 from gqn_rl.errors import UserError
-from gqn_rl.gqn.checkpoint import DEFAULT_WEIGHTS
+from gqn_rl.gqn.checkpoint import ENCODER_WEIGHTS
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class ExploreSettings:
     """Address to serve on; 0.0.0.0 lets other machines in, to a page without a password."""
     port: int = 7860
     """Port to serve on; 0 for any free one."""
-    weights: str = DEFAULT_WEIGHTS
+    weights: str = ENCODER_WEIGHTS
     """GQN to begin with: shipped weights by name, or the path of a checkpoint."""
     agent: Path | None = None
     """Run folder or agent file to watch beside the agents that ship."""

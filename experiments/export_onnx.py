@@ -21,7 +21,7 @@ from agents.saving.bundle import TRAINED, load_bundle
 from experiments.shared.command import run_command
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_bytes
-from gqn_rl.gqn.checkpoint import DEFAULT_WEIGHTS, load_checkpoint, pretrained_path
+from gqn_rl.gqn.checkpoint import ENCODER_WEIGHTS, load_checkpoint, pretrained_path
 from gqn_rl.onnx_export import Inputs, Represent, export, require_same
 
 SHAPES = ((2, 3), (1, 1), (5, 2))
@@ -68,7 +68,7 @@ def subject(
 ) -> tuple[Represent | ActingNetwork, list[Inputs], dict[str, str]]:
     """The network, inputs of several sizes, and what the file is to say of itself."""
     if settings.agent is None:
-        model, sidecar = load_checkpoint(pretrained_path(settings.weights or DEFAULT_WEIGHTS))
+        model, sidecar = load_checkpoint(pretrained_path(settings.weights or ENCODER_WEIGHTS))
         represent = Represent(model)
         inputs = [represent.example(*shape, seed=0) for shape in SHAPES]
         return represent, inputs, {"family": model.family, "sha256": sidecar["sha256"]}

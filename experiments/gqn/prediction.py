@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,7 @@ class PredictionPlan:
         views: numbers of context views.
         curve_samples: prior-path samples of each query at each number of views.
         sample_views: the number of views of the pictures and of `samples` samples.
+        steps: of refinement, see `GenerativeQueryNetwork.infer`.
         seed: of scenes and latents.
         precision: "auto", "bf16" or "fp32".
     """
@@ -45,6 +46,7 @@ class PredictionPlan:
     curve_samples: int
     sample_views: int
     samples: int
+    steps: int | None
     seed: int
     precision: str
 
@@ -59,7 +61,8 @@ class Measured:
     """What came out.
 
     Attributes:
-        numbers: by orientation, `views` and `baselines` by number of views.
+        numbers: by orientation, `views` and `baselines` by number of views; with refinement also
+            `bare`, the same as `views` without it.
         rows: of a contact sheet, the first queries.
         worst: the same of the queries with the largest errors.
     """
@@ -83,6 +86,11 @@ def measure_prediction(
             "views": {str(count): each.summary() for count, each in found.items()},
             "baselines": {str(count): baseline_errors(views, count) for count in found},
         }
+        if model.steps_to_take(plan.steps) > 0:
+            bare = _predicted(replace(plan, steps=0), model, views, f"{name} without refinement")
+            measured.numbers[name]["bare"] = {
+                str(count): each.summary() for count, each in bare.items()
+            }
         shown = found[plan.sample_views]
         measured.rows.extend(_sheet_rows(plan, name, views, shown))
         worst = views.select(np.argsort(shown.errors.squared)[::-1][:SHEET_ROWS])
@@ -99,6 +107,7 @@ def _predicted(
             views,
             plan.samples_by_views,
             seed=plan.seed,
+            steps=plan.steps,
             precision=plan.precision,
             keep=SHEET_ROWS,
             on_scenes=advance,
@@ -111,7 +120,13 @@ def _drawn_again(
     """Fresh samples of a few queries."""
     samples = {plan.sample_views: plan.samples}
     found = predict_by_views(
-        model, views, samples, seed=plan.seed, precision=plan.precision, keep=len(views)
+        model,
+        views,
+        samples,
+        seed=plan.seed,
+        steps=plan.steps,
+        precision=plan.precision,
+        keep=len(views),
     )
     return found[plan.sample_views]
 

@@ -106,6 +106,8 @@ def _prediction_table(orientation: str, found: dict[str, Any], scenes: int) -> T
             found["baselines"][count]["nearest_view"]["rmse"],
         )
         table.add_row(count, *_numbers(row[key] for key in COLUMNS), *_numbers(others))
+        if "bare" in found:
+            table.add_row("  bare", *_numbers(found["bare"][count][key] for key in COLUMNS))
         if row["samples"] > 2:
             mean = row["mean_of_samples"]
             table.add_row(f"mean of {row['samples']}", *_numbers(mean[key] for key in COLUMNS))
@@ -185,6 +187,9 @@ def key_figures(metrics: dict[str, Any]) -> dict[str, Any]:
             "baseline_rmse": {name: found["baselines"][at][name]["rmse"] for name in BASELINES},
             "rmse_by_views": {count: row["rmse"] for count, row in found["views"].items()},
         }
+        if "bare" in found:
+            bare = {count: row["rmse"] for count, row in found["bare"].items()}
+            prediction[orientation]["bare_rmse_by_views"] = bare
     names = ("shapes", "num_cubes", "scenes", "sample_views", "seed")
     return {
         **{name: metrics[name] for name in names},

@@ -9,7 +9,7 @@ from gqn_rl.devices import choose_device
 from gqn_rl.encoders.canonical_encoder import CanonicalEncoder
 from gqn_rl.encoders.gqn_encoder import GQNEncoder
 from gqn_rl.gqn.canonical.canonical_gqn import CanonicalGQN
-from gqn_rl.gqn.checkpoint import DEFAULT_WEIGHTS, pretrained_path, read_sidecar
+from gqn_rl.gqn.checkpoint import ENCODER_WEIGHTS, pretrained_path, read_sidecar
 from gqn_rl.gqn.checkpoint import load_checkpoint as load_model
 from gqn_rl.gqn.families import build, config_from_dict
 
@@ -23,12 +23,12 @@ def load_checkpoint(path: Path, device: str = "auto") -> GQNEncoder:
 
 def load_pretrained(device: str = "auto", seed: int = 0) -> GQNEncoder:
     """The encoder with the shipped weights; `seed` has no effect."""
-    return load_checkpoint(Path(DEFAULT_WEIGHTS), device)
+    return load_checkpoint(Path(ENCODER_WEIGHTS), device)
 
 
 def random_weights(device: str = "auto", seed: int = 0) -> GQNEncoder:
     """The shipped architecture with random weights: the control for what training adds."""
-    path = pretrained_path(DEFAULT_WEIGHTS)
+    path = pretrained_path(ENCODER_WEIGHTS)
     shipped = read_sidecar(path)
     config = config_from_dict(shipped["family"], shipped["config"], str(path))
     model = build(config, seed).to(choose_device(device)).eval().requires_grad_(False)

@@ -1,4 +1,4 @@
-"""Errors of predicted views: always samples from the prior path, never the posterior.
+"""Errors of predicted views: always samples of what the context says, never of the query.
 
 Errors are on the 0-255 scale of the images, the scale of published GQN results; MSE is in [0, 1]
 units.
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from gqn_rl.data.synthetic import SceneViews
 from gqn_rl.devices import autocast
-from gqn_rl.geometry.view import to_float
+from gqn_rl.geometry.view import Context, to_float
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 
 
@@ -29,10 +29,14 @@ def predict_queries(
     *,
     generator: torch.Generator,
     num_samples: int = 1,
+    steps: int | None = 0,
     precision: str = "auto",
     scenes_per_chunk: int = 32,
 ) -> NDArray[np.float32]:
     """Predictions of the last view of each scene from its first `context_size` views.
+
+    Args:
+        steps: of refinement, see `GenerativeQueryNetwork.infer`; 0 for the prior path.
 
     Returns:
         float32 (num_samples, B, H, W, 3) in [0, 1].
@@ -44,8 +48,9 @@ def predict_queries(
     out = []
     for images, viewpoints in tensor_chunks(model, views, scenes_per_chunk):
         with autocast(model.device, precision):
-            r = model.represent(images[:, :context_size], viewpoints[:, :context_size])
-            drawn = model.sample_views(r, viewpoints[:, -1], num_samples, generator)
+            context = Context(images[:, :context_size], viewpoints[:, :context_size])
+            posterior = model.infer(context, steps)
+            drawn = model.sample_views(posterior, viewpoints[:, -1], num_samples, generator)
         out.append(drawn.float().movedim(2, -1).cpu().numpy())
     return np.concatenate(out, axis=1)
 
@@ -121,6 +126,27 @@ def summarise_errors(errors: ImageErrors) -> dict[str, float]:
         "psnr": _psnr(mse),
         "foreground_psnr": _psnr(float(foreground_mse)),
     }
+
+
+def sparsification_error(squared: NDArray[np.floating], variance: NDArray[np.floating]) -> float:
+    """Area under the sparsification error of B predictions, in units of their RMSE.
+
+    Predictions are left out one after the other, those of the largest variance first, and the RMSE
+    of the others is compared with what it is if those of the largest error go first (Ilg et al.,
+    ECCV 2018): 0 where variance orders predictions as their errors do.
+
+    Args:
+        squared, variance: (B,), mean squared error and variance of each prediction.
+    """
+
+    def curve(order: NDArray[np.integer]) -> NDArray[np.floating]:
+        rest = squared[order][::-1].cumsum()[::-1] / np.arange(len(order), 0, -1)
+        out: NDArray[np.floating] = np.sqrt(rest)
+        return out
+
+    by_variance = curve(np.argsort(-variance, kind="stable"))
+    by_error = curve(np.argsort(-squared, kind="stable"))
+    return float((by_variance - by_error).mean() / max(by_error[0], 1e-12))
 
 
 def prediction_errors(

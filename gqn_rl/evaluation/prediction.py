@@ -18,7 +18,14 @@ from torch import Tensor
 
 from gqn_rl.data.synthetic import SceneViews
 from gqn_rl.devices import autocast
-from gqn_rl.evaluation.metrics import ImageErrors, image_errors, summarise_errors, tensor_chunks
+from gqn_rl.evaluation.metrics import (
+    ImageErrors,
+    image_errors,
+    sparsification_error,
+    summarise_errors,
+    tensor_chunks,
+)
+from gqn_rl.geometry.view import Context
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.gqn.view_aggregate import ViewAggregate
 
@@ -60,7 +67,8 @@ class PredictedQueries:
     def summary(self) -> dict[str, Any]:
         """Plain numbers: errors of single samples with the standard error of their MSE, `kl` in
         nats, and with two samples or more `sample_std` (0-255, the root of the mean variance
-        between samples) and the errors of the mean of the samples."""
+        between samples), `ause`, the `sparsification_error` of that variance, and the errors of
+        the mean of the samples."""
         numbers: dict[str, Any] = dict(summarise_errors(self.errors))
         count = len(self.kl)
         numbers["mse_standard_error"] = float(self.errors.squared.std(ddof=1) / np.sqrt(count))
@@ -68,6 +76,7 @@ class PredictedQueries:
         numbers["samples"] = self.num_samples
         if self.num_samples > 1:
             numbers["sample_std"] = 255.0 * float(np.sqrt(self.variance.mean()))
+            numbers["ause"] = sparsification_error(self.mean_errors.squared, self.variance)
             numbers["mean_of_samples"] = summarise_errors(self.mean_errors)
         return numbers
 
@@ -79,6 +88,7 @@ def predict_by_views(
     num_samples: Mapping[int, int],
     *,
     seed: int,
+    steps: int | None = 0,
     precision: str = "auto",
     keep: int = 0,
     on_scenes: Callable[[int], object] | None = None,
@@ -87,6 +97,7 @@ def predict_by_views(
 
     Args:
         num_samples: number of context views to number of prior-path samples.
+        steps: of refinement, see `GenerativeQueryNetwork.infer`; 0 for the prior path.
         seed: of the latents; each number of views has its own, whatever else is asked for.
         keep: samples of the first `keep` scenes are returned.
         on_scenes: called with the number of scenes done, for progress bars.
@@ -109,9 +120,10 @@ def predict_by_views(
         with autocast(model.device, precision):
             each = model.encode_views(images, poses)
         for count, number in num_samples.items():
-            drawn, kl = _sample_queries(
-                model, each, images[:, -1], poses, count, number, generators[count], precision
-            )
+            with autocast(model.device, precision):
+                drawn, kl = _sample_queries(
+                    model, each, images, poses, count, number, generators[count], steps
+                )
             parts[count].append(_measure(drawn, truth, kl, max(0, keep - done)))
         done += len(truth)
         if on_scenes is not None:
@@ -122,26 +134,24 @@ def predict_by_views(
 def _sample_queries(
     model: GenerativeQueryNetwork,
     each: ViewAggregate,
-    query: Tensor,
+    images: Tensor,
     poses: Tensor,
     count: int,
     num_samples: int,
     generator: torch.Generator,
-    precision: str,
+    steps: int | None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Samples float32 (S, B, H, W, 3) in [0, 1] and KL (B,) of one number of context views.
 
     Args:
         each: aggregate of B * V views.
-        query: the last views, float (B, 3, H, W).
-        poses: of all views, (B, V, 7).
+        images, poses: of all views, float (B, V, 3, H, W) and (B, V, 7); the last is the query.
     """
-    context = torch.arange(poses.shape[1], device=poses.device) < count
-    with autocast(model.device, precision):
-        aggregate = each.sum_views(context.expand(poses.shape[:2]))
-        r = model.representation(aggregate)
-        kl = model.kl(aggregate, query, poses[:, -1])
-        drawn = model.sample_views(r, poses[:, -1], num_samples, generator).float()
+    seen = torch.arange(poses.shape[1], device=poses.device) < count
+    aggregate = each.sum_views(seen.expand(poses.shape[:2]))
+    posterior = model.infer(Context(images[:, :count], poses[:, :count]), steps, aggregate)
+    kl = model.kl(aggregate, images[:, -1], poses[:, -1])
+    drawn = model.sample_views(posterior, poses[:, -1], num_samples, generator).float()
     return drawn.clamp(0.0, 1.0).movedim(2, -1).cpu().numpy(), kl.double().cpu().numpy()
 
 

@@ -84,3 +84,21 @@ def project(
     column = right * scale + 1.0 / image_size
     row = -up * scale - 1.0 / image_size
     return torch.stack([column, row], dim=1).mT, depth
+
+
+def pixel_coordinates(
+    points: torch.Tensor, viewpoints: torch.Tensor, image_size: int
+) -> torch.Tensor:
+    """Column and row, float (N, S, 2), of the pixel whose ray meets a point, whole numbers if it
+    does so exactly.
+
+    Args:
+        points: float (N, S, 3), in cube edges, before the camera.
+        viewpoints: float (N, 7).
+    """
+    relative = points - viewpoints[:, None, :3]
+    right, up, depth = (
+        (relative * axis[:, None]).sum(-1) for axis in camera_axes(viewpoints).unbind(1)
+    )
+    scale = image_size / (2 * HALF_TANGENT * depth.clamp(min=1e-3))
+    return torch.stack([image_size / 2 + right * scale, image_size / 2 - up * scale - 1], dim=-1)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from gqn_rl.geometry.viewpoint import Viewpoints
+from gqn_rl.errors import UserError
+from gqn_rl.geometry.viewpoint import ENCODING_SIZE, Viewpoints
 
 if TYPE_CHECKING:
     import torch
@@ -84,3 +85,30 @@ def to_uint8(images: torch.Tensor) -> torch.Tensor:
     import torch
 
     return (images.float().clamp(0, 1) * 255).round().to(torch.uint8).movedim(-3, -1)
+
+
+def check_views(images: torch.Tensor, viewpoints: torch.Tensor, image_size: int) -> None:
+    """Refuse what is not a batch of views of the right size and range."""
+    expected = (3, image_size, image_size)
+    if images.ndim != 5 or tuple(images.shape[2:]) != expected:
+        raise UserError(
+            f"images has shape {tuple(images.shape)}, expected (B, M, 3, {image_size}, "
+            f"{image_size})"
+        )
+    if tuple(viewpoints.shape) != (*images.shape[:2], ENCODING_SIZE):
+        raise UserError(
+            f"viewpoints has shape {tuple(viewpoints.shape)}, expected "
+            f"{(*images.shape[:2], ENCODING_SIZE)}"
+        )
+    if 0 in images.shape[:2]:
+        raise UserError(
+            f"the context has {images.shape[0]} scenes of {images.shape[1]} views, "
+            "expected at least 1 of each"
+        )
+    if not bool(viewpoints.isfinite().all()):
+        raise UserError("viewpoints contain NaN or infinity, expected finite numbers")
+    if not images.is_floating_point():
+        raise UserError(f"images is {images.dtype}, expected floating point in [0, 1]")
+    low, high = float(images.min()), float(images.max())
+    if not (low >= 0.0 and high <= 1.0):
+        raise UserError(f"images range from {low:g} to {high:g}, expected within [0, 1]")

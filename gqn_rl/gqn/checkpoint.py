@@ -30,8 +30,10 @@ from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.hub.repository import is_address, parse_address, pull
 
 FORMAT = "gqn_rl.gqn/1"
-DEFAULT_WEIGHTS = "small"
-"""The shipped weights that are used where no others are named."""
+DEFAULT_WEIGHTS = "base"
+"""The shipped weights that predict best, loaded where no others are named."""
+ENCODER_WEIGHTS = "small"
+"""Those of the encoder "gqn", on whose representation the shipped agents were trained."""
 CAMERAS = (CAMERA_CONVENTION, DEEPMIND_CAMERA)
 """Weights trained on DeepMind's poses load, but no renderer of ours has their renderer's identity,
 so that nothing uses them on other poses."""

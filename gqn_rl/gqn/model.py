@@ -14,12 +14,14 @@ from typing import Any, ClassVar, Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
+from gqn_rl.entry_points import find
 from gqn_rl.errors import UserError
-from gqn_rl.geometry.view import Context
+from gqn_rl.geometry.view import Context, check_views
 from gqn_rl.geometry.viewpoint import ENCODING_SIZE
 from gqn_rl.gqn.config import Config
 from gqn_rl.gqn.draws import Draws
 from gqn_rl.gqn.objective import Sampling, SceneTerms
+from gqn_rl.gqn.scene_posterior import PriorPath, ScenePosterior
 from gqn_rl.gqn.view_aggregate import ViewAggregate
 
 AggregateType = TypeVar("AggregateType", bound=ViewAggregate)
@@ -47,6 +49,10 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[AggregateType]):
         presets: named sizes; no two families share a name.
         representation_modules: submodules that make r from views.
         compiled: methods that `compile_parts` compiles.
+        refinement: `module:function` that explains the views of a context better than one pass
+            does, for families that can; it gets the model, context, aggregate and steps.
+        refinement_steps: how many steps of refinement `predict` takes unless told otherwise; 0 for
+            families that cannot refine.
         representation_mean, representation_scale: float32 (F,), statistics over training scenes
             that `standardise` uses; stored with the weights.
     """
@@ -55,6 +61,8 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[AggregateType]):
     presets: ClassVar[Mapping[str, Config]] = {}
     representation_modules: ClassVar[tuple[str, ...]] = ("network",)
     compiled: ClassVar[tuple[str, ...]] = ("encode_view", "representation")
+    refinement: ClassVar[str] = ""
+    refinement_steps: ClassVar[int] = 0
     representation_mean: Tensor
     representation_scale: Tensor
 
@@ -171,8 +179,9 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[AggregateType]):
 
     def gather(self, context: Context) -> AggregateType:
         """Aggregate of all views of a context, added up."""
-        images, viewpoints = context.images, context.viewpoints
-        check_views(images, viewpoints, self.image_size)
+        check_views(context.images, context.viewpoints, self.image_size)
+        number = self.representation_mean.dtype
+        images, viewpoints = context.images.to(number), context.viewpoints.to(number)
         mask = context.mask
         if mask is None:
             mask = torch.ones(images.shape[:2], dtype=torch.bool, device=images.device)
@@ -195,12 +204,14 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[AggregateType]):
         context: Context,
         query_viewpoint: Tensor,
         generator: torch.Generator | None = None,
+        steps: int | None = None,
     ) -> Tensor:
-        """The view from a new pose, with a latent drawn from the prior.
+        """The view from a new pose: one of the scenes that the context allows, drawn.
 
         Args:
             query_viewpoint: float (B, 7).
             generator: source of randomness; the same one gives the same sample.
+            steps: of refinement, see `infer`.
 
         Returns:
             float32 (B, 3, H, W) in [0, 1].
@@ -211,20 +222,21 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[AggregateType]):
             raise UserError(
                 f"query_viewpoint has shape {tuple(query_viewpoint.shape)}, expected {expected}"
             )
-        r = self.representation(aggregate)
-        return self.sample_views(r, query_viewpoint, generator=generator)[0]
+        posterior = self.infer(context, steps, aggregate)
+        poses = query_viewpoint.to(self.representation_mean.dtype)
+        return self.sample_views(posterior, poses, generator=generator)[0]
 
     def sample_views(
         self,
-        r: Tensor,
+        posterior: ScenePosterior,
         viewpoints: Tensor,
         num_samples: int = 1,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Views that r allows, each with latents drawn from the prior for it alone.
+        """Views that the views so far allow, each of a scene sampled for it alone.
 
         Args:
-            r: float (N, F).
+            posterior: of N scenes, see `infer`.
             viewpoints: float (N, 7).
             generator: source of randomness; the first samples do not depend on how many follow.
 
@@ -232,10 +244,40 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[AggregateType]):
             float (num_samples, N, 3, H, W) in [0, 1].
         """
         drawn = [
-            self.draw_images(self.imagine(r, self.noise(len(r), generator)), viewpoints)
-            for _ in range(num_samples)
+            self.draw_images(posterior.sample(generator), viewpoints) for _ in range(num_samples)
         ]
         return torch.stack(drawn)
+
+    def infer(
+        self, context: Context, steps: int | None = None, aggregate: AggregateType | None = None
+    ) -> ScenePosterior:
+        """What is known of scenes after a context.
+
+        Args:
+            steps: how long the views are looked at again to explain them better than one pass
+                through the network does; 0 for that pass alone, None for `refinement_steps`.
+            aggregate: of the context, where it is known already.
+
+        Raises:
+            UserError: for steps that the family cannot take.
+        """
+        steps = self.steps_to_take(steps)
+        if aggregate is None:
+            aggregate = self.gather(context)
+        if steps == 0:
+            return PriorPath(self, self.representation(aggregate))
+        refine = find("refinement", self.refinement, {})
+        posterior: ScenePosterior = refine(self, context, aggregate, steps)
+        return posterior
+
+    def steps_to_take(self, steps: int | None) -> int:
+        """How many steps of refinement `steps` stands for; refuses what cannot be taken."""
+        if steps is None:
+            return self.refinement_steps
+        if steps < 0 or (steps > 0 and self.refinement_steps == 0):
+            expected = "0 or more" if self.refinement_steps else f"0 for the family {self.family}"
+            raise UserError(f"steps is {steps}, expected {expected}")
+        return steps
 
     def noise(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Noise for `imagine`, float32 (n, *latent_shape), from an explicit source."""
@@ -266,30 +308,3 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[AggregateType]):
         from gqn_rl.gqn.checkpoint import DEFAULT_WEIGHTS, load_checkpoint, pretrained_path
 
         return load_checkpoint(pretrained_path(name_or_path or DEFAULT_WEIGHTS), device=device)[0]
-
-
-def check_views(images: Tensor, viewpoints: Tensor, image_size: int) -> None:
-    """Refuse what is not a batch of views of the right size and range."""
-    expected = (3, image_size, image_size)
-    if images.ndim != 5 or tuple(images.shape[2:]) != expected:
-        raise UserError(
-            f"images has shape {tuple(images.shape)}, expected (B, M, 3, {image_size}, "
-            f"{image_size})"
-        )
-    if tuple(viewpoints.shape) != (*images.shape[:2], ENCODING_SIZE):
-        raise UserError(
-            f"viewpoints has shape {tuple(viewpoints.shape)}, expected "
-            f"{(*images.shape[:2], ENCODING_SIZE)}"
-        )
-    if 0 in images.shape[:2]:
-        raise UserError(
-            f"the context has {images.shape[0]} scenes of {images.shape[1]} views, "
-            "expected at least 1 of each"
-        )
-    if not bool(torch.isfinite(viewpoints).all()):
-        raise UserError("viewpoints contain NaN or infinity, expected finite numbers")
-    if not images.is_floating_point():
-        raise UserError(f"images is {images.dtype}, expected floating point in [0, 1]")
-    low, high = float(images.min()), float(images.max())
-    if not (low >= 0.0 and high <= 1.0):
-        raise UserError(f"images range from {low:g} to {high:g}, expected within [0, 1]")

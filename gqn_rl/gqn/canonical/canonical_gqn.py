@@ -35,6 +35,8 @@ class CanonicalGQN(SceneLatentGQN[VolumeAggregate]):
 
     config_type = CanonicalConfig
     presets = PRESETS
+    refinement = "gqn_rl.inference.refinement.refinement:refine"
+    refinement_steps = 12
     config: CanonicalConfig
     directions: Tensor
 

@@ -89,9 +89,13 @@ class CellGenerator(nn.Module):
         out = self.out(self.mixer(entered, latent)).float().flatten(2)
         density = DENSITY_SCALE * F.softplus(out[:, :1])
         content = torch.cat([density, out[:, 1:].sigmoid()], dim=1)
+        return CellScene(frame, self.face_brightness(frame), content)
+
+    def face_brightness(self, frame: Frame) -> Tensor:
+        """Brightness of the faces of cells in a frame, float32 (N, 6), see `CellScene`."""
         axes = frame.axes()
         normals = torch.stack([axes, -axes], dim=2).flatten(1, 2)  # (N, 6, 3)
-        return CellScene(frame, self.brightness(normals)[..., 0].float().sigmoid(), content)
+        return self.brightness(normals)[..., 0].float().sigmoid()
 
     def render(self, scene: CellScene, origins: Tensor, directions: Tensor) -> Tensor:
         """Colours of rays, float32 (N, R, 3) in [0, 1].

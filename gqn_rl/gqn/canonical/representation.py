@@ -64,7 +64,14 @@ class CanonicalRepresentation(VolumeEncoder):
         """The scene representation (N, F): frame, then the slots one after the other."""
         world = self.features(aggregate)
         known = self._known_colours(aggregate.colours)
-        frame = self._refined(self.finder(world), world, known)
+        return self._filled(world, known, self._refined(self.finder(world), world, known))
+
+    def in_frame(self, aggregate: VolumeAggregate, frame: Frame) -> Tensor:
+        """The same in another frame than the one that would be found."""
+        world = self.features(aggregate)
+        return self._filled(world, self._known_colours(aggregate.colours), frame)
+
+    def _filled(self, world: Tensor, known: Tensor, frame: Frame) -> Tensor:
         entered = self.enter_cells(self._inside(world, known, frame)).relu()
         slots = self.cells.to_slots(self.to_slots(self.cell_mixer(entered))).float()
         return torch.cat([frame.pack(), slots.flatten(1)], dim=1)

@@ -253,6 +253,7 @@ BAD_INPUT = {
     "precision": (["--precision", "fp7"], "fp7"),
     "device": (["--device", "toaster"], "toaster"),
     "seed": (["--seed", "-1"], "seed is -1"),
+    "steps": (["--steps", "3"], "steps is 3, expected 0 for the family lattice"),
 }
 
 
@@ -308,7 +309,9 @@ def test_what_is_imagined_is_turned_for_families_that_imagine_cells(
         model = save_tiny(tmp_path / f"{family}.safetensors", tiny_model(0, family))
         folder = tmp_path / family
         assert run(monkeypatch, *flags, "--model", model, "--output", folder) == 0
-        turning = json.loads((folder / "metrics.json").read_text())["turning"]
+        metrics = json.loads((folder / "metrics.json").read_text())
+        turning = metrics["turning"]
+        assert ("bare" in metrics["prediction"]["grid"]) == (family == "canonical")
         if family == "lattice":
             assert turning == {}
             continue

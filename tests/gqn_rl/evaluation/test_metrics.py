@@ -14,6 +14,7 @@ from gqn_rl.evaluation.metrics import (
     predict_queries,
     prediction_errors,
     representations,
+    sparsification_error,
 )
 from gqn_rl.geometry.view import Context
 from tests.gqn_rl.gqn.models import as_tensors, make_model, random_views
@@ -100,6 +101,16 @@ def test_the_query_view_does_not_help_to_predict_itself(views: SceneViews) -> No
     garbled = views.images.copy()
     garbled[:, 2:] = 255 - garbled[:, 2:]
     np.testing.assert_array_equal(predict(garbled), predict(views.images))
+
+
+def test_sparsification_error_says_whether_variance_orders_predictions_as_errors_do() -> None:
+    squared = np.random.default_rng(0).exponential(size=200)
+    same = sparsification_error(squared, 3.0 * squared)
+    unrelated = sparsification_error(squared, np.random.default_rng(1).uniform(size=200))
+    opposite = sparsification_error(squared, -squared)
+    assert same == 0.0
+    assert 0.1 < unrelated < opposite
+    assert unrelated == pytest.approx(sparsification_error(4.0 * squared, np.zeros(200)), abs=0.1)
 
 
 @pytest.mark.parametrize("context_size", [0, 4])

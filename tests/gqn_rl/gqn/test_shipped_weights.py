@@ -16,7 +16,12 @@ from gqn_rl.evaluation.metrics import (
     prediction_errors,
     representations,
 )
-from gqn_rl.gqn.checkpoint import DEFAULT_WEIGHTS, load_checkpoint, pretrained_path
+from gqn_rl.gqn.checkpoint import (
+    DEFAULT_WEIGHTS,
+    ENCODER_WEIGHTS,
+    load_checkpoint,
+    pretrained_path,
+)
 from gqn_rl.gqn.families import build
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.rendering import make_renderer
@@ -42,7 +47,7 @@ def rmse(model: GenerativeQueryNetwork, views: SceneViews) -> float:
 
 
 def test_weights_ship() -> None:
-    assert DEFAULT_WEIGHTS in NAMES
+    assert {DEFAULT_WEIGHTS, ENCODER_WEIGHTS} <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -87,7 +92,7 @@ def test_both_renderers_give_the_same_representation(name: str) -> None:
 
 def test_the_default_encoder_holds_the_shipped_weights() -> None:
     encoder = make_encoder("gqn", device="cpu")
-    _, sidecar = load_checkpoint(pretrained_path(DEFAULT_WEIGHTS))
+    _, sidecar = load_checkpoint(pretrained_path(ENCODER_WEIGHTS))
     assert encoder.weights_hash == sidecar["sha256"]  # type: ignore[attr-defined]
     assert encoder.renderer == sidecar["renderer"]
 

@@ -1,0 +1,1 @@
+"""Refinement: an imagined scene of cells, fitted to the views that were seen."""

@@ -1,0 +1,163 @@
+"""From many frames to the one that explains what was seen best.
+
+Frames are judged without drawing; the best are drawn, aligned, their cells placed again, and the
+worse half left out, until one is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from gqn_rl.gqn.canonical.frame import Frame
+from gqn_rl.inference.refinement.alignment import align
+from gqn_rl.inference.refinement.opaque import (
+    OpaqueScene,
+    Rays,
+    colours_that_fit,
+    draw,
+    draw_softly,
+    misfit,
+)
+from gqn_rl.inference.refinement.placement import place
+from gqn_rl.inference.refinement.proposals import (
+    cells_to_try,
+    cells_tried,
+    depth_costs,
+    judge,
+    regular_frames,
+)
+from gqn_rl.inference.refinement.regions import Regions
+from gqn_rl.inference.refinement.sharpening import sharpen
+from gqn_rl.inference.refinement.sightings import Sightings
+from gqn_rl.inference.refinement.twins import add_twins
+
+FIRST_SOFTNESS, SECOND_SOFTNESS = (1.0, 0.7), (0.5, 0.3)
+"""Cube edges; frames that lie a sixth of an edge off are still drawn towards the right one."""
+NEAR_OFFSETS = 3
+"""Tried along each axis beside the inferred frame, one third of an edge apart."""
+EVERYWHERE = ((12, 3), (18, 4))
+"""Yaws and offsets along each axis of the frames that are tried next, and of those tried last."""
+DRAWN = {1: (24, 96, 96), 2: (8, 24, 64), 3: (4, 12, 48)}
+"""By number of views, how many frames of each stage are drawn: the fewer views, the less do they
+say about depth."""
+FINALISTS = 2
+ENOUGH = {1: 3 / 255, 2: 3 / 255, 3: 6 / 255}
+"""By number of views, the RMSE at which no other frames are tried: wrong frames explain few views
+nearly as well as the right one."""
+
+
+class Sighted(NamedTuple):
+    """What frames are compared with.
+
+    Attributes:
+        sightings, regions: of N scenes.
+        rays: some of the pixels on and near the object; `edges`: those beside edges; `faces`: some
+            of the object's.
+        cells: of the grid, along each axis.
+        brightness: from N frames to (N, 6), as the decoder has it.
+    """
+
+    sightings: Sightings
+    regions: Regions
+    rays: Rays
+    edges: Rays
+    faces: Rays
+    cells: int
+    brightness: Callable[[Frame], Tensor]
+
+    def select(self, rows: Tensor) -> Sighted:
+        """Some of the scenes, int64 (K,)."""
+        return self._replace(
+            sightings=self.sightings.select(rows),
+            regions=Regions(*(part[rows] for part in self.regions)),
+            rays=self.rays.select(rows),
+            edges=self.edges.select(rows),
+            faces=self.faces.select(rows),
+        )
+
+
+def explain(sighted: Sighted, inferred: Frame, steps: int) -> tuple[OpaqueScene, Tensor]:
+    """A scene for each row that explains its views as well as can be found.
+
+    Args:
+        inferred: N frames to begin with.
+        steps: of `sharpen`.
+
+    Returns:
+        the scenes, and their mean squared errors (N,) along `Sighted.rays`.
+    """
+    views = int(sighted.sightings.counted.sum(1).min())
+    views = min(max(views, 1), max(DRAWN))
+    first, *later = DRAWN[views]
+    scene, error = _best_of(sighted, *_around(inferred), first, steps)
+    for sizes, drawn in zip(EVERYWHERE, later, strict=True):
+        rows = (error > ENOUGH[views] ** 2).nonzero()[:, 0]
+        if len(rows) == 0:
+            break
+        yaw, offset = regular_frames(*sizes, error.device)
+        frames = yaw.expand(len(rows), -1), offset.expand(len(rows), -1, -1)
+        other, other_error = _best_of(sighted.select(rows), *frames, drawn, steps)
+        better = other_error < error[rows]
+        chosen = torch.arange(len(error), device=error.device)
+        chosen[rows[better]] = len(error) + better.nonzero()[:, 0]
+        scene = OpaqueScene.cat([scene, other]).select(chosen)
+        error = torch.cat([error, other_error])[chosen]
+    return scene, error
+
+
+def _around(inferred: Frame) -> tuple[Tensor, Tensor]:
+    """The inferred frames, and others of the same yaw and parallel to the world's axes."""
+    _, shifts = regular_frames(1, NEAR_OFFSETS, inferred.yaw.device)
+    own, level = inferred.yaw[:, None], torch.zeros_like(inferred.yaw)[:, None]
+    times = len(shifts)
+    yaw = torch.cat([own, own.expand(-1, times), level.expand(-1, times)], dim=1)
+    here = inferred.offset[:, None]
+    return yaw, torch.cat([here, here + shifts, here + shifts], dim=1)
+
+
+def _best_of(
+    sighted: Sighted, yaw: Tensor, offset: Tensor, drawn: int, steps: int
+) -> tuple[OpaqueScene, Tensor]:
+    """The best of frames yaw (N, H) and offset (N, H, 3), and its error (N,)."""
+    proposals = judge(sighted.sightings, sighted.regions, yaw, offset, sighted.cells)
+    proposals = proposals.best(drawn)
+    frame = Frame(proposals.yaw.flatten(), proposals.offset.flatten(0, 1))
+    cells = proposals.cells.flatten(0, 1)
+    there = (sighted.regions.pixels > 0).repeat_interleave(proposals.yaw.shape[1], 0)
+    grey = torch.full_like(cells, 0.5)
+    scene = OpaqueScene(frame, sighted.brightness(frame), cells, grey, there)
+    costs = depth_costs(sighted.sightings, sighted.regions)
+    scene = _improved(sighted, costs, scene, FIRST_SOFTNESS, 1)
+    scene = _fittest(sighted, scene, FINALISTS, SECOND_SOFTNESS[0])
+    scene = _improved(sighted, costs, scene, SECOND_SOFTNESS, 2)
+    scene = _fittest(sighted, scene, 1, SECOND_SOFTNESS[-1])
+    scene = add_twins(scene, sighted.rays, sighted.cells)
+    scene = sharpen(scene, sighted.edges, sighted.faces, steps)
+    return scene, misfit(draw(scene, sighted.rays), sighted.rays)
+
+
+def _improved(
+    sighted: Sighted, costs: Tensor, scene: OpaqueScene, softness: Sequence[float], rounds: int
+) -> OpaqueScene:
+    """Frames aligned, then cells placed again."""
+    rays = sighted.rays.repeat(len(scene.filled) // len(sighted.rays.weight))
+    scene = align(scene, rays, softness)
+    scene = scene._replace(brightness=sighted.brightness(scene.frame))
+    tried = cells_tried(sighted.sightings)
+    candidates = cells_to_try(sighted.regions, costs, scene.frame, sighted.cells, tried)
+    return place(scene, rays, candidates, rounds)
+
+
+def _fittest(sighted: Sighted, scene: OpaqueScene, count: int, softness: float) -> OpaqueScene:
+    """The `count` scenes of each row that fit best."""
+    n = len(sighted.rays.weight)
+    times = len(scene.filled) // n
+    rays = sighted.rays.repeat(times)
+    scene = colours_that_fit(scene, rays)
+    error = misfit(draw_softly(scene, rays, softness), rays).view(n, times)
+    best = error.topk(min(count, times), dim=1, largest=False).indices
+    return scene.select((best + times * torch.arange(n, device=best.device)[:, None]).flatten())
