@@ -1,0 +1,1 @@
+"""What can be known of a scene from views of it."""

@@ -1,0 +1,100 @@
+"""The observer: everything that the growth rule can make, tested against views."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from gqn_rl.errors import unknown_name
+from gqn_rl.geometry.viewpoint import Viewpoints
+from gqn_rl.inference.ideal_observer.candidates import (
+    Candidates,
+    grid_candidates,
+    with_shape_prior,
+)
+from gqn_rl.inference.ideal_observer.posterior import SLACK, Posterior
+from gqn_rl.inference.ideal_observer.ray_casting import Rays, SilhouetteTable
+from gqn_rl.inference.ideal_observer.views import checked_views
+from gqn_rl.scenes.shepard_metzler import check_num_cubes
+
+ORIENTATIONS = ("grid", "free")
+COARSE_PIXELS = 256
+
+
+class IdealObserver:
+    """Knows how scenes are made and drawn, and what views of one leave open.
+
+    Args:
+        num_cubes: P, cubes per object.
+        orientation: "grid" or "free", see `gqn_rl.geometry.rotations.sample_orientations`.
+        shape_prior: (S,), probability of each shape of the catalogue; None for that of the growth
+            rule.
+    """
+
+    def __init__(
+        self,
+        num_cubes: int = 7,
+        orientation: str = "grid",
+        shape_prior: NDArray[np.float64] | None = None,
+    ) -> None:
+        check_num_cubes(num_cubes)
+        if orientation not in ORIENTATIONS:
+            raise unknown_name("orientation", orientation, ORIENTATIONS)
+        self.orientation = orientation
+        candidates = grid_candidates(num_cubes)
+        if shape_prior is not None:
+            candidates = with_shape_prior(candidates, shape_prior)
+        self.candidates: Candidates = candidates
+        """All that there are, in grid orientation."""
+
+    def observe(
+        self, images: NDArray[np.uint8], viewpoints: Viewpoints | NDArray[np.floating]
+    ) -> Posterior:
+        """The posterior after M views.
+
+        Args:
+            images: uint8 (M, H, H, 3), M at least 1.
+            viewpoints: M poses, or their encodings (M, 7).
+
+        Raises:
+            UserError: for anything else.
+        """
+        images, poses = checked_views(images, viewpoints)
+        left = self._coarse(images[0], poses[:1])
+        return Posterior.of(left, images.shape[1]).update(images, poses)
+
+    def _coarse(self, image: NDArray[np.uint8], viewpoint: Viewpoints) -> Candidates:
+        """The candidates whose silhouettes do not differ from the first view's at some pixels."""
+        silhouette = image.any(axis=-1)
+        pixels = telling_pixels(silhouette, COARSE_PIXELS)
+        rays = Rays.of(viewpoint, len(image), np.zeros(1), pixels)
+        differing = self._silhouettes.mismatches(rays, silhouette.ravel()[pixels])
+        return self.candidates[differing <= differing.min() + SLACK]
+
+    @cached_property
+    def _silhouettes(self) -> SilhouetteTable:
+        return SilhouetteTable(self.candidates.cubes)
+
+
+def telling_pixels(silhouette: NDArray[np.bool_], count: int) -> NDArray[np.int64]:
+    """About `count` pixels, a multiple of 8, where silhouettes are told apart: on both sides of
+    the contour, and a few elsewhere.
+
+    Args:
+        silhouette: bool (H, W).
+
+    Returns:
+        int64 (K,), into the H * W pixels.
+    """
+    inner = silhouette & ~ndimage.binary_erosion(silhouette)
+    outer = ndimage.binary_dilation(silhouette) & ~silhouette
+    chosen = []
+    for part, share in ((inner, 3), (outer, 3), (silhouette & ~inner, 1), (~silhouette & ~outer, 1)):
+        pixels = np.flatnonzero(part)
+        wanted = min(len(pixels), count * share // 8)
+        chosen.append(pixels[np.linspace(0, len(pixels) - 1, wanted).round().astype(np.int64)])
+    found = np.unique(np.concatenate(chosen))
+    return found[: len(found) // 8 * 8]
