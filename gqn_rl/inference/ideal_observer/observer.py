@@ -6,7 +6,6 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from gqn_rl.errors import unknown_name
 from gqn_rl.geometry.viewpoint import Viewpoints
@@ -15,9 +14,11 @@ from gqn_rl.inference.ideal_observer.candidates import (
     grid_candidates,
     with_shape_prior,
 )
+from gqn_rl.inference.ideal_observer.pixels import contour_pixels
 from gqn_rl.inference.ideal_observer.posterior import SLACK, Posterior
 from gqn_rl.inference.ideal_observer.ray_casting import Rays, SilhouetteTable
 from gqn_rl.inference.ideal_observer.views import checked_views
+from gqn_rl.inference.ideal_observer.yaw_search import search_yaw
 from gqn_rl.scenes.shepard_metzler import check_num_cubes
 
 ORIENTATIONS = ("grid", "free")
@@ -67,9 +68,11 @@ class IdealObserver:
         return Posterior.of(left, images.shape[1]).update(images, poses)
 
     def _coarse(self, image: NDArray[np.uint8], viewpoint: Viewpoints) -> Candidates:
-        """The candidates whose silhouettes do not differ from the first view's at some pixels."""
+        """The candidates that the first view does not rule out at a closer look at the contour."""
+        if self.orientation == "free":
+            return search_yaw(self.candidates, self._silhouettes, image, viewpoint, SLACK)
         silhouette = image.any(axis=-1)
-        pixels = telling_pixels(silhouette, COARSE_PIXELS)
+        pixels = contour_pixels(silhouette, COARSE_PIXELS)
         rays = Rays.of(viewpoint, len(image), np.zeros(1), pixels)
         differing = self._silhouettes.mismatches(rays, silhouette.ravel()[pixels])
         return self.candidates[differing <= differing.min() + SLACK]
@@ -77,24 +80,3 @@ class IdealObserver:
     @cached_property
     def _silhouettes(self) -> SilhouetteTable:
         return SilhouetteTable(self.candidates.cubes)
-
-
-def telling_pixels(silhouette: NDArray[np.bool_], count: int) -> NDArray[np.int64]:
-    """About `count` pixels, a multiple of 8, where silhouettes are told apart: on both sides of
-    the contour, and a few elsewhere.
-
-    Args:
-        silhouette: bool (H, W).
-
-    Returns:
-        int64 (K,), into the H * W pixels.
-    """
-    inner = silhouette & ~ndimage.binary_erosion(silhouette)
-    outer = ndimage.binary_dilation(silhouette) & ~silhouette
-    chosen = []
-    for part, share in ((inner, 3), (outer, 3), (silhouette & ~inner, 1), (~silhouette & ~outer, 1)):
-        pixels = np.flatnonzero(part)
-        wanted = min(len(pixels), count * share // 8)
-        chosen.append(pixels[np.linspace(0, len(pixels) - 1, wanted).round().astype(np.int64)])
-    found = np.unique(np.concatenate(chosen))
-    return found[: len(found) // 8 * 8]

@@ -50,11 +50,22 @@ class Sightings:
         )
 
     def with_view(
-        self, candidates: Candidates, image: NDArray[np.uint8], viewpoint: Viewpoints
+        self,
+        candidates: Candidates,
+        image: NDArray[np.uint8],
+        viewpoint: Viewpoints,
+        pixels: NDArray[np.int64] | slice = slice(None),
     ) -> Sightings:
-        """These and those of one more view, uint8 (H, W, 3)."""
+        """These and those of one more view.
+
+        Args:
+            image: uint8 (H, W, 3).
+            viewpoint: one pose.
+            pixels: which of the H * W pixels count.
+        """
         palette, labels = self.palette.read(image)
-        cube, face = segment(candidates, shared_rays(candidates, viewpoint, len(image)))
+        labels = labels[pixels]
+        cube, face = segment(candidates, shared_rays(candidates, viewpoint, len(image), pixels))
         there, pixel = np.nonzero(cube >= 0)
         shape = (*self.counts.shape[:3], len(palette))
         place = (there, cube[there, pixel], face[there, pixel], labels[pixel])
@@ -78,7 +89,12 @@ class Sightings:
         return self.unexplained + shown - explanation.matched.sum(axis=1)
 
 
-def shared_rays(candidates: Candidates, viewpoint: Viewpoints, image_size: int) -> Rays:
+def shared_rays(
+    candidates: Candidates,
+    viewpoint: Viewpoints,
+    image_size: int,
+    pixels: NDArray[np.int64] | slice = slice(None),
+) -> Rays:
     """Rays in the candidates' frames; of one frame where all of them share it."""
     yaw = candidates.yaw
-    return Rays.of(viewpoint, image_size, yaw[:1] if (yaw == yaw[:1]).all() else yaw)
+    return Rays.of(viewpoint, image_size, yaw[:1] if (yaw == yaw[:1]).all() else yaw, pixels)

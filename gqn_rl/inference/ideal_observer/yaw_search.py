@@ -1,0 +1,107 @@
+"""The search over yaw: which candidates explain a view, on a grid turned by which angles.
+
+From coarse to fine. Sets of cubes that make the wrong silhouette at every coarse yaw go first. What
+is left is turned in ever smaller steps; a step may leave pixels along edges unexplained in proportion
+to its size, and what leaves more than those goes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gqn_rl.geometry.viewpoint import Viewpoints
+from gqn_rl.inference.ideal_observer.candidates import Candidates
+from gqn_rl.inference.ideal_observer.pixels import contour_pixels, object_pixels
+from gqn_rl.inference.ideal_observer.ray_casting import Rays, SilhouetteTable
+from gqn_rl.inference.ideal_observer.sightings import Sightings
+
+QUARTER = np.pi / 2
+"""A quarter turn of a set of cubes is another candidate."""
+COARSE_YAWS = 30
+"""Three degrees apart: half of that moves the contour by less than a pixel of 64."""
+COARSE_PIXELS, CLEARANCE = 128, 1.42
+"""Pixels tested at the coarse yaws and how far they lie from the contour, see `contour_pixels`:
+beyond the diagonal neighbour."""
+USUAL_SIZE = 64
+"""Images this wide are what `CLEARANCE` is for; in wider ones the contour moves by more."""
+REFINEMENT = 3
+"""Each yaw is split into so many; odd, so that it stays among them."""
+LEVELS = 5
+"""Of refinement, down to 0.012 degrees, which moves no point by more than a hundredth of a pixel."""
+FLIPS = 1.0
+"""Share of the pixels that may change for each radian by which a candidate is turned."""
+MOST_CANDIDATES = 512
+"""The best of each level that are kept; a few dozen are usual."""
+
+
+def search_yaw(
+    candidates: Candidates,
+    table: SilhouetteTable,
+    image: NDArray[np.uint8],
+    viewpoint: Viewpoints,
+    slack: int,
+) -> Candidates:
+    """Candidates at the yaws at which they explain a view.
+
+    Args:
+        candidates: all that there are, in grid orientation.
+        table: of their cubes.
+        image: uint8 (H, W, 3), from one pose.
+        slack: how many more pixels than the best a candidate may leave unexplained.
+
+    Returns:
+        The candidates once for each yaw that is left. All yaws are steps of the same size, so that
+        the prior of each, uniform over yaw, is in proportion to the one given.
+    """
+    step = QUARTER / COARSE_YAWS
+    found = _coarse(candidates, table, image, viewpoint, slack)
+    for _ in range(LEVELS):
+        step /= REFINEMENT
+        shift = step * (np.arange(REFINEMENT) - REFINEMENT // 2)
+        rows = np.repeat(np.arange(len(found)), REFINEMENT)
+        finer = found[rows]
+        finer = finer.turned(finer.yaw + np.tile(shift, len(found)), finer.log_prior)
+        mismatches = _mismatches(finer, image, viewpoint)
+        allowed = slack + FLIPS * image.shape[0] * image.shape[1] * step / 2
+        found = finer[_best(mismatches, allowed)]
+    return found
+
+
+def _coarse(
+    candidates: Candidates,
+    table: SilhouetteTable,
+    image: NDArray[np.uint8],
+    viewpoint: Viewpoints,
+    slack: int,
+) -> Candidates:
+    """The candidates at the coarse yaws at which their silhouettes fit."""
+    silhouette = image.any(axis=-1)
+    clearance = CLEARANCE * max(1.0, len(image) / USUAL_SIZE)
+    pixels = contour_pixels(silhouette, COARSE_PIXELS, clearance)
+    yaws = (np.arange(COARSE_YAWS) + 0.5) * QUARTER / COARSE_YAWS
+    seen = silhouette.ravel()[pixels]
+    differing = np.stack(
+        [
+            table.mismatches(Rays.of(viewpoint, len(image), yaw[None], pixels), seen)
+            for yaw in yaws
+        ]
+    )
+    kept = _best(differing.ravel(), slack)
+    turn, row = np.divmod(kept, len(candidates))
+    return candidates[row].turned(yaws[turn], candidates.log_prior[row])
+
+
+def _mismatches(
+    candidates: Candidates, image: NDArray[np.uint8], viewpoint: Viewpoints
+) -> NDArray[np.int64]:
+    """Pixels in and around the silhouette that each candidate does not explain."""
+    pixels = object_pixels(image.any(axis=-1))
+    sightings = Sightings.none(candidates).with_view(candidates, image, viewpoint, pixels)
+    return sightings.mismatches(sightings.explain(candidates))
+
+
+def _best(mismatches: NDArray[np.int64], allowed: float) -> NDArray[np.int64]:
+    """Those with at most `allowed` more than the fewest, ascending; the best if they are many."""
+    order = np.argsort(mismatches, kind="stable")[:MOST_CANDIDATES]
+    return np.sort(order[mismatches[order] <= mismatches[order[0]] + allowed])
