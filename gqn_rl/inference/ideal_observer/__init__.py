@@ -2,7 +2,8 @@
 
 References:
     Geisler, Ideal observer analysis, in The Visual Neurosciences, MIT Press, 2003.
-    Geisler, Contributions of ideal observer theory to vision research, Vision Research 51:771, 2011.
+    Geisler, Contributions of ideal observer theory to vision research, Vision Research 51:771,
+    2011.
     Tjan, Braje, Legge and Kersten, Human efficiency for recognizing 3-D objects in luminance noise,
     Vision Research 35:3053, 1995.
 """

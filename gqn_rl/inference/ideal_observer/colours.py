@@ -25,6 +25,8 @@ BRIGHTEST = 255
 MEAN_BASE = BRIGHTEST * (3 - MIN_SATURATION) / 4 - 0.5
 """Of every channel, of a cube that has not been seen. A third each of 255, 255 (1 - s) and the
 middle of the two, with the mean saturation s = (1 + MIN_SATURATION) / 2, rounded down."""
+CANDIDATES_PER_CHUNK = 128
+"""Explained at once, to bound the memory that views of noise, with many colours, take."""
 STRATA = 32
 """Saturations in each step of the smallest channel that `_base_distribution` adds up."""
 SECTORS = tuple(permutations(range(3)))
@@ -53,6 +55,13 @@ def log_mass(low: NDArray[np.floating], high: NDArray[np.floating]) -> NDArray[n
         mass += np.where(fits, found, 0.0) / len(SECTORS)
     with np.errstate(divide="ignore"):
         return np.log(np.where(mass > 1e-12, mass, 0.0))
+
+
+@lru_cache(maxsize=1)
+def colour_entropy() -> float:
+    """Entropy of the base of a cube, bits."""
+    p = _base_distribution()
+    return float(np.log2(len(SECTORS)) - (p[p > 0] * np.log2(p[p > 0])).sum())
 
 
 @lru_cache(maxsize=1)
@@ -129,8 +138,10 @@ def explain(
             continue
         colours = palette.colours
         face, label = present // len(colours), present % len(colours)
-        part = _explain(seen[rows][..., present], brightness[face], colours[label])
-        matched[rows], low[rows], high[rows] = part.matched, part.low, part.high
+        for start in range(0, len(rows), CANDIDATES_PER_CHUNK):
+            part = rows[start : start + CANDIDATES_PER_CHUNK]
+            found = _explain(seen[part][..., present], brightness[face], colours[label])
+            matched[part], low[part], high[part] = found.matched, found.low, found.high
     return Explanation(matched, low, high)
 
 

@@ -15,7 +15,8 @@ from gqn_rl.inference.ideal_observer.candidates import (
     with_shape_prior,
 )
 from gqn_rl.inference.ideal_observer.pixels import contour_pixels
-from gqn_rl.inference.ideal_observer.posterior import SLACK, Posterior
+from gqn_rl.inference.ideal_observer.posterior import Posterior
+from gqn_rl.inference.ideal_observer.pruning import FEW, SLACK, best_candidates
 from gqn_rl.inference.ideal_observer.ray_casting import Rays, SilhouetteTable
 from gqn_rl.inference.ideal_observer.views import checked_views
 from gqn_rl.inference.ideal_observer.yaw_search import search_yaw
@@ -70,12 +71,13 @@ class IdealObserver:
     def _coarse(self, image: NDArray[np.uint8], viewpoint: Viewpoints) -> Candidates:
         """The candidates that the first view does not rule out at a closer look at the contour."""
         if self.orientation == "free":
-            return search_yaw(self.candidates, self._silhouettes, image, viewpoint, SLACK)
+            return search_yaw(self.candidates, self._silhouettes, image, viewpoint)
         silhouette = image.any(axis=-1)
         pixels = contour_pixels(silhouette, COARSE_PIXELS)
         rays = Rays.of(viewpoint, len(image), np.zeros(1), pixels)
         differing = self._silhouettes.mismatches(rays, silhouette.ravel()[pixels])
-        return self.candidates[differing <= differing.min() + SLACK]
+        most = None if differing.min() <= SLACK else FEW
+        return self.candidates[best_candidates(differing, SLACK, most)]
 
     @cached_property
     def _silhouettes(self) -> SilhouetteTable:

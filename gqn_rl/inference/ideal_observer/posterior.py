@@ -13,21 +13,23 @@ from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.geometry.viewpoint import Viewpoints
 from gqn_rl.inference.ideal_observer.candidates import Candidates
 from gqn_rl.inference.ideal_observer.colours import Explanation
-from gqn_rl.inference.ideal_observer.information import expected_information
+from gqn_rl.inference.ideal_observer.information import Subject, appearances, expected_information
 from gqn_rl.inference.ideal_observer.predictive import draw
+from gqn_rl.inference.ideal_observer.pruning import (
+    FEW,
+    MOST_UNEXPLAINED,
+    SLACK,
+    best_candidates,
+)
+from gqn_rl.inference.ideal_observer.ray_casting import POSITION_DIGITS
 from gqn_rl.inference.ideal_observer.sightings import MISMATCH, Sightings
-from gqn_rl.inference.ideal_observer.views import checked_views, checked_viewpoints
+from gqn_rl.inference.ideal_observer.views import checked_viewpoints, checked_views
 from gqn_rl.scenes.scene import sample_colours
 from gqn_rl.scenes.shape_catalogue import shape_catalogue
 
-SLACK = 6
-"""Candidates that leave so many more pixels unexplained than the best are given up: each costs 26
-nats, so that what is lost is below e^-150 of the posterior."""
-MOST_UNEXPLAINED = 0.002
-"""Share of pixels up to which views count as explained; the renderers differ in a ten-thousandth."""
 NEGLIGIBLE = 1e-7
 """Candidates less probable than this are left out of predictions."""
-ABOUT = ("candidate", "shape")
+ABOUT = ("scene", "cubes", "shape", "view")
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +40,7 @@ class Posterior:
         candidates: those that are left, C of them.
         sightings: what has been seen of each.
         explanation: the colours of their cubes.
-        num_cubes, image_size: P, and height and width of the views in pixels.
+        image_size: height and width of the views in pixels.
     """
 
     candidates: Candidates
@@ -85,8 +87,8 @@ class Posterior:
         sightings = self.sightings.with_view(self.candidates, image, viewpoint)
         explanation = sightings.explain(self.candidates)
         found = Posterior(self.candidates, sightings, explanation, self.image_size)
-        kept = found.mismatches <= found.mismatches.min() + SLACK
-        return found if kept.all() else found[np.flatnonzero(kept)]
+        most = None if found.is_explained else FEW
+        return found[best_candidates(found.mismatches, SLACK, most)]
 
     @cached_property
     def mismatches(self) -> NDArray[np.int64]:
@@ -112,7 +114,7 @@ class Posterior:
     def entropy(self) -> float:
         """Of the candidates, bits."""
         p = self.probability[self.probability > 0]
-        return float(-(p * np.log2(p)).sum())
+        return max(0.0, float(-(p * np.log2(p)).sum()))
 
     @property
     def is_explained(self) -> bool:
@@ -145,8 +147,12 @@ class Posterior:
         """
         poses = checked_viewpoints(viewpoints)
         kept = self[np.flatnonzero(self.probability > NEGLIGIBLE)]
-        images = draw(kept.candidates, kept.explanation.bases(), poses, self.image_size)
-        return np.einsum("c,cnkhw->nkhw", kept.probability, images).astype(np.float32)
+        bases, size = kept.explanation.bases(), self.image_size
+        mean = np.zeros((len(poses), 3, size, size))
+        for row, weight in enumerate(kept.probability):
+            one = np.array([row])
+            mean += weight * draw(kept.candidates[one], bases[one], poses, size)[0]
+        return mean.astype(np.float32)
 
     def sample(
         self,
@@ -169,22 +175,49 @@ class Posterior:
         return np.floor(draw(drawn.candidates, bases, poses, self.image_size))
 
     def expected_information(
-        self, viewpoints: Viewpoints | NDArray[np.floating], about: str = "candidate"
+        self,
+        viewpoints: Viewpoints | NDArray[np.floating],
+        about: str = "scene",
+        query: Viewpoints | NDArray[np.floating] | None = None,
     ) -> NDArray[np.float64]:
         """What a view from each of N poses is expected to tell, float64 (N,), bits.
 
-        The expected reduction of the entropy of the candidates (about="candidate") or of the
-        shapes (about="shape"), see `information.expected_information`.
+        The expected reduction of the entropy of what is asked about, see `information`.
+
+        Args:
+            about: "scene" for the cubes and all their colours, "cubes" for where they are in
+                their grid, "shape" for the shape, "view" for the view from `query`.
+            query: one pose, for about="view".
+
+        Raises:
+            UserError: for something else to ask about, or no query where one is needed.
         """
-        if about not in ABOUT:
-            raise unknown_name("about", about, ABOUT)
+        poses = checked_viewpoints(viewpoints)
         kept = self[np.flatnonzero(self.probability > NEGLIGIBLE)]
-        subject = kept.candidates.shape if about == "shape" else np.arange(len(kept))
         return expected_information(
             kept.candidates,
             kept.explanation,
             kept.probability,
-            subject,
-            checked_viewpoints(viewpoints),
+            kept._subject(about, query),
+            poses,
             self.image_size,
         )
+
+    def _subject(self, about: str, query: Viewpoints | NDArray[np.floating] | None) -> Subject:
+        sets = np.round(self.candidates.cubes, POSITION_DIGITS).reshape(len(self), -1)
+        cubes = np.unique(sets, axis=0, return_inverse=True)[1].reshape(-1)
+        none = np.zeros_like(self.explanation.is_known)
+        if about == "scene":
+            return Subject(cubes, ~none)
+        if about == "cubes":
+            return Subject(cubes, none)
+        if about == "shape":
+            return Subject(self.candidates.shape, none)
+        if about != "view":
+            raise unknown_name("subject", about, ABOUT)
+        if query is None:
+            raise UserError('about="view" needs the query view')
+        pose = checked_viewpoints(query)
+        if len(pose) != 1:
+            raise UserError(f"query has {len(pose)} poses, expected 1")
+        return Subject(*appearances(self.candidates, self.explanation, pose, self.image_size))

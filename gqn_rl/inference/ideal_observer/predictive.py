@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 
 from gqn_rl.geometry.viewpoint import Viewpoints
 from gqn_rl.inference.ideal_observer.candidates import Candidates
-from gqn_rl.inference.ideal_observer.ray_casting import segment
-from gqn_rl.inference.ideal_observer.sightings import shared_rays
+from gqn_rl.inference.ideal_observer.ray_casting import segment, shared_rays
 
 
 def draw(

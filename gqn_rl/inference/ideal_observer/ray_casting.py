@@ -105,7 +105,7 @@ class SilhouetteTable:
         inverse = 1.0 / np.where(directions == 0, np.float32(1e-12), directions)  # (3, R)
         reach = HALF_EDGE * np.abs(inverse)
         relative = self._positions - rays.origin[0]
-        chunk = max(1, SLAB_TESTS_PER_CHUNK // inverse.shape[1])
+        chunk = max(1, SLAB_TESTS_PER_CHUNK // max(1, inverse.shape[1]))
         parts = []
         for start in range(0, len(relative), chunk):
             centre = relative[start : start + chunk, 0, None] * inverse[0]
@@ -133,7 +133,7 @@ def segment(candidates: Candidates, rays: Rays) -> tuple[NDArray[np.int8], NDArr
     cube = np.empty((count, num_rays), np.int8)
     face = np.empty((count, num_rays), np.int8)
     mask = torch.ones((1, num_cubes), dtype=torch.bool)
-    chunk = max(1, SLAB_TESTS_PER_CHUNK // (num_cubes * num_rays))
+    chunk = max(1, SLAB_TESTS_PER_CHUNK // max(1, num_cubes * num_rays))
     for start in range(0, count, chunk):
         rows = slice(start, start + chunk)
         part = rays[rows]
@@ -145,3 +145,14 @@ def segment(candidates: Candidates, rays: Rays) -> tuple[NDArray[np.int8], NDArr
         cube[rows] = torch.where(hit, index, -1).numpy()
         face[rows] = ((2 * axis + (along < 0)) * hit).numpy()
     return cube, face
+
+
+def shared_rays(
+    candidates: Candidates,
+    viewpoint: Viewpoints,
+    image_size: int,
+    pixels: NDArray[np.integer] | slice = slice(None),
+) -> Rays:
+    """Rays in the candidates' frames; of one frame where all of them share it."""
+    yaw = candidates.yaw
+    return Rays.of(viewpoint, image_size, yaw[:1] if (yaw == yaw[:1]).all() else yaw, pixels)

@@ -11,7 +11,7 @@ from gqn_rl.geometry.viewpoint import Viewpoints
 from gqn_rl.inference.ideal_observer.candidates import FACES, Candidates
 from gqn_rl.inference.ideal_observer.colours import Explanation, explain
 from gqn_rl.inference.ideal_observer.palette import BLACK, Palette
-from gqn_rl.inference.ideal_observer.ray_casting import Rays, segment
+from gqn_rl.inference.ideal_observer.ray_casting import segment, shared_rays
 
 OUTLIER = 1e-4
 """Probability that a pixel is any colour at all: what the two renderers may differ in."""
@@ -45,9 +45,7 @@ class Sightings:
 
     def __getitem__(self, index: NDArray) -> Sightings:
         """Those of some of the candidates."""
-        return Sightings(
-            self.palette, self.counts[index], self.unexplained[index], self.num_pixels
-        )
+        return Sightings(self.palette, self.counts[index], self.unexplained[index], self.num_pixels)
 
     def with_view(
         self,
@@ -87,14 +85,3 @@ class Sightings:
         """Pixels that each candidate does not explain, int64 (C,)."""
         shown = self.counts.sum(axis=(1, 2, 3), dtype=np.int64)
         return self.unexplained + shown - explanation.matched.sum(axis=1)
-
-
-def shared_rays(
-    candidates: Candidates,
-    viewpoint: Viewpoints,
-    image_size: int,
-    pixels: NDArray[np.int64] | slice = slice(None),
-) -> Rays:
-    """Rays in the candidates' frames; of one frame where all of them share it."""
-    yaw = candidates.yaw
-    return Rays.of(viewpoint, image_size, yaw[:1] if (yaw == yaw[:1]).all() else yaw, pixels)

@@ -1,8 +1,8 @@
 """The search over yaw: which candidates explain a view, on a grid turned by which angles.
 
 From coarse to fine. Sets of cubes that make the wrong silhouette at every coarse yaw go first. What
-is left is turned in ever smaller steps; a step may leave pixels along edges unexplained in proportion
-to its size, and what leaves more than those goes.
+is left is turned in ever smaller steps; a step may leave pixels along edges unexplained in
+proportion to its size, and what leaves more than those goes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from gqn_rl.geometry.viewpoint import Viewpoints
 from gqn_rl.inference.ideal_observer.candidates import Candidates
 from gqn_rl.inference.ideal_observer.pixels import contour_pixels, object_pixels
+from gqn_rl.inference.ideal_observer.pruning import SLACK, best_candidates
 from gqn_rl.inference.ideal_observer.ray_casting import Rays, SilhouetteTable
 from gqn_rl.inference.ideal_observer.sightings import Sightings
 
@@ -28,7 +29,7 @@ USUAL_SIZE = 64
 REFINEMENT = 3
 """Each yaw is split into so many; odd, so that it stays among them."""
 LEVELS = 5
-"""Of refinement, down to 0.012 degrees, which moves no point by more than a hundredth of a pixel."""
+"""Of refinement, down to 0.012 degrees: half of it moves no point by a hundredth of a pixel."""
 FLIPS = 1.0
 """Share of the pixels that may change for each radian by which a candidate is turned."""
 MOST_CANDIDATES = 512
@@ -40,7 +41,6 @@ def search_yaw(
     table: SilhouetteTable,
     image: NDArray[np.uint8],
     viewpoint: Viewpoints,
-    slack: int,
 ) -> Candidates:
     """Candidates at the yaws at which they explain a view.
 
@@ -48,14 +48,13 @@ def search_yaw(
         candidates: all that there are, in grid orientation.
         table: of their cubes.
         image: uint8 (H, W, 3), from one pose.
-        slack: how many more pixels than the best a candidate may leave unexplained.
 
     Returns:
         The candidates once for each yaw that is left. All yaws are steps of the same size, so that
         the prior of each, uniform over yaw, is in proportion to the one given.
     """
     step = QUARTER / COARSE_YAWS
-    found = _coarse(candidates, table, image, viewpoint, slack)
+    found = _coarse(candidates, table, image, viewpoint)
     for _ in range(LEVELS):
         step /= REFINEMENT
         shift = step * (np.arange(REFINEMENT) - REFINEMENT // 2)
@@ -63,8 +62,8 @@ def search_yaw(
         finer = found[rows]
         finer = finer.turned(finer.yaw + np.tile(shift, len(found)), finer.log_prior)
         mismatches = _mismatches(finer, image, viewpoint)
-        allowed = slack + FLIPS * image.shape[0] * image.shape[1] * step / 2
-        found = finer[_best(mismatches, allowed)]
+        allowed = SLACK + FLIPS * image.shape[0] * image.shape[1] * step / 2
+        found = finer[best_candidates(mismatches, allowed, MOST_CANDIDATES)]
     return found
 
 
@@ -73,7 +72,6 @@ def _coarse(
     table: SilhouetteTable,
     image: NDArray[np.uint8],
     viewpoint: Viewpoints,
-    slack: int,
 ) -> Candidates:
     """The candidates at the coarse yaws at which their silhouettes fit."""
     silhouette = image.any(axis=-1)
@@ -82,12 +80,9 @@ def _coarse(
     yaws = (np.arange(COARSE_YAWS) + 0.5) * QUARTER / COARSE_YAWS
     seen = silhouette.ravel()[pixels]
     differing = np.stack(
-        [
-            table.mismatches(Rays.of(viewpoint, len(image), yaw[None], pixels), seen)
-            for yaw in yaws
-        ]
+        [table.mismatches(Rays.of(viewpoint, len(image), yaw[None], pixels), seen) for yaw in yaws]
     )
-    kept = _best(differing.ravel(), slack)
+    kept = best_candidates(differing.ravel(), SLACK, MOST_CANDIDATES)
     turn, row = np.divmod(kept, len(candidates))
     return candidates[row].turned(yaws[turn], candidates.log_prior[row])
 
@@ -99,9 +94,3 @@ def _mismatches(
     pixels = object_pixels(image.any(axis=-1))
     sightings = Sightings.none(candidates).with_view(candidates, image, viewpoint, pixels)
     return sightings.mismatches(sightings.explain(candidates))
-
-
-def _best(mismatches: NDArray[np.int64], allowed: float) -> NDArray[np.int64]:
-    """Those with at most `allowed` more than the fewest, ascending; the best if they are many."""
-    order = np.argsort(mismatches, kind="stable")[:MOST_CANDIDATES]
-    return np.sort(order[mismatches[order] <= mismatches[order[0]] + allowed])
