@@ -63,6 +63,8 @@ def expected_information(
     before = _entropy(np.bincount(value, probability))
     unknown = subject.colours & ~explanation.is_known
     told = np.zeros(len(viewpoints))
+    if before == 0 and not unknown.any():
+        return told
     for number in range(len(viewpoints)):
         group, visible = appearances(
             candidates, explanation, viewpoints[number : number + 1], image_size

@@ -52,6 +52,10 @@ class IdealObserver:
         self.candidates: Candidates = candidates
         """All that there are, in grid orientation."""
 
+    def prepare(self) -> None:
+        """Build what all scenes share, a tenth of a second for seven cubes; done when needed."""
+        _ = self._silhouettes
+
     def observe(
         self, images: NDArray[np.uint8], viewpoints: Viewpoints | NDArray[np.floating]
     ) -> Posterior:
