@@ -33,7 +33,7 @@ SECTORS = tuple(permutations(range(3)))
 """Which channels are the largest, the middle and the smallest: a sixth of all hues each."""
 
 
-def log_mass(low: NDArray[np.floating], high: NDArray[np.floating]) -> NDArray[np.float64]:
+def log_mass(low: NDArray[np.number], high: NDArray[np.number]) -> NDArray[np.float64]:
     """Log of the prior probability that a base lies in boxes of colours.
 
     Args:

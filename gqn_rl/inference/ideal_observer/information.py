@@ -16,6 +16,7 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,6 +122,6 @@ def _cube_names(explanation: Explanation) -> NDArray[np.int64]:
     return names
 
 
-def _entropy(weights: NDArray[np.float64]) -> float:
+def _entropy(weights: NDArray[Any]) -> float:
     weights = weights[weights > 0]
     return float(-(weights * np.log2(weights)).sum())

@@ -14,7 +14,7 @@ from gqn_rl.inference.ideal_observer.candidates import (
     grid_candidates,
     with_shape_prior,
 )
-from gqn_rl.inference.ideal_observer.pixels import contour_pixels
+from gqn_rl.inference.ideal_observer.pixels import contour_pixels, silhouette_of
 from gqn_rl.inference.ideal_observer.posterior import Posterior
 from gqn_rl.inference.ideal_observer.pruning import FEW, SLACK, best_candidates
 from gqn_rl.inference.ideal_observer.ray_casting import Rays, SilhouetteTable
@@ -76,7 +76,7 @@ class IdealObserver:
         """The candidates that the first view does not rule out at a closer look at the contour."""
         if self.orientation == "free":
             return search_yaw(self.candidates, self._silhouettes, image, viewpoint)
-        silhouette = image.any(axis=-1)
+        silhouette = silhouette_of(image)
         pixels = contour_pixels(silhouette, COARSE_PIXELS)
         rays = Rays.of(viewpoint, len(image), np.zeros(1), pixels)
         differing = self._silhouettes.mismatches(rays, silhouette.ravel()[pixels])

@@ -36,3 +36,8 @@ def contour_pixels(
 def object_pixels(silhouette: NDArray[np.bool_]) -> NDArray[np.int64]:
     """The pixels of the silhouette and a margin around it, int64 (K,)."""
     return np.flatnonzero(ndimage.binary_dilation(silhouette, iterations=MARGIN))
+
+
+def silhouette_of(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Where a view uint8 (H, W, 3) shows an object, bool (H, W)."""
+    return np.asarray(image.any(axis=-1), dtype=np.bool_)

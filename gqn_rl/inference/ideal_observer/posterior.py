@@ -128,7 +128,8 @@ class Posterior:
     def shapes(self) -> NDArray[np.float64]:
         """Probability of each shape of the catalogue, float64 (S,)."""
         count = shape_catalogue(self.candidates.cubes.shape[1]).num_shapes
-        return np.bincount(self.candidates.shape, self.probability, minlength=count)
+        shares = np.bincount(self.candidates.shape, self.probability, minlength=count)
+        return np.asarray(shares, dtype=np.float64)
 
     def handedness(self, shape: int) -> NDArray[np.float64]:
         """Probability that the object is `shape`, and that it is its mirror image, given that it

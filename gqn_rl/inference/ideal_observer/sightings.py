@@ -68,11 +68,11 @@ class Sightings:
         shape = (*self.counts.shape[:3], len(palette))
         place = (there, cube[there, pixel], face[there, pixel], labels[pixel])
         counts = np.bincount(np.ravel_multi_index(place, shape), minlength=int(np.prod(shape)))
-        counts = counts.reshape(shape).astype(np.int32)
-        counts[..., : self.counts.shape[3]] += self.counts
+        longer: NDArray[np.int32] = counts.reshape(shape).astype(np.int32)
+        longer[..., : self.counts.shape[3]] += self.counts
         missed = np.count_nonzero((cube < 0) & (labels != BLACK), axis=1)
         num_pixels = self.num_pixels + len(labels)
-        return Sightings(palette, counts, self.unexplained + missed, num_pixels)
+        return Sightings(palette, longer, self.unexplained + missed, num_pixels)
 
     def explain(self, candidates: Candidates) -> Explanation:
         """The colours of the cubes that explain most."""

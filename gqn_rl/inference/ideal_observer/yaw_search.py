@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gqn_rl.geometry.viewpoint import Viewpoints
 from gqn_rl.inference.ideal_observer.candidates import Candidates
-from gqn_rl.inference.ideal_observer.pixels import contour_pixels, object_pixels
+from gqn_rl.inference.ideal_observer.pixels import contour_pixels, object_pixels, silhouette_of
 from gqn_rl.inference.ideal_observer.pruning import SLACK, best_candidates
 from gqn_rl.inference.ideal_observer.ray_casting import Rays, SilhouetteTable
 from gqn_rl.inference.ideal_observer.sightings import Sightings
@@ -74,7 +74,7 @@ def _coarse(
     viewpoint: Viewpoints,
 ) -> Candidates:
     """The candidates at the coarse yaws at which their silhouettes fit."""
-    silhouette = image.any(axis=-1)
+    silhouette = silhouette_of(image)
     clearance = CLEARANCE * max(1.0, len(image) / USUAL_SIZE)
     pixels = contour_pixels(silhouette, COARSE_PIXELS, clearance)
     yaws = (np.arange(COARSE_YAWS) + 0.5) * QUARTER / COARSE_YAWS
@@ -91,6 +91,6 @@ def _mismatches(
     candidates: Candidates, image: NDArray[np.uint8], viewpoint: Viewpoints
 ) -> NDArray[np.int64]:
     """Pixels in and around the silhouette that each candidate does not explain."""
-    pixels = object_pixels(image.any(axis=-1))
+    pixels = object_pixels(silhouette_of(image))
     sightings = Sightings.none(candidates).with_view(candidates, image, viewpoint, pixels)
     return sightings.mismatches(sightings.explain(candidates))
