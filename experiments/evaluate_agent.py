@@ -2,16 +2,19 @@
 
 Where there are right answers: random actions; a fixed look-around followed by a classifier that is
 trained here, on labelled episodes of that look-around; the same on an encoder with random weights;
-and an oracle that knows the answer. In view prediction: random actions; and random views,
-farthest-point views, the views nearest to the query and those of which the encoder expects most,
-each with as many looks in every episode as the agent took in it. The output folder gets
+an oracle that knows the answer; and the ideal observer, which knows how scenes are made and drawn,
+and sees what the agent sees (docs/ideal-observer.md). In view prediction: random actions; and
+random views, farthest-point views, the views nearest to the query, those of which the encoder
+expects most and those of which the ideal observer does, each with as many looks in every episode as
+the agent took in it. The output folder gets
 metrics.json, comparison.png and episode.gif, a few episodes one after the other; of mental rotation
 angles.png too, accuracy and looks against the angle between the objects.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from agents.evaluation import Evaluation, Predictor
 from agents.saving.bundle import Agent, load_bundle, shipped_agent
 from envs import known_id
 from experiments.agent.comparison import (
+    measured_ideal,
     measured_view_strategies,
     oracle,
     print_table,
@@ -62,6 +66,9 @@ class EvaluateAgentSettings:
     """Episodes that train the look-around's classifier."""
     baselines: bool = True
     """Whether to measure the baselines too; --no-baselines leaves them out."""
+    ideal_episodes: int = 200
+    """Episodes, the first ones, that the ideal observer plays too, to say what is possible
+    (docs/ideal-observer.md); 0 leaves it out."""
     seed: int = 0
     """Seed of everything random."""
     output: Path | None = None
@@ -75,6 +82,8 @@ def main(settings: EvaluateAgentSettings) -> None:
     for name in ("episodes", "num_envs", "labelled_episodes"):
         if getattr(settings, name) <= 0:
             raise UserError(f"{name} is {getattr(settings, name)}, expected more than 0")
+    if settings.ideal_episodes < 0:
+        raise UserError(f"ideal_episodes is {settings.ideal_episodes}, expected 0 or more")
     agent, environment = agent_and_environment(settings)
     for name in settings.look_around:
         environment.controls.move(name)  # refuses wrong names before the folder is made
@@ -86,7 +95,7 @@ def main(settings: EvaluateAgentSettings) -> None:
     details: dict[str, Any] = {}
     if settings.baselines:
         measured, details = measured_baselines(settings, environment, evaluation)
-        table |= measured
+        table |= measured | measured_ceiling(settings, environment, evaluation)
     print_table(table, title_of(environment, evaluation), evaluation.measures)
     if by_angle := evaluation.by_angle():
         details["by_angle"] = by_angle
@@ -148,6 +157,16 @@ def measured_baselines(
         "oracle": played("oracle", oracle(environment)).summary(),
     }
     return table, {"look_around": description}
+
+
+def measured_ceiling(
+    settings: EvaluateAgentSettings, environment: AgentEnvironment, agent: Evaluation
+) -> dict[str, dict[str, Any]]:
+    """What the ideal observer reaches in the first of the test episodes."""
+    if not settings.ideal_episodes:
+        return {}
+    first = replace(settings, episodes=min(settings.episodes, settings.ideal_episodes))
+    return measured_ideal(environment, agent, partial(measure, first, environment))
 
 
 def measured_random_weights(

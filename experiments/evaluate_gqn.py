@@ -1,7 +1,8 @@
 """Measure a GQN: prediction by number of views, and what can be read off its representation.
 
 Everything is measured on held-out shapes. Predictions are samples from the prior path, beside
-black, mean-image and nearest-view predictions of the same queries. Probes of the representation
+black, mean-image and nearest-view predictions of the same queries, and those of the ideal observer
+(docs/ideal-observer.md), which nobody can better. Probes of the representation
 (gqn_rl/probes/tasks.py) stand beside the same probes on random weights and on raw pixels. Networks
 that imagine cells are also asked whether two objects are mirror images, without training
 (experiments/gqn/turning.py). The output folder gets metrics.json, curves.png, contact_sheet.png and
@@ -71,6 +72,9 @@ class Settings:
     """The number of context views of the contact sheet and of the mean of many samples."""
     samples: int = 10
     """Prior-path samples per query at that number of views."""
+    ideal_scenes: int = 50
+    """Scenes per orientation, the first ones, that the ideal observer sees too, to say how well
+    anybody could predict (docs/ideal-observer.md); 0 leaves it out."""
     shapes: str = "test"
     """test or validation (never shown in pre-training), train or all."""
     num_cubes: int = 7
@@ -132,6 +136,7 @@ def main(settings: Settings) -> None:
         "sample_views": settings.sample_views,
         "seed": settings.seed,
         "prediction": prediction.numbers,
+        "ideal_seconds": prediction.ideal_seconds,
         "uncertainty": uncertainty_by_views(prediction.numbers),
         "representation_variance": _measure_variance(settings, encoders, renderer),
         "probes": _measure_probes(settings, encoders, renderer),
@@ -172,8 +177,9 @@ def _check(settings: Settings) -> None:
                 raise UserError(f"{name} has {count}, expected 1 to {MOST_VIEWS}")
         if not counts:
             raise UserError(f"{name} is empty, expected numbers from 1 to {MOST_VIEWS}")
-    if settings.turning_pairs < 0:
-        raise UserError(f"turning_pairs is {settings.turning_pairs}, expected 0 or more")
+    for name in ("turning_pairs", "ideal_scenes"):
+        if getattr(settings, name) < 0:
+            raise UserError(f"{name} is {getattr(settings, name)}, expected 0 or more")
     if settings.precision not in PRECISIONS:
         raise unknown_name("precision", settings.precision, PRECISIONS)
     if settings.seed < 0:
