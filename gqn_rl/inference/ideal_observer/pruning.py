@@ -23,5 +23,7 @@ def best_candidates(
         mismatches: int64 (C,).
         most: how many to keep of them, the best; None for all.
     """
-    order = np.argsort(mismatches, kind="stable")[:most]
+    # In an order of chance first: which of equals are kept must not depend on where they stand.
+    shuffled = np.random.default_rng(0).permutation(len(mismatches))
+    order = shuffled[np.argsort(mismatches[shuffled], kind="stable")][:most]
     return np.sort(order[mismatches[order] <= mismatches[order[0]] + allowed])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gqn_rl.geometry.viewpoint import Viewpoints
 from gqn_rl.inference.ideal_observer.candidates import Candidates
 from gqn_rl.inference.ideal_observer.pixels import contour_pixels, object_pixels, silhouette_of
-from gqn_rl.inference.ideal_observer.pruning import SLACK, best_candidates
+from gqn_rl.inference.ideal_observer.pruning import FEW, SLACK, best_candidates
 from gqn_rl.inference.ideal_observer.ray_casting import Rays, SilhouetteTable
 from gqn_rl.inference.ideal_observer.sightings import Sightings
 
@@ -32,8 +32,13 @@ LEVELS = 5
 """Of refinement, down to 0.012 degrees: half of it moves no point by a hundredth of a pixel."""
 FLIPS = 1.0
 """Share of the pixels that may change for each radian by which a candidate is turned."""
-MOST_CANDIDATES = 512
-"""The best of each level that are kept; a few dozen are usual."""
+MOST_WORK = 1 << 19
+"""Candidates times pixels of each level, above which only the best are kept. At 64 pixels those are
+600, where a few dozen are usual; small views leave more open, and more are kept."""
+FEWEST_PIXELS = 128
+"""Counted for views of less, so that candidates are never more than 4,096."""
+CHUNK = 1024
+"""Candidates compared at once, to bound memory."""
 
 
 def search_yaw(
@@ -53,17 +58,22 @@ def search_yaw(
         The candidates once for each yaw that is left. All yaws are steps of the same size, so that
         the prior of each, uniform over yaw, is in proportion to the one given.
     """
-    step = QUARTER / COARSE_YAWS
-    found = _coarse(candidates, table, image, viewpoint)
+    step, pixels = QUARTER / COARSE_YAWS, object_pixels(silhouette_of(image))
+    differing, yaws = _coarse(candidates, table, image, viewpoint)
+    # Where nothing explains the view there is nothing to be exact about.
+    may_fit = len(pixels) > 0 and differing.min() <= SLACK
+    most = MOST_WORK // max(FEWEST_PIXELS, len(pixels)) if may_fit else FEW
+    turn, row = np.divmod(best_candidates(differing.ravel(), SLACK, most), len(candidates))
+    found = candidates[row].turned(yaws[turn], candidates.log_prior[row])
     for _ in range(LEVELS):
         step /= REFINEMENT
         shift = step * (np.arange(REFINEMENT) - REFINEMENT // 2)
         rows = np.repeat(np.arange(len(found)), REFINEMENT)
         finer = found[rows]
         finer = finer.turned(finer.yaw + np.tile(shift, len(found)), finer.log_prior)
-        mismatches = _mismatches(finer, image, viewpoint)
+        mismatches = _mismatches(finer, image, viewpoint, pixels)
         allowed = SLACK + FLIPS * image.shape[0] * image.shape[1] * step / 2
-        found = finer[best_candidates(mismatches, allowed, MOST_CANDIDATES)]
+        found = finer[best_candidates(mismatches, allowed, most)]
     return found
 
 
@@ -72,25 +82,29 @@ def _coarse(
     table: SilhouetteTable,
     image: NDArray[np.uint8],
     viewpoint: Viewpoints,
-) -> Candidates:
-    """The candidates at the coarse yaws at which their silhouettes fit."""
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """At how many pixels silhouettes do not fit, (Y, C), at Y coarse yaws; the yaws, (Y,)."""
     silhouette = silhouette_of(image)
-    clearance = CLEARANCE * max(1.0, len(image) / USUAL_SIZE)
+    clearance = max(1.0, CLEARANCE * len(image) / USUAL_SIZE)
     pixels = contour_pixels(silhouette, COARSE_PIXELS, clearance)
     yaws = (np.arange(COARSE_YAWS) + 0.5) * QUARTER / COARSE_YAWS
     seen = silhouette.ravel()[pixels]
     differing = np.stack(
         [table.mismatches(Rays.of(viewpoint, len(image), yaw[None], pixels), seen) for yaw in yaws]
     )
-    kept = best_candidates(differing.ravel(), SLACK, MOST_CANDIDATES)
-    turn, row = np.divmod(kept, len(candidates))
-    return candidates[row].turned(yaws[turn], candidates.log_prior[row])
+    return differing, yaws
 
 
 def _mismatches(
-    candidates: Candidates, image: NDArray[np.uint8], viewpoint: Viewpoints
+    candidates: Candidates,
+    image: NDArray[np.uint8],
+    viewpoint: Viewpoints,
+    pixels: NDArray[np.int64],
 ) -> NDArray[np.int64]:
-    """Pixels in and around the silhouette that each candidate does not explain."""
-    pixels = object_pixels(silhouette_of(image))
-    sightings = Sightings.none(candidates).with_view(candidates, image, viewpoint, pixels)
-    return sightings.mismatches(sightings.explain(candidates))
+    """At how many of some pixels each candidate does not explain the view."""
+    parts = [np.zeros(0, np.int64)]
+    for start in range(0, len(candidates), CHUNK):
+        part = candidates[start : start + CHUNK]
+        sightings = Sightings.none(part).with_view(part, image, viewpoint, pixels)
+        parts.append(sightings.mismatches(sightings.explain(part)))
+    return np.concatenate(parts)

@@ -58,7 +58,7 @@ def posterior_by_brute_force(
     """
     count, num_cubes = candidates.cubes.shape[:2]
     scenes = SceneBatch(
-        candidates.cubes,
+        candidates.cubes.copy(),
         np.ones((count, num_cubes), bool),
         np.tile(np.eye(3), (count, 1, 1)),
         np.ones((count, num_cubes, 3), np.float32),  # white: the picture is the brightness

@@ -95,6 +95,19 @@ def test_one_view_of_usual_size_tells_where_all_cubes_are(orientation: str) -> N
         assert posterior.is_explained
 
 
+@pytest.mark.parametrize("image_size", [16, 32])
+def test_the_search_over_yaw_keeps_the_truth_where_small_views_leave_more_open(
+    image_size: int,
+) -> None:
+    batch, views = some_views(16, 5, orientation="free", image_size=image_size, num_views=1)
+    observer = IdealObserver(orientation="free")
+    for row in range(len(views)):
+        posterior = observer.observe(views.images[row], views.viewpoints[row])
+        truth = is_truth(posterior.candidates, batch[row : row + 1], tolerance=0.05)
+        assert posterior.probability[truth].sum() > 0.05
+        assert posterior.mismatches[truth].min() == 0
+
+
 @pytest.mark.parametrize("orientation", ["grid", "free"])
 def test_views_one_by_one_tell_what_they_tell_together(orientation: str) -> None:
     _, views = some_views(8, 2, orientation=orientation, image_size=16)
