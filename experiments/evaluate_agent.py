@@ -22,6 +22,7 @@ from agents.evaluation import Evaluation, Predictor
 from agents.saving.bundle import Agent, load_bundle, shipped_agent
 from envs import known_id
 from experiments.agent.comparison import (
+    IDEAL,
     measured_ideal,
     measured_view_strategies,
     oracle,
@@ -96,7 +97,10 @@ def main(settings: EvaluateAgentSettings) -> None:
     if settings.baselines:
         measured, details = measured_baselines(settings, environment, evaluation)
         table |= measured | measured_ceiling(settings, environment, evaluation)
-    print_table(table, title_of(environment, evaluation), evaluation.measures)
+    title = title_of(environment, evaluation)
+    if IDEAL in table and table[IDEAL]["episodes"] < len(evaluation):
+        title += f"; {IDEAL}: the first {table[IDEAL]['episodes']}"
+    print_table(table, title, evaluation.measures)
     if by_angle := evaluation.by_angle():
         details["by_angle"] = by_angle
         save_angles(folder / "angles.png", by_angle, environment.chance)

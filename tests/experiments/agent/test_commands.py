@@ -96,6 +96,7 @@ def test_evaluation_reads_the_run_folder_back(
         assert animation.n_frames >= evaluate_agent.WATCHED_EPISODES  # type: ignore[attr-defined]
     printed = capsys.readouterr().out
     assert all(name in printed for name in ("agent", "look around", "random", "oracle"))
+    assert "ideal observer: the first 16" in " ".join(printed.split())
 
 
 @pytest.fixture(scope="module")
