@@ -2,22 +2,27 @@
 
 Where there are right answers: random actions; a fixed look-around followed by a classifier that is
 trained here, on labelled episodes of that look-around; the same on an encoder with random weights;
-and an oracle that knows the answer. In view prediction: random actions; and random views,
-farthest-point views, the views nearest to the query and those of which the encoder expects most,
-each with as many looks in every episode as the agent took in it. The output folder gets
+an oracle that knows the answer; and the ideal observer, which knows how scenes are made and drawn,
+and sees what the agent sees (docs/ideal-observer.md). In view prediction: random actions; and
+random views, farthest-point views, the views nearest to the query, those of which the encoder
+expects most and those of which the ideal observer does, each with as many looks in every episode as
+the agent took in it. The output folder gets
 metrics.json, comparison.png and episode.gif, a few episodes one after the other; of mental rotation
 angles.png too, accuracy and looks against the angle between the objects.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from agents.evaluation import Evaluation, Predictor
 from agents.saving.bundle import Agent
 from experiments.agent.comparison import (
+    IDEAL,
+    measured_ideal,
     measured_view_strategies,
     oracle,
     print_table,
@@ -34,6 +39,7 @@ from experiments.agent.trained import agent_and_environment
 from experiments.shared import seeds
 from experiments.shared.command import (
     new_run_folder,
+    require_at_least,
     require_more_than_zero,
     run_command,
     save_settings,
@@ -58,6 +64,9 @@ class EvaluateAgentSettings(AgentFlags):
     """Episodes that train the look-around's classifier."""
     baselines: bool = True
     """Whether to measure the baselines too; --no-baselines leaves them out."""
+    ideal_episodes: int = 200
+    """Episodes, the first ones, that the ideal observer plays too, to say what is possible
+    (docs/ideal-observer.md); 0 leaves it out."""
     seed: int = 0
     """Seed of everything random."""
     output: Path | None = None
@@ -67,6 +76,7 @@ class EvaluateAgentSettings(AgentFlags):
 def main(settings: EvaluateAgentSettings) -> None:
     """Measure, print the table, write the output folder."""
     require_more_than_zero(settings, ("episodes", "num_envs", "labelled_episodes"))
+    require_at_least(settings, {"ideal_episodes": 0})
     agent, environment = agent_and_environment(settings, settings.num_envs)
     environment.control.encode_moves(settings.look_around)  # refuses wrong names before a folder
     folder = new_run_folder(settings.output, "evaluate_agent")
@@ -77,8 +87,11 @@ def main(settings: EvaluateAgentSettings) -> None:
     details: dict[str, Any] = {}
     if settings.baselines:
         measured, details = measured_baselines(settings, environment, evaluation)
-        table |= measured
-    print_table(table, title_of(environment, evaluation), evaluation.measures)
+        table |= measured | measured_ceiling(settings, environment, evaluation)
+    title = title_of(environment, evaluation)
+    if IDEAL in table and table[IDEAL]["episodes"] < len(evaluation):
+        title += f"; {IDEAL}: the first {table[IDEAL]['episodes']}"
+    print_table(table, title, evaluation.measures)
     if by_angle := evaluation.by_angle():
         details["by_angle"] = by_angle
         save_angles(folder / "angles.png", by_angle, environment.chance)
@@ -139,6 +152,16 @@ def measured_baselines(
         "oracle": played("oracle", oracle(environment)).summary(),
     }
     return table, {"look_around": description}
+
+
+def measured_ceiling(
+    settings: EvaluateAgentSettings, environment: AgentEnvironment, agent: Evaluation
+) -> dict[str, dict[str, Any]]:
+    """What the ideal observer reaches in the first of the test episodes."""
+    if not settings.ideal_episodes:
+        return {}
+    first = replace(settings, episodes=min(settings.episodes, settings.ideal_episodes))
+    return measured_ideal(environment, agent, partial(measure, first, environment))
 
 
 def measured_random_weights(

@@ -1,8 +1,9 @@
 """Measure a GQN: prediction by number of views, and what can be read off its representation.
 
 Everything is measured on held-out shapes. Predictions are samples of what the context views allow,
-beside black, mean-image and nearest-view predictions of the same queries, and beside samples of the
-bare network where a family refines what it infers. Probes of the representation
+beside black, mean-image and nearest-view predictions of the same queries, those of the ideal
+observer (docs/ideal-observer.md), which nobody can better, and samples of the bare network where a
+family refines what it infers. Probes of the representation
 (gqn_rl/probes/tasks.py) stand beside the same probes on random weights and on raw pixels. Networks
 that imagine cells are also asked whether two objects are mirror images, without training
 (experiments/gqn/turning.py). The output folder gets metrics.json, curves.png, contact_sheet.png and
@@ -75,6 +76,9 @@ class Settings:
     steps: int | None = None
     """Steps of refinement, with which predictions explain the views they are made from; 0 for one
     pass through the network. By default as many as `predict` takes; both are reported."""
+    ideal_scenes: int = 50
+    """Scenes per orientation, the first ones, that the ideal observer sees too, to say how well
+    anybody could predict (docs/ideal-observer.md); 0 leaves it out."""
     shapes: str = "test"
     """test or validation (never shown in pre-training), train or all."""
     num_cubes: int = 7
@@ -137,6 +141,7 @@ def main(settings: Settings) -> None:
         "sample_views": settings.sample_views,
         "seed": settings.seed,
         "prediction": prediction.numbers,
+        "ideal_seconds": prediction.ideal_seconds,
         "uncertainty": uncertainty_by_views(prediction.numbers),
         "representation_variance": _measure_variance(settings, encoders, renderer),
         "probes": _measure_probes(settings, encoders, renderer),
@@ -157,7 +162,8 @@ def main(settings: Settings) -> None:
 
 def _check(settings: Settings) -> None:
     """Refuse what cannot be measured, before anything is loaded or made."""
-    least = {"scenes": 2, "samples": 1, "curve_samples": 1, "turning_pairs": 0, "seed": 0}
+    least = {"scenes": 2, "samples": 1, "curve_samples": 1}
+    least |= {"ideal_scenes": 0, "turning_pairs": 0, "seed": 0}
     require_at_least(settings, least)
     check_num_cubes(settings.num_cubes)
     shape_catalogue(settings.num_cubes).indices(settings.shapes)

@@ -18,10 +18,12 @@ from agents.baselines import (
 )
 from agents.evaluation import Evaluation, Predictor, paired_difference
 from experiments.agent.environment import AgentEnvironment, make_environment
+from experiments.agent.ideal import ideal_agent, ideal_views
 from experiments.agent.view_strategies import looks_of, view_strategies
 from experiments.shared import seeds
 from experiments.shared.untrained import untrained_encoder
 
+IDEAL = "ideal observer"
 Measure = Callable[[str, Predictor], Evaluation]
 """Plays the test episodes with a strategy of some name."""
 
@@ -100,6 +102,20 @@ def measured_view_strategies(
             key: paired_difference(agent, evaluation, key) for key in ("error", "reward")
         }
     return table, differences
+
+
+def measured_ideal(
+    environment: AgentEnvironment, agent: Evaluation, measure: Measure
+) -> dict[str, dict[str, Any]]:
+    """The ideal observer; empty for tasks of which it knows nothing.
+
+    In view prediction it takes as many looks as the agent took in the same episode.
+    """
+    if (strategy := ideal_agent(environment)) is not None:
+        return {IDEAL: measure(IDEAL, strategy).summary()}
+    if (views := ideal_views(environment, looks_of(agent))) is not None:
+        return {IDEAL: views.regraded(measure(IDEAL, views)).summary()}
+    return {}
 
 
 def print_table(table: dict[str, dict[str, Any]], title: str, measures: tuple[str, ...]) -> None:

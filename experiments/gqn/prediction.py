@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from experiments.gqn.figures import SheetRow
+from experiments.gqn.ideal import IdealFigures, ideal_by_views
 from experiments.gqn.probing import progress
 from experiments.shared import seeds
 from gqn_rl.data.synthetic import SceneDistribution, SceneViews, render_views
@@ -15,6 +16,7 @@ from gqn_rl.evaluation.metrics import baseline_errors
 from gqn_rl.evaluation.prediction import PredictedQueries, predict_by_views
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.rendering import Renderer
+from gqn_rl.scenes.scene import SceneBatch
 
 MOST_VIEWS = 10
 """Scenes always have one view more, the query, so that it does not depend on the plan."""
@@ -37,6 +39,7 @@ class PredictionPlan:
         steps: of refinement, see `GenerativeQueryNetwork.infer`.
         seed: of scenes and latents.
         precision: "auto", "bf16" or "fp32".
+        ideal_scenes: of each orientation, the first ones, that the ideal observer sees too.
     """
 
     num_cubes: int
@@ -49,6 +52,7 @@ class PredictionPlan:
     steps: int | None
     seed: int
     precision: str
+    ideal_scenes: int
 
     @property
     def samples_by_views(self) -> dict[int, int]:
@@ -61,22 +65,26 @@ class Measured:
     """What came out.
 
     Attributes:
-        numbers: by orientation, `views` and `baselines` by number of views; with refinement also
-            `bare`, the same as `views` without it.
+        numbers: by orientation, `views` and `baselines` by number of views, `ideal`: how many
+            `scenes` the ideal observer saw, and its figures by number of `views`; with refinement
+            also `bare`, the same as `views` without it.
         rows: of a contact sheet, the first queries.
         worst: the same of the queries with the largest errors.
+        ideal_seconds: processor time of the ideal observer for the last view, by orientation and
+            number of views.
     """
 
     numbers: dict[str, Any]
     rows: list[SheetRow]
     worst: list[SheetRow]
+    ideal_seconds: dict[str, dict[str, float]]
 
 
 def measure_prediction(
     plan: PredictionPlan, model: GenerativeQueryNetwork, renderer: Renderer
 ) -> Measured:
     """Predict, in grid and in free orientation."""
-    measured = Measured({}, [], [])
+    measured = Measured({}, [], [], {})
     for index, (name, free) in enumerate(ORIENTATIONS.items()):
         rng = np.random.default_rng([plan.seed, seeds.PREDICTION_STREAM, index])
         scenes = SceneDistribution(plan.num_cubes, plan.shapes, free).sample(rng, plan.scenes)
@@ -91,6 +99,12 @@ def measure_prediction(
             measured.numbers[name]["bare"] = {
                 str(count): each.summary() for count, each in bare.items()
             }
+        ideal = _ideal(plan, views, scenes, name)
+        measured.numbers[name]["ideal"] = {
+            "scenes": min(plan.ideal_scenes, plan.scenes),
+            "views": ideal.views,
+        }
+        measured.ideal_seconds[name] = ideal.seconds
         shown = found[plan.sample_views]
         measured.rows.extend(_sheet_rows(plan, name, views, shown))
         worst = views.select(np.argsort(shown.errors.squared)[::-1][:SHEET_ROWS])
@@ -110,6 +124,24 @@ def _predicted(
             steps=plan.steps,
             precision=plan.precision,
             keep=SHEET_ROWS,
+            on_scenes=advance,
+        )
+
+
+def _ideal(
+    plan: PredictionPlan, views: SceneViews, scenes: SceneBatch, orientation: str
+) -> IdealFigures:
+    """What the ideal observer makes of the first scenes."""
+    count = min(plan.ideal_scenes, plan.scenes)
+    if not count:
+        return IdealFigures({}, {})
+    with progress(f"ideal observer, {orientation}", count) as advance:
+        return ideal_by_views(
+            views.select(slice(count)),
+            scenes[:count],
+            tuple(plan.samples_by_views),
+            orientation=orientation,
+            seed=plan.seed,
             on_scenes=advance,
         )
 

@@ -95,6 +95,9 @@ def _prediction_table(orientation: str, found: dict[str, Any], scenes: int) -> T
     title = f"{orientation} orientation: errors (0-255) over {scenes} queries"
     constants = (f"{name} {first[key]['rmse']:.1f}" for key, name in CONSTANTS.items())
     caption = "RMSE of predictions without a model: " + ", ".join(constants)
+    ideal = found["ideal"]
+    if ideal["scenes"]:
+        caption += f"; ideal: mean of the exact posterior, first {ideal['scenes']} queries"
     names = ("views", *COLUMNS.values(), "std", "KL", "nearest")
     table = Table(title=title, caption=caption, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in names:
@@ -111,6 +114,9 @@ def _prediction_table(orientation: str, found: dict[str, Any], scenes: int) -> T
         if row["samples"] > 2:
             mean = row["mean_of_samples"]
             table.add_row(f"mean of {row['samples']}", *_numbers(mean[key] for key in COLUMNS))
+        if count in ideal["views"]:
+            best = ideal["views"][count]
+            table.add_row("ideal", *_numbers(best[key] for key in COLUMNS))
     return table
 
 

@@ -1,1 +1,1 @@
-"""Inference beyond one pass through a network: what is imagined is fitted to what was seen."""
+"""What can be known of a scene from views of it."""

@@ -123,7 +123,7 @@ class RaycastRenderer:
         origin = _apply(to_object, position[..., None])[..., 0]  # (N, 3)
         light = _apply(to_object, self._light[None, :, None])[..., 0]  # (N, 3)
         directions = _apply(_apply(to_object, axes.mT), self._directions[None])  # (N, 3, HW)
-        distance, index, axis = _nearest_cube(origin, directions, cubes, mask)
+        distance, index, axis = nearest_cube(origin, directions, cubes, mask)
         hit = distance < BEYOND / 2
         shade = _shade(directions, light, axis)  # (N, HW)
         base = (colour * 255.0).floor()
@@ -152,7 +152,7 @@ def _apply(matrix: torch.Tensor, vectors: torch.Tensor) -> torch.Tensor:
     return result
 
 
-def _nearest_cube(
+def nearest_cube(
     origin: torch.Tensor, directions: torch.Tensor, cubes: torch.Tensor, mask: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """First cube along each ray by the slab method.

@@ -81,10 +81,12 @@ def test_evaluation_reads_the_run_folder_back(
     run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
     flags = ["--agent", run_folder, "--episodes", 48, "--num-envs", 8, "--output", tmp_path / "e"]
-    flags += ["--labelled-episodes", 64, "--look-around", "right", "up"]
+    flags += ["--labelled-episodes", 64, "--look-around", "right", "up", "--ideal-episodes", 16]
     assert run(evaluate_agent, monkeypatch, *flags) == 0
     metrics = json.loads((tmp_path / "e" / "metrics.json").read_text())
-    assert set(metrics["baselines"]) == {"look around", "random", "oracle"}
+    assert set(metrics["baselines"]) == {"look around", "random", "oracle", "ideal observer"}
+    assert metrics["baselines"]["ideal observer"]["episodes"] == 16
+    assert metrics["baselines"]["ideal observer"]["accuracy"] == 1.0
     assert metrics["baselines"]["oracle"]["accuracy"] == 1.0
     assert metrics["baselines"]["look around"]["looks"] == 3.0
     assert metrics["baselines"]["random"]["accuracy"] < metrics["accuracy"]
@@ -94,6 +96,7 @@ def test_evaluation_reads_the_run_folder_back(
         assert animation.n_frames >= evaluate_agent.WATCHED_EPISODES  # type: ignore[attr-defined]
     printed = capsys.readouterr().out
     assert all(name in printed for name in ("agent", "look around", "random", "oracle"))
+    assert "ideal observer: the first 16" in " ".join(printed.split())
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +134,9 @@ def test_view_prediction_is_compared_at_equal_looks(
     assert run(evaluate_agent, monkeypatch, *flags) == 0
     metrics = json.loads((tmp_path / "e" / "metrics.json").read_text())
     strategies = {"random views", "farthest views", "nearest views"}
-    assert set(metrics["baselines"]) == strategies | {"random"}
+    assert set(metrics["baselines"]) == strategies | {"random", "ideal observer"}
+    assert metrics["baselines"]["ideal observer"]["error"] < 0.5 * metrics["error"]
+    assert metrics["baselines"]["ideal observer"]["looks"] == metrics["looks"]
     for name in strategies:
         baseline = metrics["baselines"][name]
         assert baseline["looks"] == metrics["looks"]
@@ -163,10 +168,11 @@ def test_sac_trains_and_is_evaluated_on_every_continuous_id(
     assert trained["algo"] == "sac"
     assert trained["timesteps"] == 256
     flags = ["--env-id", env_id, "--agent", tmp_path / "run", "--episodes", 8, "--num-envs", 4]
-    flags += ["--labelled-episodes", 32, "--look-around", "right", "down"]
+    flags += ["--labelled-episodes", 32, "--look-around", "right", "down", "--ideal-episodes", 0]
     assert run(evaluate_agent, monkeypatch, *flags, "--output", tmp_path / "e") == 0
     metrics = json.loads((tmp_path / "e" / "metrics.json").read_text())
     assert metrics[measure] is not None
+    assert "ideal observer" not in metrics["baselines"]
     if measure == "error":
         assert metrics["baselines"]["farthest views"]["error"] > 0.0
     else:
@@ -230,6 +236,7 @@ def test_an_output_folder_that_exists_is_left_alone(
         (["--look-around", "sideways"], "sideways"),
         (["--renderer", "pencil"], "pencil"),
         (["--episodes", "0"], "episodes is 0"),
+        (["--ideal-episodes", "-1"], "ideal_episodes is -1"),
     ],
 )
 def test_bad_evaluation_input_is_one_line_and_code_2(

@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 
 from experiments import evaluate_gqn
+from experiments.gqn.ideal import ideal_by_views, shapes_of
 from experiments.gqn.report import MEASURES, uncertainty_by_views
 from experiments.gqn.turning import answers
 from experiments.shared.command import EXIT_BAD_INPUT, run_command
@@ -29,6 +30,7 @@ from gqn_rl.probes import KINDS
 from gqn_rl.probes.scenes import ProbeScenes
 from gqn_rl.probes.tasks import PROBES
 from gqn_rl.rendering import make_renderer
+from gqn_rl.scenes.shape_catalogue import shape_catalogue
 from tests.gqn_rl.gqn.canonical.true_cells import true_cells
 from tests.gqn_rl.gqn.models import TINY
 
@@ -231,6 +233,40 @@ def test_later_views_do_not_change_predictions_from_fewer(rng: np.random.Generat
     assert np.abs(ours[4].kept - theirs[4].kept).max() > 1e-6
 
 
+def test_the_ideal_observer_stands_beside_the_network(runs: Path) -> None:
+    for orientation in ("grid", "free"):
+        found = metrics_of(runs, 0)["prediction"][orientation]
+        ideal = found["ideal"]
+        assert ideal["scenes"] == 3
+        assert list(ideal["views"]) == list(found["views"])
+        for count, row in ideal["views"].items():
+            assert row["rmse"] < 0.5 * found["views"][count]["rmse"]
+            assert row["rmse"] <= row["sample"]["rmse"] + 0.5
+            assert 0 <= row["shape_accuracy"] <= 1
+            assert 0 < row["stated_probability"] <= 1 + 1e-9
+        assert set(metrics_of(runs, 0)["ideal_seconds"][orientation]) == set(ideal["views"])
+
+
+def test_the_ideal_observer_names_shapes_and_can_be_left_out(tmp_path: Path, monkeypatch) -> None:
+    rng = np.random.default_rng(3)
+    scenes = SceneDistribution(7, "test").sample(rng, 8)
+    views = render_views(make_renderer("raycast"), scenes, 3, rng)
+    seen: list[int] = []
+    found = ideal_by_views(views, scenes, (1, 2), orientation="grid", seed=0, on_scenes=seen.append)
+    assert [row["shape_accuracy"] for row in found.views.values()] == [1.0, 1.0]
+    assert found.views["2"]["rmse"] < found.views["1"]["rmse"] < 20
+    assert 0 < found.seconds["2"] < 5
+    assert sum(seen) == 8
+    catalogue = shape_catalogue(7)
+    assert catalogue.is_test[shapes_of(scenes)].all()
+
+    model = save_tiny(tmp_path / "model.safetensors", tiny_model(0))
+    flags = [*SMALL, "--probe-scenes", "0", "--ideal-scenes", "0", "--model", model]
+    assert run(monkeypatch, *flags, "--output", tmp_path / "run") == 0
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["prediction"]["grid"]["ideal"] == {"scenes": 0, "views": {}}
+
+
 BAD_INPUT = {
     "model": (["--model", "enormous"], "enormous"),
     "missing file": (["--model", "no/such.safetensors"], "no/such.safetensors"),
@@ -246,6 +282,7 @@ BAD_INPUT = {
     "variance views": (["--variance-views", "12"], "variance_views has 12"),
     "chiral shapes": (["--num-cubes", "4", "--shapes", "all"], "too few chiral shapes"),
     "samples": (["--samples", "0"], "samples is 0"),
+    "ideal scenes": (["--ideal-scenes", "-1"], "ideal_scenes is -1"),
     "gallery": (["--gallery-size", "1000"], "gallery_size is 1000"),
     "shapes": (["--shapes", "new"], "new"),
     "cubes": (["--num-cubes", "0"], "0"),

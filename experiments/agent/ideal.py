@@ -1,0 +1,265 @@
+"""The ideal observer as a strategy: what an agent could know, and where it had best look.
+
+It sees the same pictures from the same poses as the agent, and knows how scenes are made and drawn.
+It answers when it is sure enough, and else takes the view that is expected to tell most. In view
+prediction it takes as many views as the agent and draws the query view itself.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.evaluation import Evaluation
+from envs.camera.space import encoded
+from envs.rows.query_errors import root_mean_square_error
+from envs.scene_vector_env import LOOK_COST
+from envs.tasks import QueryErrors
+from envs.tasks.mental_rotation import ANGLES, MentalRotationTask
+from envs.tasks.recognition import RecognitionTask
+from envs.tasks.view_prediction import ViewPredictionTask
+from experiments.agent.environment import AgentEnvironment
+from experiments.agent.view_strategies import (
+    Observation,
+    Path,
+    Positions,
+    Schedule,
+    ViewStrategy,
+    angles_of,
+    nearest_choice,
+)
+from gqn_rl.geometry.rotations import MIRROR
+from gqn_rl.geometry.viewpoint import Viewpoints, look_at_origin
+from gqn_rl.inference.ideal_observer import Candidates, IdealObserver, Posterior
+from gqn_rl.scenes.shape_catalogue import shape_catalogue
+
+SURE = 0.99
+"""Probability of the likeliest answer from which it is given: another view costs 0.02, and a wrong
+answer 2."""
+REFERENCES = 8
+"""Most candidates for the reference of mental rotation that are kept, the likeliest."""
+
+
+class IdealAgent(ABC):
+    """Looks until it is sure of the answer. Its state is the posterior of each row.
+
+    Args:
+        environment: whose pictures it sees.
+    """
+
+    def __init__(self, environment: AgentEnvironment) -> None:
+        self._environment = environment
+        self._native: Any = environment.native.unwrapped
+
+    @cached_property
+    def num_cubes(self) -> int:
+        """Of every object of the environment."""
+        return int(self._native.scenes.mask.shape[1])
+
+    @abstractmethod
+    def begin(self, row: int, image: NDArray[np.uint8], viewpoint: Viewpoints) -> Posterior:
+        """The posterior after the first view of an episode, (1, H, W, 3) from one pose."""
+
+    @abstractmethod
+    def answers(self, row: int, posterior: Posterior) -> NDArray[np.float64]:
+        """Probability of each answer, (K,)."""
+
+    def predict(
+        self,
+        observation: Observation,
+        state: list[Posterior] | None = None,
+        episode_start: NDArray[np.bool_] | None = None,
+        deterministic: bool = False,
+    ) -> tuple[NDArray[Any], list[Posterior]]:
+        """See `agents.evaluation.Predictor`."""
+        images, poses = self._native.images, self._native.viewpoints
+        starts = np.ones(len(images), bool) if episode_start is None else episode_start
+        posteriors, actions = [], []
+        for row in range(len(images)):
+            image, pose = images[row : row + 1], poses[row : row + 1]
+            if state is None or starts[row]:
+                posteriors.append(self.begin(row, image, pose))
+            else:
+                posteriors.append(state[row].update(image, pose))
+            actions.append(self._action(row, posteriors[row], encoded(pose)))
+        return np.stack(actions), posteriors
+
+    def _action(self, row: int, posterior: Posterior, pose: NDArray[np.float32]) -> NDArray[Any]:
+        control, answers = self._environment.control, self.answers(row, posterior)
+        spent = self._native.looks_taken[row] >= self._native.max_looks
+        if answers.max() < SURE and not spent:
+            landed = angles_of(np.repeat(pose, len(control.turns), axis=0)).turned(control.turns)
+            told = posterior.expected_information(landed.viewpoints(), about="shape")
+            return np.asarray(control.encode_turn(control.turns[[told.argmax()]])[0])
+        return np.asarray(control.encode_answer([answers.argmax()])[0])
+
+
+class IdealRecognition(IdealAgent):
+    """Knows the gallery."""
+
+    @cached_property
+    def _observer(self) -> IdealObserver:
+        task = self._native.task
+        prior = np.zeros(shape_catalogue(self.num_cubes).num_shapes)
+        prior[task.gallery] = 1.0
+        return IdealObserver(self.num_cubes, task.orientation, prior)
+
+    def begin(self, row: int, image: NDArray[np.uint8], viewpoint: Viewpoints) -> Posterior:
+        """See `IdealAgent.begin`."""
+        return self._observer.observe(image, viewpoint)
+
+    def answers(self, row: int, posterior: Posterior) -> NDArray[np.float64]:
+        """See `IdealAgent.answers`."""
+        return posterior.shapes()[self._native.task.gallery]
+
+
+class IdealMentalRotation(IdealAgent):
+    """Knows the reference from its four views, and by which angles objects are turned.
+
+    It makes no use of colours that the two objects share.
+    """
+
+    @cached_property
+    def _observer(self) -> IdealObserver:
+        prior = np.zeros(shape_catalogue(self.num_cubes).num_shapes)
+        prior[self._native.task.shapes] = 1.0
+        return IdealObserver(self.num_cubes, "free", prior)
+
+    @cached_property
+    def _references(self) -> dict[int, int]:
+        """Row to the likeliest shape of its reference."""
+        return {}
+
+    def begin(self, row: int, image: NDArray[np.uint8], viewpoint: Viewpoints) -> Posterior:
+        """See `IdealAgent.begin`."""
+        cue_views = self._native.task.cue_views
+        reference = self._native.trials.reference[np.full(len(cue_views), row)]
+        seen = self._observer.observe(self._native.renderer.render(reference, cue_views), cue_views)
+        self._references[row] = int(seen.shapes().argmax())
+        hypotheses = turned_and_mirrored(seen)
+        return Posterior.of(hypotheses, image.shape[1]).update(image, viewpoint)
+
+    def answers(self, row: int, posterior: Posterior) -> NDArray[np.float64]:
+        """See `IdealAgent.answers`."""
+        return posterior.handedness(self._references[row])
+
+
+def turned_and_mirrored(reference: Posterior) -> Candidates:
+    """What is shown beside a reference: it or its mirror image, turned by one of the angles."""
+    likeliest = np.argsort(-reference.probability)[:REFERENCES]
+    one, probability = reference.candidates[likeliest], reference.probability[likeliest]
+    mirrored = shape_catalogue(one.cubes.shape[1]).mirror[one.shape]
+    parts = []
+    for angle in np.deg2rad(ANGLES):
+        for cubes, yaw, shape in (
+            (one.cubes, one.yaw, one.shape),
+            (one.cubes * MIRROR, -one.yaw, mirrored),
+        ):
+            parts.append(Candidates(cubes, yaw + angle, np.log(probability), shape))
+    return Candidates(
+        *(np.concatenate([getattr(p, name) for p in parts]) for name in vars(parts[0]))
+    )
+
+
+class IdealViews(ViewStrategy):
+    """Takes the views that tell most about the query view, then predicts it itself.
+
+    Args:
+        environment: of view prediction.
+        looks: how many views to take in each episode, the first included.
+    """
+
+    def __init__(self, environment: AgentEnvironment, looks: Schedule) -> None:
+        clearance = environment.task.clearance
+        super().__init__(nearest_choice, environment.control, clearance, looks)
+        self._native: Any = environment.native.unwrapped
+        self._orientation = environment.env_kwargs.get("orientation") or "grid"
+        self._posteriors: dict[int, Posterior] = {}
+        self._errors: dict[tuple[int, int], float] = {}
+
+    @cached_property
+    def _observer(self) -> IdealObserver:
+        return IdealObserver(int(self._native.scenes.mask.shape[1]), self._orientation)
+
+    def predict(
+        self,
+        observation: Observation,
+        state: list[Path] | None = None,
+        episode_start: NDArray[np.bool_] | None = None,
+        deterministic: bool = False,
+    ) -> tuple[NDArray[Any], list[Path]]:
+        """See `agents.evaluation.Predictor`."""
+        images, poses = self._native.images, self._native.viewpoints
+        starts = np.ones(len(images), bool) if episode_start is None else episode_start
+        for row in range(len(images)):
+            seen = images[row : row + 1], poses[row : row + 1]
+            if state is None or starts[row]:
+                self._posteriors[row] = self._observer.observe(*seen)
+            else:
+                self._posteriors[row] = self._posteriors[row].update(*seen)
+        actions, paths = super().predict(observation, state, episode_start, deterministic)
+        self._note_errors(observation["cue"], paths)
+        return actions, paths
+
+    def _move(
+        self, seen: Observation, row: int, landings: Positions, path: Path, query: Positions
+    ) -> NDArray[Any]:
+        """The action of a row; of views that tell as much, the nearest to the query."""
+        azimuth, elevation = np.arctan2(landings[:, 1], landings[:, 0]), np.arcsin(landings[:, 2])
+        poses, cue = look_at_origin(azimuth, elevation), seen["cue"][row : row + 1]
+        told = self._posteriors[row].expected_information(poses, "view", cue)
+        best = np.flatnonzero(told >= told.max() - 1e-6)
+        nearest = self._choose(landings[best], path.visited, query)
+        return np.asarray(self._control.encode_turn(self._control.turns[[best[nearest]]])[0])
+
+    def _note_errors(self, cues: NDArray[np.float32], paths: Sequence[Path]) -> None:
+        """How far off the predictions are that are made now."""
+        truth = self._native.query_images
+        for row, path in enumerate(paths):
+            if len(path.visited) >= self._budget(row, path.episode):
+                mean = self._posteriors[row].mean(cues[row : row + 1]).round().astype(np.uint8)
+                error = root_mean_square_error(np.moveaxis(mean, 1, -1), truth[row : row + 1])
+                self._errors[row, path.episode] = float(error[0])
+
+    def regraded(self, evaluation: Evaluation) -> Evaluation:
+        """The evaluation with this strategy's own errors in place of the encoder's.
+
+        The reward still is what is gained over the encoder's picture after the first look.
+        """
+        task, episodes = self._native.task, []
+        for row, played in evaluation.by_row().items():
+            for number, episode in enumerate(played):
+                error = self._errors[row, number]
+                errors = QueryErrors(np.array([episode.first_error]), np.array([error]))
+                outcome = task.score(self._native.trials, np.zeros(1, np.int64), errors)
+                reward = float(outcome.reward[0]) - LOOK_COST * (episode.looks - 1)
+                success = bool(outcome.success[0])
+                episodes.append(replace(episode, success=success, reward=reward, error=error))
+        return Evaluation(episodes)
+
+
+IDEAL_AGENTS: dict[type, type[IdealAgent]] = {
+    RecognitionTask: IdealRecognition,
+    MentalRotationTask: IdealMentalRotation,
+}
+"""Tasks of which the ideal observer knows how their scenes are made and what is right."""
+IDEAL_VIEWS = (ViewPredictionTask,)
+"""Tasks in which it predicts views."""
+
+
+def ideal_agent(environment: AgentEnvironment) -> IdealAgent | None:
+    """The ideal observer as an agent; None for tasks of which it knows nothing."""
+    kind = IDEAL_AGENTS.get(type(environment.task))
+    return None if kind is None else kind(environment)
+
+
+def ideal_views(environment: AgentEnvironment, looks: Schedule) -> IdealViews | None:
+    """The ideal observer as a view strategy; None for tasks of which it knows nothing."""
+    known = type(environment.task) in IDEAL_VIEWS
+    return IdealViews(environment, looks) if known else None

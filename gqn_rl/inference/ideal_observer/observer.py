@@ -1,0 +1,88 @@
+"""The observer: everything that the growth rule can make, tested against views."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gqn_rl.errors import unknown_name
+from gqn_rl.geometry.viewpoint import Viewpoints
+from gqn_rl.inference.ideal_observer.candidates import (
+    Candidates,
+    grid_candidates,
+    with_shape_prior,
+)
+from gqn_rl.inference.ideal_observer.pixels import contour_pixels, silhouette_of
+from gqn_rl.inference.ideal_observer.posterior import Posterior
+from gqn_rl.inference.ideal_observer.pruning import FEW, SLACK, best_candidates
+from gqn_rl.inference.ideal_observer.ray_casting import Rays, SilhouetteTable
+from gqn_rl.inference.ideal_observer.views import checked_views
+from gqn_rl.inference.ideal_observer.yaw_search import search_yaw
+from gqn_rl.scenes.shepard_metzler import check_num_cubes
+
+ORIENTATIONS = ("grid", "free")
+COARSE_PIXELS = 256
+
+
+class IdealObserver:
+    """Knows how scenes are made and drawn, and what views of one leave open.
+
+    Args:
+        num_cubes: P, cubes per object.
+        orientation: "grid" or "free", see `gqn_rl.geometry.rotations.sample_orientations`.
+        shape_prior: (S,), probability of each shape of the catalogue; None for that of the growth
+            rule.
+    """
+
+    def __init__(
+        self,
+        num_cubes: int = 7,
+        orientation: str = "grid",
+        shape_prior: NDArray[np.float64] | None = None,
+    ) -> None:
+        check_num_cubes(num_cubes)
+        if orientation not in ORIENTATIONS:
+            raise unknown_name("orientation", orientation, ORIENTATIONS)
+        self.orientation = orientation
+        candidates = grid_candidates(num_cubes)
+        if shape_prior is not None:
+            candidates = with_shape_prior(candidates, shape_prior)
+        self.candidates: Candidates = candidates
+        """All that there are, in grid orientation."""
+
+    def prepare(self) -> None:
+        """Build what all scenes share, a tenth of a second for seven cubes; done when needed."""
+        _ = self._silhouettes
+
+    def observe(
+        self, images: NDArray[np.uint8], viewpoints: Viewpoints | NDArray[np.floating]
+    ) -> Posterior:
+        """The posterior after M views.
+
+        Args:
+            images: uint8 (M, H, H, 3), M at least 1.
+            viewpoints: M poses, or their encodings (M, 7).
+
+        Raises:
+            UserError: for anything else.
+        """
+        images, poses = checked_views(images, viewpoints)
+        left = self._coarse(images[0], poses[:1])
+        return Posterior.of(left, images.shape[1]).update(images, poses)
+
+    def _coarse(self, image: NDArray[np.uint8], viewpoint: Viewpoints) -> Candidates:
+        """The candidates that the first view does not rule out at a closer look at the contour."""
+        if self.orientation == "free":
+            return search_yaw(self.candidates, self._silhouettes, image, viewpoint)
+        silhouette = silhouette_of(image)
+        pixels = contour_pixels(silhouette, COARSE_PIXELS)
+        rays = Rays.of(viewpoint, len(image), np.zeros(1), pixels)
+        differing = self._silhouettes.mismatches(rays, silhouette.ravel()[pixels])
+        most = None if differing.min() <= SLACK else FEW
+        return self.candidates[best_candidates(differing, SLACK, most)]
+
+    @cached_property
+    def _silhouettes(self) -> SilhouetteTable:
+        return SilhouetteTable(self.candidates.cubes)

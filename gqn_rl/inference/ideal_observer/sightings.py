@@ -1,0 +1,87 @@
+"""Sightings: what views have shown of each candidate's cubes, if it were the object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gqn_rl.geometry.viewpoint import Viewpoints
+from gqn_rl.inference.ideal_observer.candidates import FACES, Candidates
+from gqn_rl.inference.ideal_observer.colours import Explanation, explain
+from gqn_rl.inference.ideal_observer.palette import BLACK, Palette
+from gqn_rl.inference.ideal_observer.ray_casting import segment, shared_rays
+
+OUTLIER = 1e-4
+"""Probability that a pixel is any colour at all: what the two renderers may differ in."""
+MISMATCH = float(np.log(OUTLIER) - np.log(256.0**3))
+"""Log-likelihood of a pixel that a candidate does not explain, nats."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sightings:
+    """Pixels of V views, sorted by what each of C candidates has there.
+
+    Attributes:
+        palette: the colours.
+        counts: int32 (C, P, 6, L), pixels by cube, face and label.
+        unexplained: int64 (C,), pixels with a colour where the candidate has nothing.
+        num_pixels: in all views together.
+    """
+
+    palette: Palette
+    counts: NDArray[np.int32]
+    unexplained: NDArray[np.int64]
+    num_pixels: int
+
+    @staticmethod
+    def none(candidates: Candidates) -> Sightings:
+        """Before the first view."""
+        count, num_cubes = candidates.cubes.shape[:2]
+        palette = Palette.empty()
+        counts = np.zeros((count, num_cubes, len(FACES), len(palette)), np.int32)
+        return Sightings(palette, counts, np.zeros(count, np.int64), 0)
+
+    def __getitem__(self, index: NDArray) -> Sightings:
+        """Those of some of the candidates."""
+        return Sightings(self.palette, self.counts[index], self.unexplained[index], self.num_pixels)
+
+    def with_view(
+        self,
+        candidates: Candidates,
+        image: NDArray[np.uint8],
+        viewpoint: Viewpoints,
+        pixels: NDArray[np.int64] | slice = slice(None),
+    ) -> Sightings:
+        """These and those of one more view.
+
+        Args:
+            image: uint8 (H, W, 3).
+            viewpoint: one pose.
+            pixels: which of the H * W pixels count.
+        """
+        palette, labels = self.palette.read(image)
+        labels = labels[pixels]
+        cube, face = segment(candidates, shared_rays(candidates, viewpoint, len(image), pixels))
+        there, pixel = np.nonzero(cube >= 0)
+        shape = (*self.counts.shape[:3], len(palette))
+        place = (there, cube[there, pixel], face[there, pixel], labels[pixel])
+        counts = np.bincount(np.ravel_multi_index(place, shape), minlength=int(np.prod(shape)))
+        longer: NDArray[np.int32] = counts.reshape(shape).astype(np.int32)
+        longer[..., : self.counts.shape[3]] += self.counts
+        missed = np.count_nonzero((cube < 0) & (labels != BLACK), axis=1)
+        num_pixels = self.num_pixels + len(labels)
+        return Sightings(palette, longer, self.unexplained + missed, num_pixels)
+
+    def explain(self, candidates: Candidates) -> Explanation:
+        """The colours of the cubes that explain most."""
+        shades = candidates.shades()
+        if (shades == shades[:1]).all():
+            shades = shades[:1]
+        return explain(self.counts, shades, self.palette)
+
+    def mismatches(self, explanation: Explanation) -> NDArray[np.int64]:
+        """Pixels that each candidate does not explain, int64 (C,)."""
+        shown = self.counts.sum(axis=(1, 2, 3), dtype=np.int64)
+        return self.unexplained + shown - explanation.matched.sum(axis=1)
