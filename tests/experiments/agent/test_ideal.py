@@ -77,7 +77,7 @@ def test_the_view_it_takes_is_the_one_that_is_expected_to_tell_most() -> None:
         actions, state = strategy.predict(observation, None, np.ones(ROWS, bool))
         for row, action in enumerate(actions):
             if action < 4:
-                moved = before[np.full(4, row)].turned(made.controls.turns)
+                moved = before[np.full(4, row)].turned(made.control.turns)
                 told = state[row].expected_information(moved.viewpoints(), "shape")
                 assert told[action] == told.max()
                 compared += told.max() > told.min()
@@ -138,7 +138,7 @@ def test_it_predicts_better_with_views_of_its_own_choice_than_after_one() -> Non
 def test_it_is_measured_for_every_task_it_knows_and_for_no_other() -> None:
     for env_id in ("GQNShepard-v0", "GQNShepardViewPrediction-v0"):
         made = environment(env_id)
-        simple = view_strategies(made.controls, made.task.clearance, {}, 0)["random views"]
+        simple = view_strategies(made.control, made.task.clearance, {}, 0)["random views"]
         agent = play(made, simple, 4) if made.is_graded else Evaluation([])
         found = measured_ideal(made, agent, lambda name, s, made=made: play(made, s, 4))
         assert set(found) == {IDEAL}
