@@ -88,9 +88,7 @@ def main(settings: EvaluateAgentSettings) -> None:
     if settings.baselines:
         measured, details = measured_baselines(settings, environment, evaluation)
         table |= measured | measured_ceiling(settings, environment, evaluation)
-    title = title_of(environment, evaluation)
-    if IDEAL in table and table[IDEAL]["episodes"] < len(evaluation):
-        title += f"; {IDEAL}: the first {table[IDEAL]['episodes']}"
+    title = title_of(environment, evaluation, table)
     print_table(table, title, evaluation.measures)
     if by_angle := evaluation.by_angle():
         details["by_angle"] = by_angle
@@ -117,9 +115,15 @@ def main(settings: EvaluateAgentSettings) -> None:
     print(folder)
 
 
-def title_of(environment: AgentEnvironment, evaluation: Evaluation) -> str:
+def title_of(
+    environment: AgentEnvironment, evaluation: Evaluation, table: dict[str, dict[str, Any]]
+) -> str:
     title = f"{environment.env_id}, {len(evaluation)} episodes"
-    return title if environment.chance is None else f"{title}, chance {environment.chance:.3f}"
+    if environment.chance is not None:
+        title += f", chance {environment.chance:.3f}"
+    if IDEAL in table and table[IDEAL]["episodes"] < len(evaluation):
+        title += f"; {IDEAL}: the first {table[IDEAL]['episodes']}"
+    return title
 
 
 def measure(

@@ -150,14 +150,18 @@ def main(settings: Settings) -> None:
     }
     renderer.close()
     write_json(folder / "metrics.json", metrics)
-    title = f"{settings.shapes} shapes from {settings.sample_views} views; errors 0-255"
-    save_contact_sheet(folder / "contact_sheet.png", prediction.rows, title)
-    save_contact_sheet(folder / "failures.png", prediction.worst, f"the worst of all {title}")
+    _save_pictures(folder, settings, prediction)
     save_curves(folder / "curves.png", prediction.numbers, metrics["representation_variance"])
     if settings.write_record:
         write_record(path, sidecar["sha256"], key_figures(metrics))
     print_tables(metrics)
     print(folder)
+
+
+def _save_pictures(folder: Path, settings: Settings, prediction: Measured) -> None:
+    title = f"{settings.shapes} shapes from {settings.sample_views} views; errors 0-255"
+    save_contact_sheet(folder / "contact_sheet.png", prediction.rows, title)
+    save_contact_sheet(folder / "failures.png", prediction.worst, f"the worst of all {title}")
 
 
 def _check(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""Where cameras are on the viewing sphere, and where they may not go.
+"""Places of cameras on the viewing sphere, and those where they may not stand.
 
 Azimuth and elevation are the camera's state, so that a move past a pole is a clip of one number.
 """

@@ -1,4 +1,4 @@
-"""How well anybody could predict: the ideal observer on the queries of a network."""
+"""The ideal observer on the queries of a network: how well anybody could predict."""
 
 from __future__ import annotations
 

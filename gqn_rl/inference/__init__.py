@@ -1,1 +1,1 @@
-"""What can be known of a scene from views of it."""
+"""Inference from views: refinement of what a GQN imagines, and the ideal observer."""

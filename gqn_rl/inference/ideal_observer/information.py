@@ -1,4 +1,4 @@
-"""What a view from elsewhere is expected to tell.
+"""Expected information: what a view from elsewhere would tell.
 
 A view of a candidate leaves nothing to chance but the colours of cubes not seen before. So
 candidates fall into groups that look alike from there, and a view tells which group it is, and

@@ -1,4 +1,4 @@
-"""Which candidates are given up, and what counts as an explanation."""
+"""Pruning: which candidates are given up, and what counts as an explanation."""
 
 from __future__ import annotations
 

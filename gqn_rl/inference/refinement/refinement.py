@@ -1,4 +1,4 @@
-"""What a canonical GQN infers from views when it may look at them again.
+"""Refinement: what a canonical GQN infers from views when it may look at them again.
 
 Its representation is where inference starts. Cells and a frame are sought that explain the views,
 drawn as its decoder draws them; what no view shows is left to the network's chances of cells
