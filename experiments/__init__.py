@@ -49,4 +49,5 @@ register(
         "untrained": "shared.untrained",
         "view_strategies": "agent.view_strategies",
     },
+    gone={"agent_controls": "envs.camera.base.CameraControl, the `control` of an environment"},
 )

@@ -20,17 +20,22 @@ class MovedModules(MetaPathFinder, Loader):
     Args:
         package: whose modules have moved.
         places: old names to new ones, both relative to the package.
+        gone: old names, relative to the package, of modules that are no more, to where what they
+            did is now.
 
     Attributes:
-        places: the same with the package's name before them.
+        places, gone: the same, names with the package's before them.
 
     >>> import importlib
     >>> importlib.import_module("gqn_rl.view") is importlib.import_module("gqn_rl.geometry.view")
     True
     """
 
-    def __init__(self, package: str, places: Mapping[str, str]) -> None:
+    def __init__(
+        self, package: str, places: Mapping[str, str], gone: Mapping[str, str] | None = None
+    ) -> None:
         self.places = {f"{package}.{old}": f"{package}.{new}" for old, new in places.items()}
+        self.gone = {f"{package}.{old}": where for old, where in (gone or {}).items()}
 
     def find_spec(
         self,
@@ -38,7 +43,15 @@ class MovedModules(MetaPathFinder, Loader):
         path: Sequence[str] | None = None,
         target: ModuleType | None = None,
     ) -> ModuleSpec | None:
-        """The spec of an old name; None for every other."""
+        """The spec of an old name; None for every other.
+
+        Raises:
+            ModuleNotFoundError: for a module that is gone, with where to look instead.
+        """
+        if fullname in self.gone:
+            raise ModuleNotFoundError(
+                f"{fullname} is gone: see {self.gone[fullname]}", name=fullname
+            )
         return ModuleSpec(fullname, self) if fullname in self.places else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
@@ -54,7 +67,9 @@ class MovedModules(MetaPathFinder, Loader):
         module.__spec__ = spec.loader_state
 
 
-def register(package: str, places: Mapping[str, str]) -> None:
-    """Let old names of a package's modules be imported."""
+def register(
+    package: str, places: Mapping[str, str], gone: Mapping[str, str] | None = None
+) -> None:
+    """Let old names of a package's modules be imported, or say where to look; `MovedModules`."""
     # Before the others: below a package that has moved they would load a module a second time.
-    sys.meta_path.insert(0, MovedModules(package, places))
+    sys.meta_path.insert(0, MovedModules(package, places, gone))

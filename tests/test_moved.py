@@ -60,3 +60,8 @@ def test_an_old_name_works_in_a_new_process_and_in_its_attributes() -> None:
         "assert Context is same; from envs.camera_control import DiscreteControl"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_a_module_that_is_gone_says_where_to_look() -> None:
+    with pytest.raises(ModuleNotFoundError, match=r"agent_controls is gone: see envs\.camera"):
+        import_module("experiments.agent_controls")
