@@ -6,6 +6,8 @@ A test marked `client("name")` runs the client of that name. `make test` leaves 
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
 from importlib.util import find_spec
 
 import pytest
@@ -27,3 +29,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
                 if item.config.getoption("require_clients", False):
                     pytest.fail(report)
                 pytest.skip(report)
+
+
+@pytest.fixture(autouse=True)
+def kept_meaning_of_sigterm() -> Iterator[None]:
+    """Take back what a test makes of SIGTERM: `ray.init` lets it end the process for good."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
