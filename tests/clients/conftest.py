@@ -7,7 +7,6 @@ A test marked `client("name")` runs the client of that name. `make test` leaves 
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from importlib.util import find_spec
 
 import pytest
@@ -31,9 +30,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
                 pytest.skip(report)
 
 
+MEANING_OF_SIGTERM = signal.getsignal(signal.SIGTERM)
+
+
 @pytest.fixture(autouse=True)
-def kept_meaning_of_sigterm() -> Iterator[None]:
-    """Take back what a test makes of SIGTERM: `ray.init` lets it end the process for good."""
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
+def usual_meaning_of_sigterm() -> None:
+    """Take back what tests before made of SIGTERM: `ray.init` lets it end the process for good."""
+    signal.signal(signal.SIGTERM, MEANING_OF_SIGTERM)
