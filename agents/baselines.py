@@ -26,7 +26,13 @@ Answering = Callable[[NDArray[np.int64]], Actions]
 
 
 class RandomAgent:
-    """Uniform over all actions of a bounded space."""
+    """Uniform over all actions of a bounded space.
+
+    >>> agent = RandomAgent(spaces.Discrete(14), seed=0)
+    >>> actions, _ = agent.predict({"viewpoint": np.zeros((3, 7), np.float32)})
+    >>> actions.shape, bool((actions < 14).all())
+    ((3,), True)
+    """
 
     def __init__(self, action_space: spaces.Space[Any], seed: int | None = None) -> None:
         self._space = action_space
@@ -53,6 +59,10 @@ class RandomAgent:
 class OracleAgent:
     """Answers at once, and right: what is possible without looking twice.
 
+    >>> agent = OracleAgent(lambda answers: 4 + answers, lambda: np.array([7, 2]))  # after 4 moves
+    >>> agent.predict({"viewpoint": np.zeros((2, 7), np.float32)})[0]
+    array([11,  6])
+
     Args:
         answering: how answers are written as actions.
         targets: returns the true answers of all rows, int (N,).
@@ -75,6 +85,14 @@ class LookAroundAgent:
     """Always makes the same moves, then answers with a classifier.
 
     Its state is the number of moves made in each row's episode, int64 (N,).
+
+    >>> seen = {"viewpoint": np.zeros((2, 7), np.float32)}
+    >>> classifier = AnswerClassifier(spaces.Dict({"viewpoint": spaces.Box(-9, 9, (7,))}), 10)
+    >>> agent = LookAroundAgent([np.int64(1), np.int64(2)], lambda answers: 4 + answers, classifier)
+    >>> first, state = agent.predict(seen, None, np.array([True, True]))
+    >>> second, _ = agent.predict(seen, state, np.array([False, True]))  # row 1 has begun anew
+    >>> first, second
+    (array([1, 1]), array([2, 1]))
 
     Args:
         moves: the L actions before the answer.
@@ -111,6 +129,10 @@ class LookAroundAgent:
 @dataclass(frozen=True)
 class LabelledEpisodes:
     """What n episodes looked like after a fixed look-around.
+
+    >>> episodes = LabelledEpisodes({"state": np.zeros((5, 42), np.float32)}, np.arange(5))
+    >>> len(episodes)
+    5
 
     Attributes:
         observations: key to (n, ...).
@@ -155,6 +177,14 @@ def collect_labelled(
 
 class AnswerClassifier(nn.Module):
     """The agent's own kind of network, trained by supervision alone.
+
+    >>> rng = np.random.default_rng(0)
+    >>> space = spaces.Dict({"state": spaces.Box(-1, 1, (40,))})
+    >>> classifier = AnswerClassifier(space, 2, hidden=(16,))
+    >>> right = rng.integers(0, 2, 400)
+    >>> seen = (right[:, None] + rng.uniform(-0.5, 0.5, (400, 40))).astype(np.float32)
+    >>> classifier.fit(LabelledEpisodes({"state": seen}, right)) > 0.9
+    True
 
     Args:
         observation_space: of one environment; images may come channels last.

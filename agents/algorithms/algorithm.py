@@ -37,6 +37,10 @@ FOLDER = Path(__file__).parents[1]
 class Algorithm(ABC):
     """An algorithm by its name. The defaults suit any of Stable-Baselines3 with one optimiser.
 
+    >>> algorithm = algorithm_named("ppo")
+    >>> algorithm.model.__name__, algorithm.action_space.__name__, sorted(algorithm.policies)
+    ('AnswerPPO', 'Discrete', ['AnswerPolicy', 'MultiInputPolicy'])
+
     Args:
         name: as flags and records have it: a key of `ALGORITHMS` or `module:class`.
     """

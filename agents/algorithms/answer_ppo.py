@@ -29,6 +29,11 @@ from gqn_rl.errors import UserError
 class TargetRolloutBuffer(DictRolloutBuffer):
     """Rollout buffer that also keeps the true answer of the state in which each action was taken.
 
+    >>> seen = spaces.Dict({"state": spaces.Box(-1, 1, (3,))})
+    >>> buffer = TargetRolloutBuffer(8, seen, spaces.Discrete(6), n_envs=2)
+    >>> buffer.targets.shape, bool((buffer.targets == UNLABELLED).all())
+    ((8, 2), True)
+
     Attributes:
         targets: int64 (buffer_size, n_envs); `UNLABELLED` where the environment named none.
     """
@@ -64,6 +69,16 @@ class AnswerPPO(SupervisedModel, PPO):
     minimised in minibatches of its own after PPO's epochs, drawn from a memory of recent states.
     Policies with an answer posterior (`AnswerPolicy`) learn that; for any other policy the softmax
     over the last `num_answers` action logits is trained.
+
+    >>> import gymnasium
+    >>> from agents.sb3_vec_env import GymnasiumVecEnv
+    >>> options = {"observation": "state", "autoreset_mode": "SameStep"}
+    >>> env = GymnasiumVecEnv(gymnasium.make_vec("envs:GQNShepard-v0", num_envs=2, **options))
+    >>> from agents.policies.answer_policy import AnswerPolicy
+    >>> keywords = {"policy_kwargs": {"num_answers": 10}, "n_steps": 8, "batch_size": 8, "seed": 0}
+    >>> model = AnswerPPO(AnswerPolicy, env, num_answers=10, **keywords).learn(16)
+    >>> model.num_timesteps, len(model.answer_memory)
+    (16, 16)
 
     Args:
         num_answers: K; the last K actions are the answers.

@@ -31,6 +31,16 @@ class AnswerSAC(SupervisedModel, SAC):
     The answer posterior is trained in minibatches of its own, drawn from the replay buffer, which
     keeps the true answers. With another policy this is plain SAC on a smaller replay buffer.
 
+    >>> import gymnasium
+    >>> from agents.sb3_vec_env import GymnasiumVecEnv
+    >>> options = {"observation": "state", "autoreset_mode": "SameStep"}
+    >>> rows = gymnasium.make_vec("envs:GQNShepardContinuous-v0", num_envs=2, **options)
+    >>> env = GymnasiumVecEnv(rows)
+    >>> keywords = {"policy_kwargs": {"num_answers": 10}, "buffer_size": 64, "learning_starts": 8}
+    >>> model = AnswerSAC(AnswerSACPolicy, env, num_answers=10, seed=0, **keywords).learn(16)
+    >>> model.num_timesteps, model.replay_buffer.size()
+    (16, 8)
+
     Args:
         num_answers: K; the last K numbers of an action are the answers' logits.
         aux_coef: step size of the supervised updates in units of the current learning rate; it

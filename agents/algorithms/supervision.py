@@ -25,6 +25,16 @@ Observations = dict[str, Tensor]
 class AuxiliarySupervision:
     """A cross-entropy between predicted and true answers, with an optimiser of its own.
 
+    >>> import gymnasium
+    >>> from agents.sb3_vec_env import GymnasiumVecEnv
+    >>> options = {"observation": "state", "autoreset_mode": "SameStep"}
+    >>> env = GymnasiumVecEnv(gymnasium.make_vec("envs:GQNShepard-v0", num_envs=2, **options))
+    >>> from agents.factory import load_hyperparameters, make_model
+    >>> model = make_model("ppo", env, load_hyperparameters("ppo", "GQNShepard-v0"), num_answers=10)
+    >>> supervision = model.supervision
+    >>> type(supervision).__name__, type(supervision.optimizer).__name__
+    ('AuxiliarySupervision', 'AdamW')
+
     Args:
         parameters: what it trains.
         predict: observations (B, ...) to log-probabilities of the answers (B, K), with gradients.
@@ -103,6 +113,15 @@ class SupervisedModel(BaseAlgorithm):
 
     Those keep the model's attributes and set the model up anew from them, so the settings are
     attributes, and the supervision is made in `_setup_model`.
+
+    >>> import gymnasium
+    >>> from agents.sb3_vec_env import GymnasiumVecEnv
+    >>> options = {"observation": "state", "autoreset_mode": "SameStep"}
+    >>> env = GymnasiumVecEnv(gymnasium.make_vec("envs:GQNShepard-v0", num_envs=2, **options))
+    >>> from agents.factory import load_hyperparameters, make_model
+    >>> plain = load_hyperparameters("ppo", "GQNShepard-v0", {"aux_coef": 0.0})
+    >>> make_model("ppo", env, plain, num_answers=10).is_supervised
+    False
 
     Attributes:
         supervision: None in a model that learns from the reward alone.

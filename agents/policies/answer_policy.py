@@ -34,6 +34,14 @@ from agents.policies.features import SceneFeatures
 class PosteriorExtractor(nn.Module):
     """Takes the place of Stable-Baselines3's `MlpExtractor`: features to actor and critic inputs.
 
+    >>> sizes = {"answer_hidden": 0, "net_arch": {"pi": [16], "vf": [16]}}
+    >>> extractor = PosteriorExtractor(
+    ...     8, 10, **sizes, activation_fn=nn.ReLU, supervised=True, device="cpu"
+    ... )
+    >>> actor, critic = extractor(torch.zeros(3, 8))
+    >>> actor.shape, critic.shape  # 16 units and the posterior; 16 units
+    (torch.Size([3, 26]), torch.Size([3, 16]))
+
     Args:
         features_dim: width of the features.
         num_answers: K.
@@ -93,6 +101,11 @@ class FactoredActionHead(nn.Module):
     """Actor units and answer posterior (B, H + K) to the logits of all actions (B, moves + K).
 
     See `AnswerPolicy` for `inverse_temperature`, `confidence_gain` and `threshold`.
+
+    >>> sharp = {"inverse_temperature": 4.0, "confidence_gain": 0.0, "threshold": 0.9}
+    >>> head = FactoredActionHead(16 + 10, 4, 10, **sharp)
+    >>> head(torch.zeros(3, 16 + 10)).shape  # 4 moves, then 10 answers
+    torch.Size([3, 14])
     """
 
     def __init__(
@@ -124,14 +137,23 @@ class FactoredActionHead(nn.Module):
 class AnswerPolicy(MultiInputActorCriticPolicy):
     """Actor-critic policy for "moves first, then answers" with a posterior over the answers.
 
+    >>> import numpy as np
+    >>> from agents.saving.bundle import load_bundle, shipped_agent
+    >>> policy = load_bundle(shipped_agent("GQNShepard-v0")).policy
+    >>> nothing = {key: np.zeros((1, *space.shape), space.dtype)
+    ...            for key, space in policy.observation_space.items()}
+    >>> posterior = policy.answer_log_probabilities(policy.obs_to_tensor(nothing)[0]).exp()
+    >>> posterior.shape, round(posterior.sum().item(), 4)
+    (torch.Size([1, 10]), 1.0)
+
     Args:
         num_answers: K, the last K actions.
         answer_hidden: hidden units between features and answer posterior; 0 for a linear posterior.
         supervised_posterior: see `PosteriorExtractor`; False lets reinforcement shape the answer
-        posterior too.
+            posterior too.
         inverse_temperature: an answer is drawn from the answer posterior to this power. Sampling
-        from the answer posterior
-            itself would make a 90 % sure agent wrong one time in five, and so teach it to wait.
+            from the posterior itself would make a 90 % sure agent wrong one time in five, and so
+            teach it to wait.
         confidence_gain, threshold: before anything is learned, the logit of answering stands
             `confidence_gain` x (the answer posterior's best probability - `threshold`) above those
             of the moves, so that an untrained controller looks on while it is unsure. 0 leaves it

@@ -35,6 +35,12 @@ class PosteriorFeatures(BaseFeaturesExtractor):
 
     Only supervision shapes them: the output carries no gradient.
 
+    >>> seen = spaces.Dict({"representation": spaces.Box(-1, 1, (256,))})
+    >>> features = PosteriorFeatures(seen, 10, 0, SceneFeatures, {"hidden": (32,)})
+    >>> posterior = features.posterior({"representation": torch.zeros(1, 256)})
+    >>> posterior.shape, round(posterior.exp().sum().item(), 4)
+    (torch.Size([1, 10]), 1.0)
+
     Args:
         num_answers: K.
         answer_hidden: hidden units between features and answer posterior; 0 for a linear posterior.
@@ -70,6 +76,12 @@ class AnswerActor(Actor):
 
     The last of those numbers answers if it is above 0. See `AnswerSACPolicy` for `confidence_gain`
     and `threshold`. Observations may be given as their features (B, features_dim).
+
+    >>> from agents.saving.bundle import load_bundle, shipped_agent
+    >>> policy = load_bundle(shipped_agent("GQNShepardContinuous-v0")).policy
+    >>> action = policy.actor(torch.zeros(1, policy.actor.features_dim), deterministic=True)
+    >>> type(policy.actor).__name__, action.shape  # 2 turns, whether to answer, 10 logits
+    ('AnswerActor', torch.Size([1, 13]))
     """
 
     num_answers: int
@@ -124,6 +136,12 @@ class AnswerCritic(ContinuousCritic):
     Of the answer it is told how likely the answer posterior now takes it to be. An old transition,
     whose answer was that of an older posterior, then still teaches what an unlikely answer is
     worth.
+
+    >>> from agents.saving.bundle import load_bundle, shipped_agent
+    >>> policy = load_bundle(shipped_agent("GQNShepardContinuous-v0")).policy
+    >>> features, actions = torch.zeros(1, policy.actor.features_dim), torch.zeros(1, 13)
+    >>> [value.shape for value in policy.critic(features, actions)]  # two critics
+    [torch.Size([1, 1]), torch.Size([1, 1])]
     """
 
     num_answers: int
@@ -137,7 +155,11 @@ class AnswerCritic(ContinuousCritic):
 
 
 class NoFeatures(BaseFeaturesExtractor):
-    """For networks that are handed features."""
+    """For networks that are handed features.
+
+    >>> NoFeatures(spaces.Box(-1, 1, (3,)), features_dim=3)(torch.ones(1, 3))
+    tensor([[1., 1., 1.]])
+    """
 
     def forward(self, observations: Tensor) -> Tensor:
         return observations
@@ -146,12 +168,16 @@ class NoFeatures(BaseFeaturesExtractor):
 class AnswerSACPolicy(SACPolicy):
     """Actor-critic policy for actions that end in K logits, with a posterior over the answers.
 
+    >>> seen = spaces.Dict({"representation": spaces.Box(-1, 1, (256,))})
+    >>> policy = AnswerSACPolicy(seen, spaces.Box(-1, 1, (13,)), lambda _: 1e-3, num_answers=10)
+    >>> policy.predict({"representation": np.zeros((4, 256), np.float32)})[0].shape
+    (4, 13)
+
     Args:
         num_answers: K, at least 2.
         answer_hidden: see `PosteriorFeatures`.
         confidence_gain, threshold: before anything is learned, the mean of the number that answers,
-        taken
-            before tanh, stands `confidence_gain` x (the answer posterior's best probability -
+            taken before tanh, stands `confidence_gain` x (the answer posterior's best probability -
             `threshold`) above 0.
     """
 

@@ -25,6 +25,11 @@ def moves_of(observations: dict[str, Tensor]) -> Tensor:
 class KnownFeatures(BaseFeaturesExtractor):
     """What is known without a move: the row of no move, without its turn, and `keys`.
 
+    >>> moves = {"prospects": spaces.Box(-1, 1, (25,)), "looks_left": spaces.Box(0, 1, (1,))}
+    >>> known = KnownFeatures(spaces.Dict(moves), ["looks_left"])
+    >>> known.features_dim  # closeness, novelty and gain of no move; what is left
+    4
+
     Raises:
         UserError: for an observation without prospects.
     """
@@ -47,6 +52,11 @@ class KnownFeatures(BaseFeaturesExtractor):
 
 class MoveFeatures(BaseFeaturesExtractor):
     """For each head of attention its average of the moves, the turn first; then what is known.
+
+    >>> moves = {"prospects": spaces.Box(-1, 1, (25,)), "looks_left": spaces.Box(0, 1, (1,))}
+    >>> features = MoveFeatures(spaces.Dict(moves), hidden=(16,), heads=2)
+    >>> features({"prospects": torch.zeros(3, 25), "looks_left": torch.ones(3, 1)}).shape
+    torch.Size([3, 14])
 
     Args:
         observation_space: Dict with `prospects`, a Box (5 (M + 1),).

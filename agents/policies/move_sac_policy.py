@@ -28,6 +28,11 @@ class MoveActor(Actor):
     """Explores all turns; at its best it makes the move told of that is nearest to its mean.
 
     Of the turns between those moves it is told nothing.
+
+    >>> from agents.saving.bundle import load_bundle, shipped_agent
+    >>> policy = load_bundle(shipped_agent("GQNShepardViewPredictionContinuous-v0")).policy
+    >>> type(policy.actor).__name__, policy.action_space.shape  # 2 turns, whether to predict now
+    ('MoveActor', (3,))
     """
 
     def forward(self, obs: PyTorchObs, deterministic: bool = False) -> Tensor:
@@ -52,6 +57,11 @@ class MoveCritic(ContinuousCritic):
 
     One function of few numbers for all turns is learned from far fewer of the noisy rewards than
     one of a turn and of all that could be done instead.
+
+    >>> from agents.saving.bundle import load_bundle, shipped_agent
+    >>> policy = load_bundle(shipped_agent("GQNShepardViewPredictionContinuous-v0")).policy
+    >>> type(policy.critic).__name__, len(policy.critic.q_networks)
+    ('MoveCritic', 2)
     """
 
     def forward(self, obs: PyTorchObs, actions: Tensor) -> tuple[Tensor, ...]:
@@ -63,6 +73,13 @@ class MoveCritic(ContinuousCritic):
 
 class MoveSACPolicy(SACPolicy):
     """Actor and critic that read the prospects of moves, see `MoveFeatures`.
+
+    >>> import numpy as np
+    >>> moves = {"prospects": spaces.Box(-1, 1, (85,)), "looks_left": spaces.Box(0, 1, (1,))}
+    >>> policy = MoveSACPolicy(spaces.Dict(moves), spaces.Box(-1, 1, (3,)), lambda _: 1e-3)
+    >>> seen = {key: np.zeros((4, *space.shape), np.float32) for key, space in moves.items()}
+    >>> policy.predict(seen)[0].shape
+    (4, 3)
 
     Args:
         features_extractor_kwargs: of `MoveFeatures`.

@@ -33,6 +33,14 @@ class ViewStore:
     A view's name is (slot, edition): slots are numbered over all shelves, and the edition, from 1,
     says how often the slot had been filled. (0, 0) names no view.
 
+    >>> store = ViewStore((64, 64, 3), [2])
+    >>> names = [store.shelves[0].put(np.full((1, 64, 64, 3), n, np.uint8)) for n in range(3)]
+    >>> np.concatenate(names).tolist()  # the third has taken the place of the first
+    [[0, 1], [1, 1], [0, 2]]
+    >>> images, which = store.get(np.concatenate([names[1], names[2], names[1]]))
+    >>> images[:, 0, 0, 0].tolist(), which.tolist()
+    ([2, 1], [1, 0, 1])
+
     Args:
         image_shape: (H, W, 3).
         capacities: images on each shelf; on a full shelf the new replace the oldest.
@@ -81,7 +89,12 @@ class ViewStore:
 
 
 class Shelf:
-    """A ring of slots of a `ViewStore`."""
+    """A ring of slots of a `ViewStore`.
+
+    >>> shelf = ViewStore((64, 64, 3), [4]).shelves[0]
+    >>> shelf.put(np.zeros((3, 64, 64, 3), np.uint8)).tolist()
+    [[0, 1], [1, 1], [2, 1]]
+    """
 
     def __init__(self, store: ViewStore, start: int, capacity: int) -> None:
         self.store, self.start, self.capacity = store, start, capacity
@@ -106,6 +119,14 @@ class ViewStack(VecEnvWrapper):
 
     The environment ends episodes without a new view, as those of this project do: a terminal
     observation shows the views that the one before showed.
+
+    >>> import gymnasium
+    >>> from agents.sb3_vec_env import GymnasiumVecEnv
+    >>> options = {"observation": "pixels", "autoreset_mode": "SameStep"}
+    >>> env = GymnasiumVecEnv(gymnasium.make_vec("envs:GQNShepard-v0", num_envs=2, **options))
+    >>> stack = ViewStack(env, ViewStore((64, 64, 3), [24]).shelves[0], max_looks=12)
+    >>> stack.reset()["looks"][:, :2].tolist()  # one view each so far
+    [[[0, 1], [0, 0]], [[1, 1], [0, 0]]]
 
     Args:
         venv: with a Dict observation of `image` and `viewpoint` (7,).

@@ -43,6 +43,10 @@ TRAINED = Path(__file__).parents[1] / "trained"
 class AgentRecord:
     """All that is needed to rebuild an agent's network and to refuse the wrong environment.
 
+    >>> record = load_bundle(shipped_agent("GQNShepard-v0")).record
+    >>> record.algo, record.policy, record.num_answers, record.env_kwargs["encoder"]
+    ('ppo', 'AnswerPolicy', 10, 'gqn')
+
     Attributes:
         algo: of an `agents.algorithms.algorithm.Algorithm`, by name or as `module:class`.
         policy, policy_kwargs: as in the hyperparameter files.
@@ -115,7 +119,15 @@ class AgentRecord:
 
 @dataclass(frozen=True)
 class Agent:
-    """A trained policy and its record. `predict` is Stable-Baselines3's."""
+    """A trained policy and its record. `predict` is Stable-Baselines3's.
+
+    >>> import numpy as np
+    >>> agent = load_bundle(shipped_agent("GQNShepard-v0"))
+    >>> nothing = {key: np.zeros((2, *space.shape), space.dtype)
+    ...            for key, space in agent.policy.observation_space.items()}
+    >>> agent.predict(nothing, deterministic=True)[0].shape
+    (2,)
+    """
 
     policy: BasePolicy
     record: AgentRecord

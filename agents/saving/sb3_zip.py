@@ -32,7 +32,12 @@ WEIGHTS, VERSION = "policy.pth", "_stable_baselines3_version"
 
 
 class SpacesOnly(gymnasium.Env[Any, Any]):
-    """Has spaces and cannot be played."""
+    """Has spaces and cannot be played.
+
+    >>> env = SpacesOnly(spaces.Box(-1, 1, (3,)), spaces.Discrete(5))
+    >>> env.action_space
+    Discrete(5)
+    """
 
     def __init__(self, observation_space: spaces.Space, action_space: spaces.Space) -> None:
         self.observation_space, self.action_space = observation_space, action_space

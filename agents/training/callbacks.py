@@ -21,6 +21,10 @@ Row = dict[str, Any]
 class Resumable(BaseCallback):
     """A callback that goes on where it was when training was saved.
 
+    >>> callback = CurveCallback()
+    >>> callback.resumed, isinstance(callback, Resumable)
+    (False, True)
+
     Attributes:
         resumed: whether it has taken up a state; training then does not begin.
     """
@@ -55,6 +59,17 @@ class EvaluationCallback(Resumable):
 
     The best model has the highest mean reward, which weighs accuracy against looks as the task
     does. Its score is too good by the choice: measure it again on other episodes.
+
+    >>> import gymnasium
+    >>> from agents.sb3_vec_env import GymnasiumVecEnv
+    >>> options = {"observation": "state", "autoreset_mode": "SameStep"}
+    >>> made = [gymnasium.make_vec("envs:GQNShepard-v0", num_envs=2, **options) for _ in range(2)]
+    >>> env, other = (GymnasiumVecEnv(rows) for rows in made)
+    >>> from stable_baselines3 import PPO
+    >>> evaluated = EvaluationCallback(other, 16, 8, seed=0, on_best=lambda model, found: None)
+    >>> _ = PPO("MultiInputPolicy", env, n_steps=16, batch_size=16, seed=0).learn(32, evaluated)
+    >>> [row["timesteps"] for row in evaluated.curve]
+    [32]
 
     Args:
         env: another environment than the one trained on.
@@ -121,6 +136,16 @@ class EvaluationCallback(Resumable):
 class CurveCallback(Resumable):
     """Records between rollouts how the last hundred training episodes went.
 
+    >>> import gymnasium
+    >>> from agents.sb3_vec_env import GymnasiumVecEnv
+    >>> options = {"observation": "state", "autoreset_mode": "SameStep"}
+    >>> env = GymnasiumVecEnv(gymnasium.make_vec("envs:GQNShepard-v0", num_envs=2, **options))
+    >>> from stable_baselines3 import PPO
+    >>> curve = CurveCallback()
+    >>> _ = PPO("MultiInputPolicy", env, n_steps=16, batch_size=16, seed=0).learn(64, curve)
+    >>> [row["timesteps"] for row in curve.curve]
+    [32, 64]
+
     Args:
         every: environment steps between two rows, at least.
 
@@ -170,6 +195,16 @@ class CurveCallback(Resumable):
 class TimeLimitCallback(BaseCallback):
     """Ends training, between two rollouts, once `seconds` have passed.
 
+    >>> import gymnasium
+    >>> from agents.sb3_vec_env import GymnasiumVecEnv
+    >>> options = {"observation": "state", "autoreset_mode": "SameStep"}
+    >>> env = GymnasiumVecEnv(gymnasium.make_vec("envs:GQNShepard-v0", num_envs=2, **options))
+    >>> from stable_baselines3 import PPO
+    >>> limit = TimeLimitCallback(0.0)
+    >>> _ = PPO("MultiInputPolicy", env, n_steps=16, batch_size=16).learn(64, limit)
+    >>> limit.reached
+    True
+
     Attributes:
         reached: whether it did.
     """
@@ -192,6 +227,10 @@ class TimeLimitCallback(BaseCallback):
 
 class ProgressCallback(BaseCallback):
     """A progress bar with the running mean reward of episodes.
+
+    >>> bar = ProgressCallback(stopping=lambda: True)
+    >>> isinstance(bar, BaseCallback)
+    True
 
     Args:
         stopping: whether training is about to be stopped, which the bar then says.

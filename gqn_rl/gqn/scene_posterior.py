@@ -29,7 +29,13 @@ class ScenePosterior(ABC):
 
 
 class Imaginative(Protocol):
-    """What a prior path needs of a network."""
+    """What a prior path needs of a network.
+
+    >>> from gqn_rl.gqn.families import build, preset
+    >>> network: Imaginative = build(preset("tiny"), seed=0)
+    >>> network.noise(2, torch.Generator().manual_seed(0)).shape
+    torch.Size([2, 4, 3, 3, 3])
+    """
 
     def imagine(self, r: Tensor, noise: Tensor) -> Any: ...
 

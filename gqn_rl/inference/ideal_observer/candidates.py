@@ -23,6 +23,10 @@ FACES = np.array(
 class Candidates:
     """C objects, each a set of cubes on a grid that is turned about the vertical axis.
 
+    >>> candidates = grid_candidates(num_cubes=7)
+    >>> len(candidates), candidates.cubes.shape, round(float(np.exp(candidates.log_prior).sum()), 6)
+    (6905, (6905, 7, 3), 1.0)
+
     Attributes:
         cubes: float64 (C, P, 3), cube centres in the frame of the grid, in cube edges; the
             barycentre is the origin.

@@ -34,6 +34,10 @@ SAME_COLOUR = 2 * TOLERANCE + 1
 class Subject:
     """What is asked about.
 
+    >>> shape = Subject(np.array([7, 7, 3]), np.zeros((3, 5), bool))  # of three candidates, no colours
+    >>> len(np.unique(shape.value))
+    2
+
     Attributes:
         value: int64 (C,), what each candidate says about it.
         colours: bool (C, P), cubes whose colours belong to it.

@@ -29,6 +29,16 @@ COARSE_PIXELS = 256
 class IdealObserver:
     """Knows how scenes are made and drawn, and what views of one leave open.
 
+    >>> from gqn_rl.data.synthetic import SceneDistribution, render_views
+    >>> from gqn_rl.rendering import make_renderer
+    >>> rng = np.random.default_rng(0)
+    >>> scenes = SceneDistribution(num_cubes=5, shapes="all").sample(rng, 1)
+    >>> views = render_views(make_renderer("raycast"), scenes, 2, rng)
+    >>> images, poses = views.images[0], views.viewpoints[0]
+    >>> posterior = IdealObserver(num_cubes=5).observe(images[:1], poses[:1])
+    >>> posterior.is_explained, round(float(posterior.shapes().max()), 3)
+    (True, 1.0)
+
     Args:
         num_cubes: P, cubes per object.
         orientation: "grid" or "free", see `gqn_rl.geometry.rotations.sample_orientations`.

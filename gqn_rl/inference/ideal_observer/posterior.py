@@ -36,6 +36,18 @@ ABOUT = ("scene", "cubes", "shape", "view")
 class Posterior:
     """What is known after some views.
 
+    >>> from gqn_rl.data.synthetic import SceneDistribution, render_views
+    >>> from gqn_rl.rendering import make_renderer
+    >>> rng = np.random.default_rng(0)
+    >>> scenes = SceneDistribution(num_cubes=5, shapes="all").sample(rng, 1)
+    >>> views = render_views(make_renderer("raycast"), scenes, 2, rng)
+    >>> images, poses = views.images[0], views.viewpoints[0]
+    >>> from gqn_rl.inference.ideal_observer import IdealObserver
+    >>> posterior = IdealObserver(num_cubes=5).observe(images[:1], poses[:1])
+    >>> then = posterior.update(images[1:], poses[1:])
+    >>> posterior.mean(poses[1:]).shape, posterior.entropy >= then.entropy
+    ((1, 3, 64, 64), True)
+
     Attributes:
         candidates: those that are left, C of them.
         sightings: what has been seen of each.

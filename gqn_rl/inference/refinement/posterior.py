@@ -28,6 +28,19 @@ class RefinedPosterior(ScenePosterior):
     Cells that are seen are the same in all samples. Those that no view shows are filled with the
     chance that the network gives them.
 
+    >>> import numpy as np
+    >>> from gqn_rl import GenerativeQueryNetwork
+    >>> from gqn_rl.data.synthetic import SceneDistribution, render_views
+    >>> from gqn_rl.geometry.view import Context, to_float
+    >>> from gqn_rl.rendering import make_renderer
+    >>> rng = np.random.default_rng(0)
+    >>> scenes = SceneDistribution(shapes="test").sample(rng, 2)
+    >>> views = render_views(make_renderer("raycast"), scenes, 3, rng)
+    >>> images, poses = to_float(torch.from_numpy(views.images)), torch.from_numpy(views.viewpoints)
+    >>> posterior = GenerativeQueryNetwork.from_pretrained("base").infer(Context(images, poses))
+    >>> posterior.refined.tolist(), bool((posterior.error < 0.05).all())
+    ([True, True], True)
+
     Args:
         model: of which `bare` and `r` are representations.
 
