@@ -34,7 +34,7 @@ SAME_COLOUR = 2 * TOLERANCE + 1
 class Subject:
     """What is asked about.
 
-    >>> shape = Subject(np.array([7, 7, 3]), np.zeros((3, 5), bool))  # of three candidates, no colours
+    >>> shape = Subject(np.array([7, 7, 3]), np.zeros((3, 5), bool))  # of three candidates
     >>> len(np.unique(shape.value))
     2
 
