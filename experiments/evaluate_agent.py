@@ -1,7 +1,7 @@
 """Measure a trained agent beside simple strategies on the same fresh episodes.
 
 Where there are right answers: random actions; a fixed look-around followed by a classifier that is
-trained here, on labelled episodes of that look-around; the same on an encoder with random weights;
+trained here, on labelled episodes of that look-around; the same on encoders with random weights;
 an oracle that knows the answer; and the ideal observer, which knows how scenes are made and drawn,
 and sees what the agent sees (docs/ideal-observer.md). In view prediction: random actions; and
 random views, farthest-point views, the views nearest to the query, those of which the encoder
@@ -44,6 +44,7 @@ from experiments.shared.command import (
     run_command,
     save_settings,
 )
+from experiments.shared.untrained import RANDOM_NETWORKS, UNTRAINED, median_network
 from gqn_rl.files import write_json
 
 WATCHED_EPISODES = 5
@@ -64,6 +65,9 @@ class EvaluateAgentSettings(AgentFlags):
     """Episodes that train the look-around's classifier."""
     baselines: bool = True
     """Whether to measure the baselines too; --no-baselines leaves them out."""
+    random_networks: int = RANDOM_NETWORKS
+    """Networks with random weights for which the look-around is trained and measured too: the
+    median and the range of them are reported, since one alone is a lottery; 0 leaves them out."""
     ideal_episodes: int = 200
     """Episodes, the first ones, that the ideal observer plays too, to say what is possible
     (docs/ideal-observer.md); 0 leaves it out."""
@@ -76,7 +80,7 @@ class EvaluateAgentSettings(AgentFlags):
 def main(settings: EvaluateAgentSettings) -> None:
     """Measure, print the table, write the output folder."""
     require_more_than_zero(settings, ("episodes", "num_envs", "labelled_episodes"))
-    require_at_least(settings, {"ideal_episodes": 0})
+    require_at_least(settings, {"ideal_episodes": 0, "random_networks": 0})
     agent, environment = agent_and_environment(settings, settings.num_envs)
     environment.control.encode_moves(settings.look_around)  # refuses wrong names before a folder
     folder = new_run_folder(settings.output, "evaluate_agent")
@@ -171,17 +175,26 @@ def measured_ceiling(
 def measured_random_weights(
     settings: EvaluateAgentSettings, environment: AgentEnvironment
 ) -> dict[str, dict[str, Any]]:
-    """The look-around once more, on an untrained encoder; empty where there is none."""
-    untrained = untrained_environment(environment, settings.seed)
-    if untrained is None:
+    """The look-around once more, on several untrained encoders; empty where there are none.
+
+    Returns:
+        the summary of the network of median accuracy, with the accuracies of all as `networks`.
+    """
+    found: list[dict[str, Any]] = []
+    for seed in range(settings.seed, settings.seed + settings.random_networks):
+        untrained = untrained_environment(environment, seed)
+        if untrained is None:
+            return {}
+        look_around, _ = trained_look_around(
+            untrained, settings.look_around, settings.labelled_episodes, settings.seed
+        )
+        name = f"look around, {UNTRAINED} {len(found) + 1}"
+        found.append(measure(settings, untrained, name, look_around).summary())
+        untrained.close()
+    if not found:
         return {}
-    look_around, _ = trained_look_around(
-        untrained, settings.look_around, settings.labelled_episodes, settings.seed
-    )
-    name = "look around, random weights"
-    summary = measure(settings, untrained, name, look_around).summary()
-    untrained.close()
-    return {name: summary}
+    middle, scores = median_network(found, lambda summary: summary["accuracy"])
+    return {f"look around, {UNTRAINED}": {**middle, "networks": scores}}
 
 
 def save_episodes(folder: Path, environment: AgentEnvironment, agent: Agent, seed: int) -> None:

@@ -4,7 +4,8 @@ Everything is measured on held-out shapes. Predictions are samples of what the c
 beside black, mean-image and nearest-view predictions of the same queries, those of the ideal
 observer (docs/ideal-observer.md), which nobody can better, and samples of the bare network where a
 family refines what it infers. Probes of the representation
-(gqn_rl/probes/tasks.py) stand beside the same probes on random weights and on raw pixels. Networks
+(gqn_rl/probes/tasks.py) stand beside the same probes on networks with random weights, of which the
+median and the range are given, and on raw pixels. Networks
 that imagine cells are also asked whether two objects are mirror images, without training
 (experiments/gqn/turning.py). The output folder gets metrics.json, curves.png, contact_sheet.png and
 failures.png, the queries with the largest errors.
@@ -40,6 +41,7 @@ from experiments.gqn.probing import (
 from experiments.gqn.report import key_figures, print_tables, uncertainty_by_views, write_record
 from experiments.gqn.turning import measure_turning
 from experiments.shared.command import new_run_folder, require_at_least, run_command, save_settings
+from experiments.shared.untrained import RANDOM_NETWORKS
 from gqn_rl.data.synthetic import SceneDistribution
 from gqn_rl.devices import PRECISIONS, choose_device
 from gqn_rl.errors import UserError, unknown_name
@@ -95,6 +97,9 @@ class Settings:
     """Orientations of the probes' scenes: grid, free or both."""
     gallery_size: int = 10
     """Shapes of the probes, save that of chirality: it has every chiral shape there is."""
+    random_networks: int = RANDOM_NETWORKS
+    """Networks with random weights beside the trained one: the median and the range of them are
+    reported, since one alone is a lottery (experiments/shared/untrained.py); 0 leaves them out."""
     turning_pairs: int = 200
     """Pairs of objects told apart by turning what is imagined of them (experiments/gqn/turning.py),
     for families that imagine cells; 0 leaves it out."""
@@ -131,7 +136,9 @@ def main(settings: Settings) -> None:
     save_settings(folder, settings)
 
     prediction = _measure_prediction(settings, model, renderer)
-    encoders = encoders_to_compare(model, settings.precision, settings.seed)
+    encoders = encoders_to_compare(
+        model, settings.precision, settings.seed, settings.random_networks
+    )
     metrics: dict[str, Any] = {
         "model": _describe(path, model, sidecar),
         "renderer": renderer.identity.to_dict(),
@@ -167,7 +174,7 @@ def _save_pictures(folder: Path, settings: Settings, prediction: Measured) -> No
 def _check(settings: Settings) -> None:
     """Refuse what cannot be measured, before anything is loaded or made."""
     least = {"scenes": 2, "samples": 1, "curve_samples": 1}
-    least |= {"ideal_scenes": 0, "turning_pairs": 0, "seed": 0}
+    least |= {"ideal_scenes": 0, "turning_pairs": 0, "seed": 0, "random_networks": 0}
     require_at_least(settings, least)
     check_num_cubes(settings.num_cubes)
     shape_catalogue(settings.num_cubes).indices(settings.shapes)
@@ -263,6 +270,7 @@ def _measure_turning(
         pairs=settings.turning_pairs,
         seed=settings.seed,
         precision=settings.precision,
+        random_networks=settings.random_networks,
     )
 
 

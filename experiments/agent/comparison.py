@@ -119,9 +119,13 @@ def measured_ideal(
 
 
 def print_table(table: dict[str, dict[str, Any]], title: str, measures: tuple[str, ...]) -> None:
-    """The strategies side by side, with 95 % intervals."""
+    """The strategies side by side, with 95 % intervals; several random networks by their median."""
     output = Table("strategy", *measures, title=title)
     for name, row in table.items():
+        networks = row.get("networks", ())
+        if len(networks) > 1:
+            low, high = networks[0], networks[-1]
+            output.caption = f"{name}: median of {len(networks)} networks, {low:.2f} to {high:.2f}"
         output.add_row(name, *(with_interval(row, key) for key in measures))
     Console().print(output)
 

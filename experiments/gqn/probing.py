@@ -14,7 +14,7 @@ import torch
 from tqdm import tqdm
 
 from experiments.shared import seeds
-from experiments.shared.untrained import untrained_model
+from experiments.shared.untrained import UNTRAINED, median_network, untrained_models
 from gqn_rl.data.synthetic import SceneDistribution
 from gqn_rl.errors import UserError
 from gqn_rl.evaluation.metrics import representations
@@ -28,6 +28,13 @@ from gqn_rl.rendering import Renderer
 
 VARIANCE_SCENES, VARIANCE_SETS = 48, 3
 FEWEST_TRIALS = 2
+MEASURES = {
+    "accuracy": ("accuracy", 3),
+    "degrees": ("mean error in degrees", 1),
+    "r2": ("R^2", 3),
+    "ratio": ("variance across scenes over variance within", 2),
+}
+"""Measure of a result to what it is called and its decimals."""
 
 Progress = Callable[[int], object]
 
@@ -53,15 +60,45 @@ class ProbePlan:
 
 
 def encoders_to_compare(
-    model: GenerativeQueryNetwork, precision: str, seed: int
+    model: GenerativeQueryNetwork, precision: str, seed: int, random_networks: int
 ) -> dict[str, Features]:
-    """The model, the same architecture with random weights, and raw pixels."""
-    twin = untrained_model(model, seed)
+    """The model, several of the same architecture with random weights, and raw pixels."""
+    controls = untrained_models(model, seed, random_networks)
     return {
         "gqn": partial(representations, model, precision=precision),
-        "random weights": partial(representations, twin, precision=precision),
+        **{
+            f"{UNTRAINED} {number}": partial(representations, twin, precision=precision)
+            for number, twin in enumerate(controls, start=1)
+        },
         "pixels": pixel_features,
     }
+
+
+def networks_as_one(
+    by_encoder: Mapping[str, Mapping[str, dict[str, Any]]],
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Results by encoder and something else, those of all random networks as one encoder.
+
+    Returns:
+        what came in, but under `UNTRAINED` the results of the median network, each with the scores
+        of all as its `networks`.
+    """
+    controls = [found for name, found in by_encoder.items() if name.startswith(UNTRAINED)]
+    named: dict[str, dict[str, dict[str, Any]]] = {}
+    for name, found in by_encoder.items():
+        if not name.startswith(UNTRAINED):
+            named[name] = dict(found)
+            continue
+        named[UNTRAINED] = {}
+        for key in found:
+            middle, scores = median_network([each[key] for each in controls], score_of)
+            named[UNTRAINED][key] = {**middle, "networks": scores}
+    return named
+
+
+def score_of(result: Mapping[str, Any]) -> float:
+    """The one number of a result by which it is compared."""
+    return float(next(result[name] for name in MEASURES if name in result))
 
 
 class ProbeStudy:
@@ -100,7 +137,8 @@ class ProbeStudy:
             together = [name for name in names if PROBES[name].sample == sample]
             scenes = replace(self.plan.scenes, orientation=orientation)
             for name, by_encoder in self._together(together, scenes, count).items():
-                found[name]["orientations"][orientation][str(count)] = by_encoder
+                results = networks_as_one(by_encoder)
+                found[name]["orientations"][orientation][str(count)] = results
         return found
 
     def _together(
@@ -227,7 +265,7 @@ def variance_of_encoders(
                 on_scenes=advance,
             )
             numbers[name] = {str(count): part.to_dict() for count, part in found.items()}
-    return numbers
+    return networks_as_one(numbers)
 
 
 @contextmanager

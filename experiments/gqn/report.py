@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from scipy import stats
 
+from experiments.gqn.probing import MEASURES
+from experiments.shared.untrained import UNTRAINED
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_json
 from gqn_rl.gqn.checkpoint import read_sidecar, sidecar_path
@@ -27,12 +29,6 @@ COLUMNS = {
 }
 """Key in metrics.json to heading."""
 CONSTANTS = {"black": "black", "mean_image": "mean image"}
-MEASURES = {
-    "accuracy": ("accuracy", 3),
-    "degrees": ("mean error in degrees", 1),
-    "r2": ("R^2", 3),
-}
-"""Measure of a probe to what it is called and its decimals."""
 CARRIED = ("uncertainty", "representation_variance", "probes", "turning")
 """What `key_figures` takes over whole."""
 FALLING = -0.8
@@ -144,7 +140,7 @@ def _probe_table(found: dict[str, Any], labels: int) -> Table:
         table.add_column(name, no_wrap=True)
     for orientation, count, name, kinds in rows:
         cells = (_with_interval(kinds[kind], measure, decimals) for kind in KINDS)
-        table.add_row(orientation, count, name, *cells)
+        table.add_row(orientation, count, _called(name, kinds), *cells)
     return table
 
 
@@ -154,17 +150,19 @@ def _turning_table(found: dict[str, Any]) -> Table:
         caption=f"published: {PROBES['chirality'].reference}",
         box=SIMPLE_HEAD,
     )
-    for name in ("scenes", "views", "gqn", "random weights"):
+    for name in ("scenes", "views", "gqn", UNTRAINED):
         table.add_column(name, no_wrap=True)
     for orientation, by_views in found.items():
         for count, row in by_views.items():
-            scores = (_with_interval(row[n], "accuracy", 3) for n in ("gqn", "random weights"))
+            scores = (_with_interval(each, "accuracy", 3) for each in row.values())
             table.add_row(orientation, count, *scores)
     return table
 
 
 def _with_interval(result: dict[str, Any], measure: str, decimals: int) -> str:
-    low, high = result[f"{measure}_95"]
+    """The score with its interval, or the median with the range of several random networks."""
+    networks = result.get("networks")
+    low, high = (networks[0], networks[-1]) if networks else result[f"{measure}_95"]
     return f"{result[measure]:.{decimals}f} ({low:.{decimals}f} to {high:.{decimals}f})"
 
 
@@ -177,9 +175,21 @@ def _variance_table(found: dict[str, Any]) -> Table:
         table.add_column(name, no_wrap=True)
     for orientation, by_encoder in found.items():
         for name, by_views in by_encoder.items():
-            cells = (f"{part['ratio']:.2f}" for part in by_views.values())
-            table.add_row(orientation, name, *cells)
+            cells = (_ratio(part) for part in by_views.values())
+            table.add_row(orientation, _called(name, by_views), *cells)
     return table
+
+
+def _called(name: str, results: Mapping[str, dict[str, Any]]) -> str:
+    """The encoder, with how many networks it stands for and that they are given by their range."""
+    networks = next(iter(results.values())).get("networks")
+    return f"{name}, median of {len(networks)}" if networks else name
+
+
+def _ratio(part: dict[str, Any]) -> str:
+    networks = part.get("networks")
+    spread = f" ({networks[0]:.2f} to {networks[-1]:.2f})" if networks else ""
+    return f"{part['ratio']:.2f}{spread}"
 
 
 def key_figures(metrics: dict[str, Any]) -> dict[str, Any]:

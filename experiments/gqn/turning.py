@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from experiments.gqn.probing import Progress, progress
+from experiments.gqn.probing import Progress, networks_as_one, progress
 from experiments.shared import seeds
-from experiments.shared.untrained import untrained_model
+from experiments.shared.untrained import UNTRAINED, untrained_models
 from gqn_rl.data.synthetic import SceneViews, render_views
 from gqn_rl.devices import autocast
 from gqn_rl.geometry.turned_volumes import TurnedVolumes
@@ -45,16 +45,19 @@ def measure_turning(
     pairs: int,
     seed: int,
     precision: str,
+    random_networks: int,
 ) -> dict[str, Any]:
     """Accuracy of "same or mirrored", by orientation, number of views and weights.
 
     Returns:
-        for the network and for the same with random weights `Score.to_dict` with a `breakdown` by
-        angle; nothing for families that imagine no cells.
+        for the network and for the same with random weights (see `networks_as_one`) `Score.to_dict`
+        with a `breakdown` by angle; nothing for families that imagine no cells.
     """
     if not isinstance(model, CanonicalGQN):
         return {}
-    networks = {"gqn": model, "random weights": untrained_model(model, seed)}
+    controls = untrained_models(model, seed, random_networks)
+    named = {f"{UNTRAINED} {number}": twin for number, twin in enumerate(controls, start=1)}
+    networks = {"gqn": model, **named}
     found: dict[str, Any] = {orientation: {} for orientation in orientations}
     total = 2 * pairs * len(orientations) * len(views)
     with progress("same or mirrored, by turning", total) as advance:
@@ -63,8 +66,9 @@ def measure_turning(
             chosen = replace(scenes, orientation=orientation)
             trials = chosen.mirror_pairs(rng, 2 * pairs, "test")
             cells = _imagined(networks, renderer, trials.scenes, count, rng, precision, advance)
+            scores = {name: {"": _score(answers(each), trials)} for name, each in cells.items()}
             found[orientation][str(count)] = {
-                name: _score(answers(each), trials) for name, each in cells.items()
+                name: score[""] for name, score in networks_as_one(scores).items()
             }
     return found
 

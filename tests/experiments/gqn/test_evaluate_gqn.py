@@ -17,7 +17,8 @@ from PIL import Image
 
 from experiments import evaluate_gqn
 from experiments.gqn.ideal import ideal_by_views, shapes_of
-from experiments.gqn.report import MEASURES, uncertainty_by_views
+from experiments.gqn.probing import MEASURES, networks_as_one
+from experiments.gqn.report import uncertainty_by_views
 from experiments.gqn.turning import answers
 from experiments.shared.command import EXIT_BAD_INPUT, run_command
 from gqn_rl.data.synthetic import SceneDistribution, SceneViews, render_views
@@ -119,6 +120,25 @@ def test_every_probe_stands_beside_its_controls(name: str, runs: Path) -> None:
             low, high = result[f"{measure}_95"]
             assert low <= result[measure] <= high
             assert "chance" in result
+    for result in encoders["random weights"].values():
+        measure = next(key for key in MEASURES if key in result)
+        assert len(result["networks"]) == 3
+        assert result[measure] == sorted(result["networks"])[1]
+
+
+def test_random_networks_are_one_encoder_at_their_median() -> None:
+    found = {
+        "gqn": {"linear": {"accuracy": 0.9}},
+        "random weights 1": {"linear": {"accuracy": 0.5, "epochs": 1}},
+        "random weights 2": {"linear": {"accuracy": 0.2, "epochs": 2}},
+        "random weights 3": {"linear": {"accuracy": 0.3, "epochs": 3}},
+        "pixels": {"linear": {"accuracy": 0.6}},
+    }
+    named = networks_as_one(found)
+    assert list(named) == ["gqn", "random weights", "pixels"]
+    middle = {"accuracy": 0.3, "epochs": 3, "networks": [0.2, 0.3, 0.5]}
+    assert named["random weights"] == {"linear": middle}
+    assert named["gqn"] == found["gqn"]
 
 
 def test_baselines_do_not_depend_on_the_model(runs: Path) -> None:
