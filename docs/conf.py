@@ -15,7 +15,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
 ]
-exclude_patterns = ["examples"]
+exclude_patterns = ["examples", "results"]
 # Names under "Attributes:" are looked up too, and several classes may have one of the same name.
 suppress_warnings = ["ref.python"]
 
