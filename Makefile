@@ -28,7 +28,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help install train test test-slow test-clients test-interchange test-explorer test-dist \
-	coverage dist docs lint format clean card
+	coverage dist docs lint format clean card results
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -110,10 +110,11 @@ format: $(INSTALLED) ## format the code and sort the imports
 	$(RUN) ruff check --fix $(PACKAGES) tests docs
 	$(RUN) ruff format $(PACKAGES) tests docs
 
-card: $(INSTALLED) ## measure what docs/weights.md says of base; takes hours
-	$(RUN) experiments.evaluate_gqn --model base --scenes 1000 --views 1 2 3 5 10 \
-		--probes shape --probe-scenes 20000 --probe-test-scenes 5000 --probe-views 1 3 5 \
-		--probe-orientations grid free --turning-pairs 1000 $(ARGS)
+results: $(INSTALLED) ## measure the figures of README and docs again; takes hours
+	$(RUN) experiments.results $(ARGS)
+
+card: $(INSTALLED) ## measure the figures of docs/weights.md again; takes an hour
+	$(RUN) experiments.results --names small small_card base_card base_turning $(ARGS)
 
 clean: ## remove .venv, .venv-*, caches and build leftovers; runs/ stays
 	rm -rf $(VENV) .venv-* .coverage* htmlcov site build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache

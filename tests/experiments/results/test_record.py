@@ -1,0 +1,93 @@
+"""Records hold what was measured and say what moved since."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import tyro
+
+from experiments.evaluate_agent import EvaluateAgentSettings
+from experiments.evaluate_gqn import Settings as EvaluateGQNSettings
+from experiments.results import record
+from experiments.results.record import Record, condensed, measure, moved
+from experiments.results.table import MEASUREMENTS, Measurement
+from gqn_rl.errors import UserError
+
+EXAMPLE = Record(
+    command="python -m experiments.evaluate_agent",
+    commit="0123456789",
+    date="2026-01-01",
+    minutes=1.5,
+    machine={"cores": 2},
+    versions={"torch": "2.13.0"},
+    values={"accuracy": 0.5, "accuracy_95": [0.4, 0.6]},
+)
+
+
+def test_a_record_comes_back_from_its_file(tmp_path: Path) -> None:
+    EXAMPLE.write(tmp_path / "example.json")
+    assert Record.read(tmp_path / "example.json") == EXAMPLE
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"command": "x"}'])
+def test_what_is_no_record_is_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "example.json"
+    path.write_text(content)
+    with pytest.raises(UserError, match="is no record of results"):
+        Record.read(path)
+
+
+def test_what_is_long_or_names_a_folder_is_not_recorded() -> None:
+    metrics = {"path": "a", "accuracy": 0.5, "turning": {"breakdown": {}, "accuracy": 0.7}}
+    assert condensed(metrics) == {"accuracy": 0.5, "turning": {"accuracy": 0.7}}
+
+
+def test_a_value_moves_when_it_leaves_its_interval() -> None:
+    before = {"accuracy": 0.5, "accuracy_95": [0.4, 0.6], "seconds": 1.0}
+    inside = {"accuracy": 0.65, "accuracy_95": [0.55, 0.75], "seconds": 9.0}
+    outside = {"accuracy": 0.7, "accuracy_95": [0.61, 0.79], "seconds": 1.0}
+    assert not list(moved(before, inside))
+    assert [str(change) for change in moved(before, outside)] == ["accuracy: 0.5 -> 0.7"]
+
+
+def test_a_value_without_an_interval_moves_by_two_percent() -> None:
+    before = {"grid": {"rmse": 10.0, "scenes": 100}}
+    assert not list(moved(before, {"grid": {"rmse": 10.1, "scenes": 100}}))
+    (change,) = moved(before, {"grid": {"rmse": 10.3, "scenes": 100}})
+    assert (change.name, change.before, change.after) == ("grid.rmse", 10.0, 10.3)
+
+
+@pytest.mark.parametrize("name", MEASUREMENTS)
+def test_every_measurement_has_flags_that_its_command_knows(name: str) -> None:
+    measurement = MEASUREMENTS[name]
+    settings = {"evaluate_agent": EvaluateAgentSettings, "evaluate_gqn": EvaluateGQNSettings}
+    tyro.cli(settings[measurement.module], args=measurement.flags.split())
+
+
+def test_a_measurement_runs_its_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "fake.py").write_text(
+        "import json, pathlib, sys\n"
+        "folder = pathlib.Path(sys.argv[sys.argv.index('--output') + 1])\n"
+        "folder.mkdir(parents=True)\n"
+        "(folder / 'metrics.json').write_text(json.dumps({'flags': sys.argv[1:3]}))\n"
+    )
+    monkeypatch.setattr(
+        Measurement, "arguments", property(lambda self: [str(tmp_path / "fake.py"), "--seed", "1"])
+    )
+    monkeypatch.setattr(record, "commit_of_the_code", lambda: "0123456789")
+    found = measure(Measurement("fake", "--seed 1", 1), tmp_path / "output")
+    assert found.values == {"flags": ["--seed", "1"]}
+    assert found.commit == "0123456789"
+    assert found.versions["torch"]
+    assert json.loads(json.dumps(asdict(found))) == asdict(found)
+
+
+def test_a_command_that_fails_records_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record, "commit_of_the_code", lambda: "0123456789")
+    with pytest.raises(UserError, match="failed; nothing was recorded"):
+        measure(Measurement("no_such_command", "", 1), tmp_path / "output")
