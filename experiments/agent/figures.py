@@ -96,26 +96,25 @@ def save_comparison(
 def save_angles(path: Path, by_angle: Sequence[dict[str, Any]], chance: float | None) -> None:
     """Accuracy and looks against the angle between two objects, with 95 % intervals.
 
-    Beside the looks, on an axis of its own, the time that people took (Shepard and Metzler, 1971,
-    fig. 2B, pairs turned in depth): a straight line.
+    Beside them the time that people took (Shepard and Metzler, 1971, fig. 2B, pairs turned in
+    depth), a straight line: seconds are not looks, so it has a panel of its own.
     """
     angles = np.array([row["angle"] for row in by_angle])
-    figure, panels = plt.subplots(1, 2, figsize=(9, 3.8))
-    for axes, key in zip(panels, ("accuracy", "looks"), strict=True):
+    figure, panels = plt.subplots(1, 3, figsize=(11, 3.6))
+    for axes, key in zip(panels, ("accuracy", "looks"), strict=False):
         values = np.array([row[key] for row in by_angle])
         bounds = np.array([row[f"{key}_95"] for row in by_angle])
         axes.errorbar(
-            angles, values, np.abs(bounds.T - values), color=AGENT, marker="o", capsize=3,
-            label="agent, 95 % interval",
+            angles, values, np.abs(bounds.T - values), color=AGENT, marker="o", capsize=3
         )  # fmt: skip
         _scale(axes, key, chance)
-        axes.set(xlabel="angle between the objects (degrees)", xticks=angles[::3])
-    people = panels[1].twinx()
+        axes.set_title("agent, 95 % intervals", fontsize=9)
     ends = (SHEPARD_METZLER.seconds_at_0, SHEPARD_METZLER.seconds_at_180)
-    people.plot((0.0, 180.0), ends, color=CHANCE, linestyle="--")
-    people.set_ylabel("seconds, people (Shepard and Metzler, 1971)", color=CHANCE)
-    people.set_ylim(0, None)
-    panels[0].legend(loc="lower left")
+    panels[2].plot((0.0, 180.0), ends, color=OTHER)
+    panels[2].set(ylabel="seconds to answer", ylim=(0, None))
+    panels[2].set_title("people (Shepard and Metzler, 1971)", fontsize=9)
+    for axes in panels:
+        axes.set(xlabel="angle between the objects (degrees)", xticks=angles[::3])
     save_figure(figure, path)
 
 
@@ -152,7 +151,11 @@ def _scale(axes: Axes, measure: str, chance: float | None) -> None:
     if measure == "accuracy":
         axes.set_ylim(0, 1.05)
         if chance is not None:
-            axes.axhline(chance, color=CHANCE, linestyle="--", linewidth=1, label="chance")
+            axes.axhline(chance, color=CHANCE, linestyle="--", linewidth=1)
+            axes.text(
+                0.99, chance, f"chance {chance:.2f}", color=CHANCE, fontsize=8,
+                transform=axes.get_yaxis_transform(), ha="right", va="bottom",
+            )  # fmt: skip
     elif measure != "reward":
         axes.set_ylim(0, None)
 
