@@ -256,6 +256,7 @@ class SpatialEncoder(Protocol):
 ENCODERS = {
     "gqn": "gqn_rl.encoders.loading:load_pretrained",
     "cells": "gqn_rl.encoders.voxel_grid_encoder:load_voxel_grid",
+    "refined": "gqn_rl.encoders.refined_encoder:load_refined",
     "random": "gqn_rl.encoders.loading:random_weights",
 }
 """Name to `module:function`; the function takes `device` and `seed` and returns the encoder."""

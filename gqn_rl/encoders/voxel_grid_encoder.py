@@ -91,7 +91,12 @@ def load_voxel_grid(device: str = "auto", seed: int = 0) -> VoxelGridEncoder:
 
 
 def cell_encoder(path: Path, device: str = "auto") -> VoxelGridEncoder:
-    """The encoder from a checkpoint of the canonical family.
+    """The encoder from a checkpoint of the canonical family."""
+    return VoxelGridEncoder(*canonical_weights(path, device))
+
+
+def canonical_weights(path: Path, device: str) -> tuple[CanonicalGQN, dict[str, Any], str]:
+    """What encoders are made of, from a checkpoint: network, renderer, hash.
 
     Raises:
         UserError: for weights of another family.
@@ -102,4 +107,4 @@ def cell_encoder(path: Path, device: str = "auto") -> VoxelGridEncoder:
             f"{path} is of the family {model.family!r}, expected {CanonicalConfig.family!r}: "
             "others have no cells in a frame of the object"
         )
-    return VoxelGridEncoder(model, sidecar["renderer"], sidecar["sha256"])
+    return model, sidecar["renderer"], sidecar["sha256"]

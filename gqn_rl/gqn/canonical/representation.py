@@ -10,6 +10,8 @@ References:
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
@@ -25,6 +27,18 @@ from gqn_rl.gqn.volumes.reading import read_at
 FRAME_RADIUS = 4.0
 """No cube of a chain of seven lies in a cell whose centre is further from the frame's origin."""
 COLOURS = 5
+
+
+class Reading(NamedTuple):
+    """What views say of N scenes, in the world.
+
+    Attributes:
+        world: float (N, C, X, Y, Z), features of the lattice.
+        known: float32 (N, COLOURS, X', Y', Z'), what `CanonicalRepresentation` reads in frames.
+    """
+
+    world: Tensor
+    known: Tensor
 
 
 class CanonicalRepresentation(VolumeEncoder):
@@ -62,17 +76,24 @@ class CanonicalRepresentation(VolumeEncoder):
 
     def forward(self, aggregate: VolumeAggregate) -> Tensor:
         """The scene representation (N, F): frame, then the slots one after the other."""
-        world = self.features(aggregate)
-        known = self._known_colours(aggregate.colours)
-        return self._filled(world, known, self._refined(self.finder(world), world, known))
+        reading = self.read(aggregate)
+        return self.filled(reading, self.frame(reading))
 
     def in_frame(self, aggregate: VolumeAggregate, frame: Frame) -> Tensor:
         """The same in another frame than the one that would be found."""
-        world = self.features(aggregate)
-        return self._filled(world, self._known_colours(aggregate.colours), frame)
+        return self.filled(self.read(aggregate), frame)
 
-    def _filled(self, world: Tensor, known: Tensor, frame: Frame) -> Tensor:
-        entered = self.enter_cells(self._inside(world, known, frame)).relu()
+    def read(self, aggregate: VolumeAggregate) -> Reading:
+        """What the aggregate says in the world, whatever the frame is."""
+        return Reading(self.features(aggregate), self._known_colours(aggregate.colours))
+
+    def frame(self, reading: Reading) -> Frame:
+        """The frame that is found."""
+        return self._refined(self.finder(reading.world), reading.world, reading.known)
+
+    def filled(self, reading: Reading, frame: Frame) -> Tensor:
+        """The scene representation in a frame."""
+        entered = self.enter_cells(self._inside(reading.world, reading.known, frame)).relu()
         slots = self.cells.to_slots(self.to_slots(self.cell_mixer(entered))).float()
         return torch.cat([frame.pack(), slots.flatten(1)], dim=1)
 

@@ -6,7 +6,7 @@ worse half left out, until one is left.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -80,30 +80,45 @@ class Sighted(NamedTuple):
         )
 
 
-def explain(sighted: Sighted, inferred: Frame, steps: int) -> tuple[OpaqueScene, Tensor]:
+def explain(
+    sighted: Sighted,
+    inferred: Frame,
+    steps: int,
+    drawn_by_views: Mapping[int, Sequence[int]] = DRAWN,
+    before: Frame | None = None,
+) -> tuple[OpaqueScene, Tensor]:
     """A scene for each row that explains its views as well as can be found.
 
     Args:
         inferred: N frames to begin with.
         steps: of `sharpen`.
+        drawn_by_views: as `DRAWN`, with as many stages as there are to be, one at least.
+        before: N frames that explained fewer of the views, tried first.
 
     Returns:
         the scenes, and their mean squared errors (N,) along `Sighted.rays`.
     """
     views = int(sighted.sightings.counted.sum(1).min())
     views = min(max(views, 1), max(DRAWN))
-    first, *later = DRAWN[views]
-    scene, error = _best_of(sighted, *_around(inferred), first, steps)
-    for sizes, drawn in zip(EVERYWHERE, later, strict=True):
+    near, *everywhere = drawn_by_views[views]
+    device = sighted.rays.weight.device
+    stages = [(*_around(inferred), near)]
+    for sizes, drawn in zip(EVERYWHERE, everywhere, strict=False):
+        yaw, offset = regular_frames(*sizes, device)
+        stages.append((yaw[None], offset[None], drawn))
+    if before is not None:
+        stages.insert(0, (before.yaw[:, None], before.offset[:, None], 1))
+    scene, error = _best_of(sighted, *stages[0], steps)
+    for yaw, offset, drawn in stages[1:]:
         rows = (error > ENOUGH[views] ** 2).nonzero()[:, 0]
         if len(rows) == 0:
             break
-        yaw, offset = regular_frames(*sizes, error.device)
-        frames = yaw.expand(len(rows), -1), offset.expand(len(rows), -1, -1)
+        n = len(error)
+        frames = yaw.expand(n, -1)[rows], offset.expand(n, -1, -1)[rows]
         other, other_error = _best_of(sighted.select(rows), *frames, drawn, steps)
         better = other_error < error[rows]
-        chosen = torch.arange(len(error), device=error.device)
-        chosen[rows[better]] = len(error) + better.nonzero()[:, 0]
+        chosen = torch.arange(n, device=device)
+        chosen[rows[better]] = n + better.nonzero()[:, 0]
         scene = OpaqueScene.cat([scene, other]).select(chosen)
         error = torch.cat([error, other_error])[chosen]
     return scene, error

@@ -78,7 +78,8 @@ class RefinedPosterior(ScenePosterior):
         noise = model.noise(len(self.r), generator)
         chance = torch.rand(self.unseen.shape, generator=generator, device=model.device)
         imagined = model.imagine(self.r, noise)
-        content = self._filled(imagined.content, chance)
+        density = DENSITY * ((chance < chance_of_cells(imagined.content)) & self.unseen)
+        content = contents(found, imagined.content, density, model.config.frame_cells)
         if bool(pick.all()):
             return CellScene(found.frame, found.brightness, content)
         plain = model.imagine(self.bare, noise)
@@ -88,20 +89,27 @@ class RefinedPosterior(ScenePosterior):
             torch.where(pick[:, None, None], content, plain.content),
         )
 
-    def _filled(self, imagined: Tensor, chance: Tensor) -> Tensor:
-        """Contents (N, 4, cells ** 3): the cells found, and of those unseen some.
 
-        Args:
-            imagined: contents, opaque where the network takes a cell for filled.
-            chance: uniform in [0, 1), (N, cells ** 3).
-        """
-        opacity = -torch.expm1(-imagined[:, 0])
-        filled = torch.sigmoid(CHANCE_GAIN * torch.logit(opacity, eps=1e-4) + CHANCE_BIAS)
-        density = DENSITY * ((chance < filled) & self.unseen)
-        content = torch.cat([density[:, None], imagined[:, 1:]], dim=1)
-        found = self.found
-        inside = torch.cat([torch.full_like(found.colour[..., :1], DENSITY), found.colour], dim=2)
-        place = found.places(self._model.config.frame_cells)[:, None].expand(-1, 4, -1)
-        # Cells that are not filled write to a place beyond the grid.
-        content = torch.cat([content, content[..., :1]], dim=2).scatter(2, place, inside.mT)
-        return content[..., :-1]
+def chance_of_cells(imagined: Tensor) -> Tensor:
+    """The chance (N, cells ** 3) that each cell is filled where no view shows it.
+
+    Args:
+        imagined: contents (N, 4, cells ** 3), opaque where the network takes a cell for filled.
+    """
+    opacity = -torch.expm1(-imagined[:, 0])
+    return torch.sigmoid(CHANCE_GAIN * torch.logit(opacity, eps=1e-4) + CHANCE_BIAS)
+
+
+def contents(found: OpaqueScene, imagined: Tensor, density: Tensor, cells: int) -> Tensor:
+    """Contents (N, 4, cells ** 3): the cells found, and elsewhere what is imagined.
+
+    Args:
+        imagined: contents, of which the colours count.
+        density: float32 (N, cells ** 3), of cells that are not found.
+    """
+    content = torch.cat([density[:, None], imagined[:, 1:]], dim=1)
+    inside = torch.cat([torch.full_like(found.colour[..., :1], DENSITY), found.colour], dim=2)
+    place = found.places(cells)[:, None].expand(-1, 4, -1)
+    # Cells that are not filled write to a place beyond the grid.
+    content = torch.cat([content, content[..., :1]], dim=2).scatter(2, place, inside.mT)
+    return content[..., :-1]

@@ -71,9 +71,9 @@ def _refine(
 ) -> tuple[OpaqueScene, Tensor, Tensor, Tensor]:
     """What `RefinedPosterior` calls found, unseen, refined and error, for some of the scenes."""
     with full_precision(bare.device):
-        sighted = _look(model, _some_scenes(context, rows))
+        sighted = look(model, _some_scenes(context, rows))
         found, now = explain(sighted, Frame.unpack(bare[rows]), steps)
-        before = _misfit_of(model, bare[rows], sighted.rays)
+        before = misfit_of(model, bare[rows], sighted.rays)
         unseen = unseen_cells(found, sighted.sightings, sighted.rays, sighted.cells)
     return found, unseen, now < before, torch.minimum(now, before).sqrt()
 
@@ -83,15 +83,15 @@ def _some_scenes(context: Context, rows: slice) -> Context:
     return Context(context.images[rows], context.viewpoints[rows], mask)
 
 
-def _look(model: CanonicalGQN, context: Context) -> Sighted:
-    """The views, and some of their pixels."""
+def look(model: CanonicalGQN, context: Context, share: float = 1.0) -> Sighted:
+    """The views, and some of their pixels; a `share` of as many as refinement at once uses."""
     sightings = sight(context, model.directions)
     regions = find_regions(sightings)
-    spread = _spread(sightings)
+    spread = spread_order(sightings)
     near = (sightings.outside < NEAR) & sightings.counted[..., None]
 
     def some(which: Tensor, count: int) -> Rays:
-        each = count // max(3, sightings.counted.shape[1])
+        each = int(share * count) // max(3, sightings.counted.shape[1])
         return choose_rays(sightings, regions.label, which * spread, max(LEAST_RAYS, each))
 
     return Sighted(
@@ -105,13 +105,13 @@ def _look(model: CanonicalGQN, context: Context) -> Sighted:
     )
 
 
-def _spread(sightings: Sightings) -> Tensor:
+def spread_order(sightings: Sightings) -> Tensor:
     """A fixed order of the pixels, any first part of which is spread over the image, (P,)."""
     pixel = torch.arange(sightings.colours.shape[2], device=sightings.colours.device)
     return 0.1 + (pixel * 0.6180339887498949).double().remainder(1.0).float()
 
 
-def _misfit_of(model: CanonicalGQN, r: Tensor, rays: Rays) -> Tensor:
+def misfit_of(model: CanonicalGQN, r: Tensor, rays: Rays) -> Tensor:
     """How badly the bare network explains what was seen, (N,)."""
     scene = model.imagine(r, r.new_zeros(len(r), *model.latent_shape))
     origins = rays.origins[:, :, None].expand_as(rays.directions)
