@@ -45,7 +45,7 @@ class CanonicalEncoder(GQNEncoder):
         tensors = [torch.from_numpy(np.ascontiguousarray(array)) for array in arrays]
         gains = []
         with autocast(device, self.precision):
-            for rows in self._portions(len(query), LOOKED_AHEAD_PER_THREAD):
+            for rows in self.portions(len(query), LOOKED_AHEAD_PER_THREAD):
                 standardised, *where = (tensor[rows].to(device) for tensor in tensors)
                 r = self.model.destandardise(standardised)
                 gains.append(self.model.information_gain(r, *where))

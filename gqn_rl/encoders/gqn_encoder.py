@@ -78,7 +78,7 @@ class GQNEncoder:
         images = torch.from_numpy(views.images)
         out = state.empty_like()
         with autocast(self.model.device, self.precision):
-            for rows in self._portions(len(views), ENCODED_PER_THREAD):
+            for rows in self.portions(len(views), ENCODED_PER_THREAD):
                 portion = to_float(images[rows].to(self.model.device))
                 seen = self.model.encode_view(portion, viewpoints[rows])
                 if mask is not None:
@@ -98,7 +98,7 @@ class GQNEncoder:
         with autocast(self.model.device, self.precision):
             each = [
                 self.model.representation(state.select(rows))
-                for rows in self._portions(n, ENCODED_PER_THREAD)
+                for rows in self.portions(n, ENCODED_PER_THREAD)
             ]
         out: NDArray[np.float32] = self.model.standardise(torch.cat(each)).float().cpu().numpy()
         return out
@@ -120,7 +120,7 @@ class GQNEncoder:
         noise = self.model.noise(1, generator)
         images = []
         with autocast(self.model.device, self.precision):
-            for rows in self._portions(len(encoded), DRAWN_PER_THREAD):
+            for rows in self.portions(len(encoded), DRAWN_PER_THREAD):
                 r = self.model.representation(state.select(rows))
                 scene = self.model.imagine(r, noise.expand(len(r), *noise.shape[1:]))
                 images.append(to_uint8(self.model.draw_images(scene, encoded[rows])))
@@ -149,7 +149,7 @@ class GQNEncoder:
             digest.update(value.detach().cpu().float().numpy().tobytes())
         return digest.hexdigest()
 
-    def _portions(self, n: int, per_thread: int) -> Iterator[slice]:
+    def portions(self, n: int, per_thread: int) -> Iterator[slice]:
         """n scenes, on a CPU a portion at a time; at least one, which may be empty."""
         size = n
         if self.model.device.type == "cpu":

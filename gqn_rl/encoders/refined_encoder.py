@@ -20,11 +20,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gqn_rl.encoders.gqn_encoder import DRAWN_PER_THREAD
-from gqn_rl.encoders.voxel_grid_encoder import WEIGHTS, VoxelGridEncoder, canonical_weights
+from gqn_rl.encoders.voxel_grid_encoder import VoxelGridEncoder, load_voxel_grid
 from gqn_rl.errors import UserError
 from gqn_rl.geometry.view import Context, Views, to_uint8
 from gqn_rl.geometry.viewpoint import ENCODING_SIZE, Viewpoints
-from gqn_rl.gqn.checkpoint import pretrained_path
 from gqn_rl.gqn.volumes.encoder import VolumeAggregate
 from gqn_rl.inference.refinement.continuing import (
     Estimate,
@@ -103,8 +102,8 @@ def in_parts(rows: Tensor) -> tuple[Tensor, ...]:
     return rows.split(TOGETHER) if len(rows) else ()
 
 
-class RefinedEncoder(VoxelGridEncoder):
-    """A `VoxelGridEncoder` whose cells explain what was seen, and a `SceneImaginer` of them.
+class RefinedEncoder:
+    """A `SpatialEncoder` whose cells explain what was seen, and a `SceneImaginer` of them.
 
     >>> from gqn_rl.data.synthetic import SceneDistribution, render_views
     >>> from gqn_rl.encoders import make_encoder
@@ -122,7 +121,39 @@ class RefinedEncoder(VoxelGridEncoder):
     True
     """
 
-    def initial_state(self, n: int) -> RefinedState:  # type: ignore[override]
+    def __init__(self, bare: VoxelGridEncoder) -> None:
+        self.model = bare.model
+        self._bare = bare
+
+    @property
+    def representation_size(self) -> int:
+        return self._bare.representation_size
+
+    @property
+    def image_size(self) -> int:
+        return self._bare.image_size
+
+    @property
+    def renderer(self) -> dict[str, Any] | None:
+        return self._bare.renderer
+
+    @property
+    def voxel_grid_shape(self) -> tuple[int, int, int, int]:
+        """See `SpatialEncoder`."""
+        return self._bare.voxel_grid_shape
+
+    @property
+    def comparison_size(self) -> int:
+        """See `ComparingEncoder`."""
+        return self._bare.comparison_size
+
+    def compare(
+        self, representation: NDArray[np.float32], reference: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """See `ComparingEncoder`; as the bare encoder compares."""
+        return self._bare.compare(representation, reference)
+
+    def initial_state(self, n: int) -> RefinedState:
         """See `SceneEncoder`."""
         size, device = self.image_size, self.model.device
         return RefinedState(
@@ -134,12 +165,12 @@ class RefinedEncoder(VoxelGridEncoder):
         )
 
     @torch.inference_mode()
-    def update(  # type: ignore[override]
+    def update(
         self, state: RefinedState, views: Views, mask: NDArray[np.bool_] | None = None
     ) -> RefinedState:
         """See `SceneEncoder`."""
         device = self.model.device
-        aggregate = super().update(state.aggregate, views, mask)
+        aggregate = self._bare.update(state.aggregate, views, mask)
         taken = np.arange(len(views)) if mask is None else np.flatnonzero(mask)
         rows = torch.from_numpy(taken).to(device)
         images = torch.from_numpy(views.images[taken]).movedim(-1, -3).to(device)
@@ -170,15 +201,13 @@ class RefinedEncoder(VoxelGridEncoder):
                     state.context(some, views),
                     state.aggregate.select(some),
                     state.estimate.select(some),
-                    self.precision,
+                    self._bare.precision,
                 )
                 state = state.with_estimates(some, estimate)
         return state
 
     @torch.inference_mode()
-    def reset(  # type: ignore[override]
-        self, state: RefinedState, mask: NDArray[np.bool_]
-    ) -> RefinedState:
+    def reset(self, state: RefinedState, mask: NDArray[np.bool_]) -> RefinedState:
         """See `SceneEncoder`."""
         forgotten = torch.from_numpy(np.asarray(mask, dtype=bool)).to(self.model.device)
 
@@ -188,9 +217,7 @@ class RefinedEncoder(VoxelGridEncoder):
         return state.made_of([kept(part) for part in state.tensors])
 
     @torch.inference_mode()
-    def representation(  # type: ignore[override]
-        self, state: RefinedState
-    ) -> NDArray[np.float32]:
+    def representation(self, state: RefinedState) -> NDArray[np.float32]:
         """float32 (n, 4 * S ** 3) in [0, 1]: opacity, and colour times opacity, of each cell."""
         content = state.estimate.content
         opacity = -torch.expm1(-content[:, :1])
@@ -199,33 +226,27 @@ class RefinedEncoder(VoxelGridEncoder):
         return out
 
     @torch.inference_mode()
-    def select(  # type: ignore[override]
-        self, state: RefinedState, rows: NDArray[np.int64]
-    ) -> RefinedState:
+    def select(self, state: RefinedState, rows: NDArray[np.int64]) -> RefinedState:
         """See `SceneImaginer`."""
         return state.select(torch.from_numpy(rows).to(self.model.device))
 
     @torch.inference_mode()
-    def predict_view(  # type: ignore[override]
-        self, state: RefinedState, viewpoints: Viewpoints
-    ) -> NDArray[np.uint8]:
+    def predict_view(self, state: RefinedState, viewpoints: Viewpoints) -> NDArray[np.uint8]:
         """See `SceneImaginer`; the likeliest scene, drawn. It leaves nothing to chance."""
         encoded = torch.from_numpy(viewpoints.encode()).to(self.model.device)
         images = []
-        for rows in self._portions(len(encoded), DRAWN_PER_THREAD):
+        for rows in self._bare.portions(len(encoded), DRAWN_PER_THREAD):
             part = torch.arange(rows.start, rows.stop, device=encoded.device)
             scene = state.estimate.select(part).scene()
             images.append(to_uint8(self.model.draw_images(scene, encoded[rows])))
         out: NDArray[np.uint8] = torch.cat(images).cpu().numpy()
         return out
 
-    def state_arrays(  # type: ignore[override]
-        self, state: RefinedState
-    ) -> tuple[NDArray[Any], ...]:
+    def state_arrays(self, state: RefinedState) -> tuple[NDArray[Any], ...]:
         """See `ResumableEncoder`."""
         return tuple(part.cpu().numpy().copy() for part in state.tensors)
 
-    def state_from_arrays(self, arrays: tuple[NDArray[Any], ...]) -> RefinedState:  # type: ignore[override]
+    def state_from_arrays(self, arrays: tuple[NDArray[Any], ...]) -> RefinedState:
         """See `ResumableEncoder`."""
         pattern = self.initial_state(len(arrays[0]) if arrays else 0)
         received = [(array.shape, str(array.dtype)) for array in arrays]
@@ -237,9 +258,9 @@ class RefinedEncoder(VoxelGridEncoder):
 
     def identity(self) -> str:
         """The SHA-256 of the weights, and that what they infer is refined."""
-        return f"{super().identity()} refined"
+        return f"{self._bare.identity()} refined"
 
 
 def load_refined(device: str = "auto", seed: int = 0) -> RefinedEncoder:
     """The encoder with the shipped weights; `seed` has no effect."""
-    return RefinedEncoder(*canonical_weights(pretrained_path(WEIGHTS), device))
+    return RefinedEncoder(load_voxel_grid(device))

@@ -64,7 +64,7 @@ class VoxelGridEncoder(GQNEncoder):
         with autocast(model.device, self.precision):
             each = [
                 model.voxel_grid(model.representation(state.select(rows)))
-                for rows in self._portions(len(state.parts[0]), ENCODED_PER_THREAD)
+                for rows in self.portions(len(state.parts[0]), ENCODED_PER_THREAD)
             ]
         out: NDArray[np.float32] = torch.cat(each).flatten(1).float().cpu().numpy()
         return out
@@ -91,12 +91,7 @@ def load_voxel_grid(device: str = "auto", seed: int = 0) -> VoxelGridEncoder:
 
 
 def cell_encoder(path: Path, device: str = "auto") -> VoxelGridEncoder:
-    """The encoder from a checkpoint of the canonical family."""
-    return VoxelGridEncoder(*canonical_weights(path, device))
-
-
-def canonical_weights(path: Path, device: str) -> tuple[CanonicalGQN, dict[str, Any], str]:
-    """What encoders are made of, from a checkpoint: network, renderer, hash.
+    """The encoder from a checkpoint of the canonical family.
 
     Raises:
         UserError: for weights of another family.
@@ -107,4 +102,4 @@ def canonical_weights(path: Path, device: str) -> tuple[CanonicalGQN, dict[str, 
             f"{path} is of the family {model.family!r}, expected {CanonicalConfig.family!r}: "
             "others have no cells in a frame of the object"
         )
-    return model, sidecar["renderer"], sidecar["sha256"]
+    return VoxelGridEncoder(model, sidecar["renderer"], sidecar["sha256"])

@@ -40,6 +40,9 @@ DRAWN = {1: (8,), 2: (4, 12), 3: (3, 10)}
 CHECKED_RAYS, CARVING_RAYS = 1200, 200
 """Of a new view: to see whether it is as expected, all that are on and near the object; to see
 which cells are empty, some."""
+EXPECTED = 8 / 255
+"""RMSE over these of a view that is as expected; five pixels of another colour make it more, edges
+off by a part of a pixel less."""
 RAYS_SHARE = 0.6
 """Of the rays of refinement at once: with the next view there are others."""
 CERTAIN = 1.0 - 1e-6
@@ -111,7 +114,7 @@ def as_expected(model: CanonicalGQN, estimate: Estimate, view: Context) -> Tenso
     with full_precision(model.device):
         rays = _rays_of(model, view, CHECKED_RAYS)[1]
         error = misfit(draw(estimate.found, rays), rays)
-    return estimate.refined & (error < ENOUGH[1] ** 2)
+    return estimate.refined & (error < EXPECTED**2)
 
 
 def with_less_unseen(model: CanonicalGQN, estimate: Estimate, view: Context) -> Estimate:
