@@ -19,6 +19,8 @@ TARGETS = {"rendering": 0.8, "representations": 0.8, "subprocesses": 5.0}
 """Shares of what limits a step, and times as fast as Stable-Baselines3's arrangement."""
 BARE_RENDERING, BARE_ENCODING = "bare rendering", "bare encoding"
 PIXELS, REPRESENTATIONS, WITH_WORKERS = "pixels", "representations", " + workers"
+CELLS, REFINED = "bare cells", "refined cells"
+"""Representations by the encoders of these names."""
 NATIVE, SUBPROCESSES = "native", "SubprocVecEnv"
 
 
@@ -26,8 +28,8 @@ def evaluate(limits: Found, sizes: Found, clients: Found, clock: str) -> dict[st
     """The numbers of metrics.json but for the memory.
 
     Args:
-        limits: steps with pixels and representations, with and without rendering workers, beside
-            the bare work; all of as many rows.
+        limits: steps with pixels and representations, with and without rendering workers, and
+            with refinement, beside the bare work; all of as many rows.
         sizes: steps with representations, of different numbers of rows.
         clients: steps through Stable-Baselines3, native and in subprocesses.
     """
@@ -73,6 +75,7 @@ def _limit_ratios(found: Found, clock: str) -> dict[str, dict[str, float]]:
     ratios = {"rendering": (BARE_RENDERING, PIXELS), "representations": (slower, REPRESENTATIONS)}
     for name in (PIXELS, REPRESENTATIONS):
         ratios[f"{name}{WITH_WORKERS}"] = (name, name + WITH_WORKERS)
+    ratios["refinement"] = (REFINED, CELLS)
     return {
         name: {**ratio_of_medians(seconds[above], seconds[below])._asdict()}
         for name, (above, below) in ratios.items()
@@ -146,6 +149,7 @@ def _ratios(metrics: dict[str, Any]) -> Table:
     labels = {
         "rendering": "pixels / bare getCameraImage",
         "representations": "representations / slower bare work",
+        "refinement": f"{REFINED} / {CELLS}",
     }
     for name, ratio in ratios.items():
         label, target = labels.get(name, name), targets.get(name, "")

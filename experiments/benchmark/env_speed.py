@@ -1,9 +1,10 @@
 """Time the environments: against bare rendering and encoding, and against subprocesses.
 
 Steps of the native vector environment take turns with bare calls of PyBullet's camera and of the
-encoder, with one thread each; with themselves at other numbers of rows; and, with all cores, with
-Stable-Baselines3's SubprocVecEnv, which holds an environment and a GQN in every process. Then the
-memory is watched over many steps. The output folder gets metrics.json.
+encoder, with one thread each; with themselves on bare and on refined cells and at other numbers of
+rows; and, with all cores, with Stable-Baselines3's SubprocVecEnv, which holds an environment and a
+GQN in every process. Then the memory is watched over many steps. The output folder gets
+metrics.json.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from tqdm import tqdm
 from experiments.benchmark.env_results import (
     BARE_ENCODING,
     BARE_RENDERING,
+    CELLS,
     NATIVE,
     PIXELS,
+    REFINED,
     REPRESENTATIONS,
     SUBPROCESSES,
     WITH_WORKERS,
@@ -165,6 +168,9 @@ def _limits(settings: Settings, device: str) -> list[Case]:
         for name, observation in ((PIXELS, "pixels"), (REPRESENTATIONS, "representation")):
             arguments = (rows, observation, workers, device, IMAGE_SIZE, seed)
             cases.append(Case(name + suffix, environment_steps, arguments))
+    for name, encoder in ((CELLS, "cells"), (REFINED, "refined")):
+        arguments = (rows, "representation", 0, device, IMAGE_SIZE, seed, encoder)
+        cases.append(Case(name, environment_steps, arguments))
     return cases
 
 

@@ -68,9 +68,15 @@ def bare_encoding(views: int, device: str, seed: int) -> Work:
 
 
 def environment_steps(
-    rows: int, observation: str, render_workers: int, device: str, image_size: int, seed: int
+    rows: int,
+    observation: str,
+    render_workers: int,
+    device: str,
+    image_size: int,
+    seed: int,
+    encoder: str | None = None,
 ) -> Work:
-    """Steps of the native vector environment."""
+    """Steps of the native vector environment, with the default encoder or another."""
     env = gymnasium.make_vec(
         ENV_ID,
         num_envs=rows,
@@ -78,6 +84,7 @@ def environment_steps(
         render_workers=render_workers,
         device=device,
         image_size=image_size,
+        encoder=encoder,
         autoreset_mode="SameStep",
     )
     env.reset(seed=seed)

@@ -2,10 +2,9 @@
 
 The canonical voxel grid of `gqn_rl.encoders.voxel_grid_encoder`, made by refinement
 (gqn_rl/inference/refinement/continuing.py) instead of one pass through the network. Views are
-looked at again when a new one comes, so the state keeps the last ones.
-
-What it costs, on one core of an AMD EPYC (Zen 5), 64 scenes, milliseconds a scene and look: see
-`python -m experiments.benchmark env`.
+looked at again when a new one comes, so the state keeps the last ones. First and second looks cost
+three to four times as much as bare cells, later ones hardly more than these; `python -m
+experiments.benchmark env` has the ratio.
 """
 
 from __future__ import annotations

@@ -19,7 +19,9 @@ from experiments.benchmark import env_work
 from experiments.benchmark.env_results import (
     BARE_ENCODING,
     BARE_RENDERING,
+    CELLS,
     PIXELS,
+    REFINED,
     REPRESENTATIONS,
     WITH_WORKERS,
     evaluate,
@@ -56,6 +58,8 @@ LIMITS = {
     REPRESENTATIONS: measured(0.5, "rows", 8),
     PIXELS + WITH_WORKERS: measured(0.05, "rows", 8),
     REPRESENTATIONS + WITH_WORKERS: measured(0.4, "rows", 8),
+    CELLS: measured(0.6, "rows", 8),
+    REFINED: measured(0.9, "rows", 8),
 }
 SIZES = {f"{rows} rows": measured(0.01 * rows * (1 + 1 / rows), "rows", rows) for rows in (2, 8)}
 CLIENTS = {
@@ -75,6 +79,7 @@ def test_ratios_are_those_of_the_medians(clock: str) -> None:
             "representations": 0.8,  # of the slower of the two, encoding
             PIXELS + WITH_WORKERS: 2.0,
             REPRESENTATIONS + WITH_WORKERS: 1.25,
+            "refinement": 1.5,
             "SubprocVecEnv, 2 processes": 5.0,  # per row
             "SubprocVecEnv, 4 processes": 3.0,
         }
