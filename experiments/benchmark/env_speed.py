@@ -169,8 +169,8 @@ def _limits(settings: Settings, device: str) -> list[Case]:
             arguments = (rows, observation, workers, device, IMAGE_SIZE, seed)
             cases.append(Case(name + suffix, environment_steps, arguments))
     for name, encoder in ((CELLS, "cells"), (REFINED, "refined")):
-        arguments = (rows, "representation", 0, device, IMAGE_SIZE, seed, encoder)
-        cases.append(Case(name, environment_steps, arguments))
+        which = (rows, "representation", 0, device, IMAGE_SIZE, seed, encoder)
+        cases.append(Case(name, environment_steps, which))
     return cases
 
 

@@ -169,7 +169,7 @@ class RefinedEncoder:
     ) -> RefinedState:
         """See `SceneEncoder`."""
         device = self.model.device
-        aggregate = self._bare.update(state.aggregate, views, mask)
+        aggregate: Any = self._bare.update(state.aggregate, views, mask)
         taken = np.arange(len(views)) if mask is None else np.flatnonzero(mask)
         rows = torch.from_numpy(taken).to(device)
         images = torch.from_numpy(views.images[taken]).movedim(-1, -3).to(device)
