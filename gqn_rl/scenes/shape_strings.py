@@ -1,8 +1,8 @@
 """Chains of cubes as text: one letter a step, or the position of every cube.
 
-The letters are those of the package shepard-metzler-shape-renderer and of data made with it: the next
-cube lies to the right (R, +x), to the left (L, -x), up (U, +z), down (D, -z), towards the viewer (F,
--y) or away (B, +y). Their y is our z.
+The letters are those of the package shepard-metzler-shape-renderer and of data made with it: the
+next cube lies to the right (R, +x), to the left (L, -x), up (U, +z), down (D, -z), towards the
+viewer (F, -y) or away (B, +y). What is y there is z here.
 """
 
 from __future__ import annotations

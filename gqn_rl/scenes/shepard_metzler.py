@@ -30,7 +30,7 @@ STEPS = np.array(
     [[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1]], dtype=np.int8
 )
 MIN_CUBES, MAX_CUBES = 2, 14
-"""Of an object in a scene; a straight one of more would reach beyond the renderers' clipping planes."""
+"""Of an object in a scene; a longer straight one would come too close to the cameras."""
 LEAST_BASE = 10
 """Of the numbers that stand for cubes in canonical forms; what is stored depends on it."""
 

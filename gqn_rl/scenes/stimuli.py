@@ -72,8 +72,10 @@ def _as_list(text: str, path: Path) -> list[Any] | None:
         return None
     except RecursionError:
         return None
-    is_one_object = whole and isinstance(whole, list) and _is_position(whole[0])
-    return whole if isinstance(whole, list) and not is_one_object else None
+    if not isinstance(whole, list):
+        raise UserError(f"{path}: expected a JSON list of objects, or one object a line")
+    is_one_object = bool(whole) and _is_position(whole[0])
+    return None if is_one_object else whole
 
 
 def _is_position(value: Any) -> bool:
