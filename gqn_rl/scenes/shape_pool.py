@@ -71,7 +71,8 @@ class ShapePool:
             )
         if not is_chiral.any():
             raise UserError(
-                f"none of {self.origin} differs from its mirror image, expected chiral shapes"
+                f"none of {self.origin} differs from its mirror image; a same-or-mirror trial "
+                "needs chiral shapes"
             )
         return self[is_chiral]
 
