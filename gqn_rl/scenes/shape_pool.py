@@ -21,7 +21,7 @@ class ShapePool:
     >>> len(pool), pool.cubes.shape, len(pool.chiral())
     (40, (40, 7, 3), 34)
     >>> pool[:3].numbers
-    array([231,  92, 172])
+    array([183,  12, 170])
 
     Attributes:
         cubes: int8 (S, P, 3).

@@ -16,7 +16,10 @@ from gqn_rl.scenes.growth import grow_walks
 from gqn_rl.scenes.shape_catalogue import MAX_ENUMERATED, shape_catalogue
 from gqn_rl.scenes.shape_pool import ShapePool
 from gqn_rl.scenes.shape_split import SHAPES, check_part, hash_scores, split_by_hash
-from gqn_rl.scenes.shepard_metzler import canonical_forms, check_num_cubes
+from gqn_rl.scenes.shepard_metzler import (
+    canonical_forms,
+    check_num_cubes,
+)
 from gqn_rl.scenes.stimuli import read_objects
 
 DEFAULT_NUM_CUBES = 7
@@ -116,6 +119,13 @@ class GrownShapes(ShapeSource):
 
 class GivenShapes(ShapeSource):
     """The objects of a file, all alike likely.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "figures.txt").write_text("uuuubbuur rrruuufff".replace(" ", chr(10)))
+    ...     given = GivenShapes(f"{folder}/figures.txt")
+    >>> given.num_cubes, len(given.pool())
+    (10, 2)
 
     Args:
         path: see `gqn_rl.scenes.stimuli.read_objects`.

@@ -30,7 +30,7 @@ LONGEST = 100
 _LETTERS = {step: letter.lower() for letter, step in DIRECTIONS.items()}
 
 
-def cubes_from_directions(text: str) -> NDArray[np.int8]:
+def cubes_from_directions(text: str, longest: int = LONGEST) -> NDArray[np.int8]:
     """The cubes of a chain that begins at the origin, int8 (P, 3).
 
     >>> cubes_from_directions("uR").tolist()
@@ -38,6 +38,7 @@ def cubes_from_directions(text: str) -> NDArray[np.int8]:
 
     Args:
         text: P - 1 of the letters of `DIRECTIONS`, upper or lower case.
+        longest: the largest P.
 
     Raises:
         UserError: for other letters, for none, and for a chain that crosses itself.
@@ -52,18 +53,19 @@ def cubes_from_directions(text: str) -> NDArray[np.int8]:
     for letter in text.upper():
         x, y, z = (a + b for a, b in zip(cubes[-1], DIRECTIONS[letter], strict=True))
         cubes.append((x, y, z))
-    return cubes_from_coordinates(cubes)
+    return cubes_from_coordinates(cubes, longest)
 
 
-def cubes_from_coordinates(positions: Any) -> NDArray[np.int8]:
+def cubes_from_coordinates(positions: Any, longest: int = LONGEST) -> NDArray[np.int8]:
     """The same cubes, moved so that the first is at the origin, int8 (P, 3).
 
     Args:
         positions: P whole-number positions [x, y, z] along the chain.
+        longest: the largest P.
 
     Raises:
-        UserError: for what is no such list, for a single cube, and for what is no chain: cubes at
-            one place, or without a common face.
+        UserError: for what is no such list, for a single cube or too many, and for what is no
+            chain: cubes at one place, or without a common face.
     """
     cubes = positions.tolist() if isinstance(positions, np.ndarray) else positions
     if not isinstance(cubes, list | tuple):
@@ -72,9 +74,9 @@ def cubes_from_coordinates(positions: Any) -> NDArray[np.int8]:
         is_triple = isinstance(cube, list | tuple) and len(cube) == 3
         if not is_triple or any(type(value) is not int for value in cube):
             raise UserError(f"cube {_short(cube)} received, expected three whole numbers [x, y, z]")
-    if not 2 <= len(cubes) <= LONGEST:
+    if not 2 <= len(cubes) <= longest:
         cubes_received = f"{len(cubes)} {'cube' if len(cubes) == 1 else 'cubes'} received"
-        raise UserError(f"{cubes_received}, expected 2 to {LONGEST}")
+        raise UserError(f"{cubes_received}, expected 2 to {longest}")
     _check_chain([list(cube) for cube in cubes])
     return np.array([np.subtract(cube, cubes[0]) for cube in cubes], dtype=np.int8)
 
