@@ -24,6 +24,7 @@ from envs.snapshots import Resumable, Snapshot, restore_parts, snapshot_of
 from envs.tasks import NO_ANSWER, make_task
 from gqn_rl.encoders import SceneEncoder
 from gqn_rl.rendering import RendererWithWorkers
+from gqn_rl.scenes.shape_source import num_cubes_of
 
 LOOK_COST = 0.02
 
@@ -82,10 +83,11 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):  # 
             in view prediction, which needs one that draws, and for `parts` that need one.
         renderer: "pybullet" or "raycast".
         image_size: height and width of the views in pixels.
-        num_cubes: cubes per object.
+        num_cubes: cubes per object; None for 7, or as many as the objects of a file have.
         max_looks: images per episode, the first one included.
         shapes: "train", "validation" or "test" (the latter two held out from GQN pre-training);
-            "all" for sizes too small to hold shapes out.
+            "all" for sizes too small to hold shapes out; or the path of a file of objects, see
+            `gqn_rl.scenes.stimuli`.
         orientation: "grid" (one of the 24 grid rotations) or "free" (times a random yaw); None
             for the task's own: "grid", in mental rotation "free".
         device: "auto", "cpu", "cuda" or another PyTorch device.
@@ -114,7 +116,7 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):  # 
         encoder: str | Path | SceneEncoder[Any] | None = None,
         renderer: str = "pybullet",
         image_size: int = 64,
-        num_cubes: int = 7,
+        num_cubes: int | None = None,
         max_looks: int = 12,
         shapes: str = "train",
         orientation: str | None = None,
@@ -128,6 +130,7 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):  # 
         self.num_envs, self.max_looks = num_envs, max_looks
         self.render_mode, self.autoreset_mode = checked_modes(render_mode, autoreset_mode)
         self.metadata = {**type(self).metadata, "autoreset_mode": self.autoreset_mode}
+        num_cubes = num_cubes_of(num_cubes, shapes)
         task_options |= {"num_cubes": num_cubes, "shapes": shapes, "orientation": orientation}
         built_task = make_task(task, **task_options)
         self.control = make_control(control, built_task.num_answers)

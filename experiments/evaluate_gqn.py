@@ -52,8 +52,9 @@ from gqn_rl.probes.features import Features
 from gqn_rl.probes.scenes import ProbeScenes
 from gqn_rl.probes.tasks import PROBES
 from gqn_rl.rendering import Renderer, make_renderer
-from gqn_rl.scenes.shape_catalogue import shape_catalogue
-from gqn_rl.scenes.shepard_metzler import check_num_cubes
+from gqn_rl.scenes.scene import POSITIONS
+from gqn_rl.scenes.shape_catalogue import MAX_ENUMERATED
+from gqn_rl.scenes.shape_source import is_file, num_cubes_of, shape_source
 
 FEWEST_TEST_SCENES = 4
 """Two pairs."""
@@ -82,9 +83,13 @@ class Settings:
     """Scenes per orientation, the first ones, that the ideal observer sees too, to say how well
     anybody could predict (docs/ideal-observer.md); 0 leaves it out."""
     shapes: str = "test"
-    """test or validation (never shown in pre-training), train or all."""
-    num_cubes: int = 7
-    """Cubes per object."""
+    """test or validation (never shown in pre-training), train, all, or a file of objects, one a
+    line such as uuuubbuur."""
+    num_cubes: int | None = None
+    """Cubes per object; by default 7, or those of a file's objects."""
+    position: str = "centred"
+    """centred, the middle of the object where all cameras look, or random; of the scenes whose
+    views are predicted."""
     probes: tuple[str, ...] = tuple(PROBES)
     """What is probed: any of shape, chirality, orientation, colour."""
     probe_scenes: int = 3000
@@ -121,6 +126,11 @@ class Settings:
     """Store the key figures in the JSON beside the weights; the weights stay as they are.
     False or True."""
 
+    @property
+    def cubes(self) -> int:
+        """Of every object."""
+        return num_cubes_of(self.num_cubes, self.shapes)
+
 
 def main(settings: Settings) -> None:
     begin = time.monotonic()
@@ -143,7 +153,8 @@ def main(settings: Settings) -> None:
         "model": _describe(path, model, sidecar),
         "renderer": renderer.identity.to_dict(),
         "shapes": settings.shapes,
-        "num_cubes": settings.num_cubes,
+        "num_cubes": settings.cubes,
+        "position": settings.position,
         "scenes": settings.scenes,
         "sample_views": settings.sample_views,
         "seed": settings.seed,
@@ -176,8 +187,10 @@ def _check(settings: Settings) -> None:
     least = {"scenes": 2, "samples": 1, "curve_samples": 1}
     least |= {"ideal_scenes": 0, "turning_pairs": 0, "seed": 0, "random_networks": 0}
     require_at_least(settings, least)
-    check_num_cubes(settings.num_cubes)
-    shape_catalogue(settings.num_cubes).indices(settings.shapes)
+    shape_source(settings.cubes, settings.shapes)  # refuses unknown names and wrong sizes
+    if settings.position not in POSITIONS:
+        raise unknown_name("position", settings.position, POSITIONS)
+    _check_enumerated(settings)
     if settings.probe_scenes:
         _check_probes(settings)
     for name, counts in (
@@ -193,6 +206,22 @@ def _check(settings: Settings) -> None:
             raise UserError(f"{name} is empty, expected numbers from 1 to {MOST_VIEWS}")
     if settings.precision not in PRECISIONS:
         raise unknown_name("precision", settings.precision, PRECISIONS)
+
+
+def _check_enumerated(settings: Settings) -> None:
+    """Refuse what needs to know every shape where that cannot be had."""
+    asked = {
+        "ideal_scenes": settings.cubes > MAX_ENUMERATED or settings.position != POSITIONS[0],
+        "probe_scenes": settings.cubes > MAX_ENUMERATED or is_file(settings.shapes),
+        "turning_pairs": settings.cubes > MAX_ENUMERATED or is_file(settings.shapes),
+    }
+    refused = [name for name, unknown in asked.items() if unknown and getattr(settings, name)]
+    if refused:
+        flags = " ".join(f"--{name.replace('_', '-')} 0" for name in refused)
+        raise UserError(
+            f"num_cubes={settings.cubes}, shapes={settings.shapes!r} and "
+            f"position={settings.position!r} leave no list of what there might be, expected {flags}"
+        )
 
 
 def _check_probes(settings: Settings) -> None:
@@ -217,7 +246,7 @@ def _check_probes(settings: Settings) -> None:
 
 
 def _probe_scenes(settings: Settings) -> ProbeScenes:
-    return ProbeScenes(settings.num_cubes, settings.shapes, settings.gallery_size)
+    return ProbeScenes(settings.cubes, settings.shapes, settings.gallery_size)
 
 
 def _describe(path: Path, model: GenerativeQueryNetwork, sidecar: dict[str, Any]) -> dict[str, Any]:
@@ -235,7 +264,8 @@ def _measure_prediction(
     settings: Settings, model: GenerativeQueryNetwork, renderer: Renderer
 ) -> Measured:
     names = {field.name for field in fields(PredictionPlan)}
-    plan = PredictionPlan(**{name: getattr(settings, name) for name in names})
+    given = {name: getattr(settings, name) for name in names} | {"num_cubes": settings.cubes}
+    plan = PredictionPlan(**given)
     return measure_prediction(plan, model, renderer)
 
 
@@ -247,7 +277,7 @@ def _measure_variance(
         name: variance_of_encoders(
             encoders,
             renderer,
-            SceneDistribution(settings.num_cubes, settings.shapes, free),
+            SceneDistribution(settings.cubes, settings.shapes, free, settings.position),
             sorted(set(settings.variance_views)),
             seed=settings.seed,
         )

@@ -6,7 +6,7 @@ adds to what is there.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -14,13 +14,13 @@ from tqdm import tqdm
 
 from experiments.shared.command import make_folder, require_at_least, run_command
 from experiments.shared.parallel import check_workers, processes
-from gqn_rl.data.description import DataDescription
+from gqn_rl.data.description import DataDescription, fields_to_store
 from gqn_rl.data.shard_file import find_shard, write_shard
 from gqn_rl.data.shards import make_shard
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_json
 from gqn_rl.rendering import Renderer, RendererIdentity, make_renderer
-from gqn_rl.scenes.shape_catalogue import shape_catalogue
+from gqn_rl.scenes.shape_source import num_cubes_of, shape_source
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,15 @@ class GenerateDatasetSettings:
     """Views of each scene, uniform on the viewing sphere."""
     scenes_per_shard: int = 256
     """Scenes in one file; at 64 pixels a view takes 12 kB."""
-    num_cubes: int = 7
-    """Cubes per object."""
+    num_cubes: int | None = None
+    """Cubes per object; by default 7, or those of a file's objects."""
     shapes: str = "train"
-    """train, test (never drawn for train) or all."""
+    """train, test (never drawn for train), all, or a file of objects, one a line such as
+    uuuubbuur."""
     free_fraction: float = 0.3
     """Share of scenes in free orientation, the others in grid orientation."""
+    position: str = "centred"
+    """centred, the middle of the object where all cameras look, or random."""
     renderer: str = "pybullet"
     """What draws the scenes: pybullet or raycast; they draw the same pictures."""
     image_size: int = 64
@@ -69,7 +72,10 @@ def main(settings: GenerateDatasetSettings) -> None:
     ):
         for count in run(make, missing.items()):
             bar.update(count)
-    summary = asdict(description) | {"scenes": settings.scenes, "renderer": identity.to_dict()}
+    summary = fields_to_store(description) | {
+        "scenes": settings.scenes,
+        "renderer": identity.to_dict(),
+    }
     write_json(settings.output / "dataset.json", summary)
     print(f"{settings.output}: {settings.scenes} scenes in {len(counts)} shards")
 
@@ -77,10 +83,13 @@ def main(settings: GenerateDatasetSettings) -> None:
 def _describe(settings: GenerateDatasetSettings) -> DataDescription:
     require_at_least(settings, {"scenes": 1, "views": 1})
     check_workers(settings.workers)
-    shape_catalogue(settings.num_cubes).indices(settings.shapes)  # a wrong name fails here
-    shared = {f.name for f in fields(DataDescription)} - {"num_views"}
+    num_cubes = num_cubes_of(settings.num_cubes, settings.shapes)
+    shape_source(num_cubes, settings.shapes)  # a wrong name fails here
+    shared = {f.name for f in fields(DataDescription)} - {"num_views", "num_cubes"}
     return DataDescription(
-        num_views=settings.views, **{name: getattr(settings, name) for name in shared}
+        num_cubes=num_cubes,
+        num_views=settings.views,
+        **{name: getattr(settings, name) for name in shared},
     )
 
 

@@ -18,6 +18,7 @@ from envs.camera.angles import KeepOut
 from envs.tables import construct
 from envs.tasks.trials import Outcome, QueryErrors, Trials
 from gqn_rl.geometry.viewpoint import Viewpoints
+from gqn_rl.scenes.shape_pool import ShapePool
 
 RIGHT, WRONG = 1.0, -1.0
 
@@ -53,6 +54,7 @@ class Task(ABC):
             and at the answer; `score` then receives the errors.
         encoder: the one used unless another is asked for, see `gqn_rl.encoders.make_encoder`.
         is_turnable: whether the right answer is the same however the object stands.
+        answer_shapes: the shape that each answer names; None where answers name no shapes.
         clearance: radians about `Trials.query` in which no camera may stand.
     """
 
@@ -61,6 +63,7 @@ class Task(ABC):
     has_query: bool = False
     encoder: str = "gqn"
     is_turnable: bool = False
+    answer_shapes: ShapePool | None = None
     clearance: float = 0.0
 
     @property

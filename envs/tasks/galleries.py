@@ -7,34 +7,44 @@ from numpy.typing import NDArray
 
 from gqn_rl.errors import unknown_name
 from gqn_rl.geometry.rotations import GRID_ROTATIONS
-from gqn_rl.scenes.shape_catalogue import ShapeCatalogue, shape_catalogue
+from gqn_rl.scenes.shape_pool import ShapePool
+from gqn_rl.scenes.shape_source import shape_source
 
 GALLERIES = ("distinct", "confusable")
 
 
-def choose_gallery(
-    num_cubes: int, shapes: str, gallery_size: int, gallery: str
-) -> NDArray[np.int64]:
-    """K shapes, always the same ones; int64 (K,), indices into `shape_catalogue(num_cubes)`.
+DEFAULT_SIZE = 10
 
-    "distinct": the first K of the catalogue's fixed pseudo-random order.
-    "confusable": mirror pairs and near neighbours. It begins with the first chiral shape of that
-    order; then, again and again, it takes the shape whose distances (`shape_distances`) to those
-    it holds have the smallest sum, the first in the order if several have. The mirror image of a
-    chiral shape follows it at once, so every pair is complete save one that K cuts in two.
+
+def choose_gallery(
+    num_cubes: int, shapes: str, gallery_size: int | None = None, gallery: str = "distinct"
+) -> ShapePool:
+    """K shapes, always the same ones.
+
+    "distinct": the first K of the pool, whose order is pseudo-random, or that of a file.
+    "confusable": mirror pairs and near neighbours. It begins with the first shape of that order
+    whose mirror image is in the pool; then, again and again, it takes the shape whose distances
+    (`shape_distances`) to those it holds have the smallest sum, the first in the order if several
+    have. A mirror image that is in the pool follows its shape at once, so every pair is complete
+    save one that K cuts in two.
 
     Either way a larger gallery begins with the smaller one.
 
+    Args:
+        num_cubes, shapes: see `gqn_rl.scenes.shape_source.shape_source`.
+        gallery_size: K; None for 10, or all objects of a file.
+
     Raises:
-        UserError: for an unknown name, or more shapes than there are.
+        UserError: for an unknown name, more shapes than there are, or a file that has one twice.
     """
-    catalogue = shape_catalogue(num_cubes)
-    distinct = catalogue.gallery(shapes, gallery_size)
+    pool = shape_source(num_cubes, shapes).pool()
+    pool.require_distinct()
+    if gallery_size is None:
+        gallery_size = len(pool) if pool.is_given else DEFAULT_SIZE
+    distinct = pool.first(gallery_size)
     if gallery not in GALLERIES:
         raise unknown_name("gallery", gallery, GALLERIES)
-    if gallery == "distinct":
-        return distinct
-    return _confusable(catalogue, catalogue.indices(shapes), gallery_size)
+    return distinct if gallery == "distinct" else _confusable(pool, gallery_size)
 
 
 def shape_distances(cubes: NDArray[np.int8], others: NDArray[np.int8]) -> NDArray[np.int64]:
@@ -66,20 +76,16 @@ def shape_distances(cubes: NDArray[np.int8], others: NDArray[np.int8]) -> NDArra
     return distance
 
 
-def _confusable(
-    catalogue: ShapeCatalogue, available: NDArray[np.int64], gallery_size: int
-) -> NDArray[np.int64]:
-    cubes = np.stack([catalogue.representative(shape).cubes for shape in available])
-    place = {int(shape): index for index, shape in enumerate(available)}
-    mirror = np.array([place[int(catalogue.mirror[shape])] for shape in available])
+def _confusable(pool: ShapePool, gallery_size: int) -> ShapePool:
+    mirror = pool.mirror()
     chosen: list[int] = []
-    total = np.zeros(len(available), dtype=np.int64)
+    total = np.zeros(len(pool), dtype=np.int64)
     following = int(np.argmax(mirror != np.arange(len(mirror))))
     while len(chosen) < gallery_size:
-        chosen += sorted({following, int(mirror[following])}, key=lambda i: i != following)
-        distance = shape_distances(cubes[following], cubes)
-        # As far from the mirror image as their mirror images are from the shape itself.
-        total += distance if mirror[following] == following else distance + distance[mirror]
-        total[chosen] = np.iinfo(np.int64).max
+        pair = dict.fromkeys((following, int(mirror[following])))  # in this order, once each
+        for shape in pair:
+            total += shape_distances(pool.cubes[shape], pool.cubes)
+        chosen += pair
+        total[chosen] = np.iinfo(np.int64).max // 2
         following = int(total.argmin())
-    return available[chosen[:gallery_size]]
+    return pool[np.array(chosen[:gallery_size])]

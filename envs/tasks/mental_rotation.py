@@ -11,7 +11,7 @@ from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.geometry.rotations import MIRROR, sample_orientations, yaw_matrices
 from gqn_rl.geometry.viewpoint import look_at_origin
 from gqn_rl.scenes.scene import SceneBatch, sample_colours
-from gqn_rl.scenes.shape_catalogue import shape_catalogue
+from gqn_rl.scenes.shape_source import shape_source
 
 ANGLES = np.arange(0.0, 181.0, 20.0)
 """Degrees between the two objects, as Shepard and Metzler chose them."""
@@ -42,13 +42,15 @@ class MentalRotationTask(AnswerTask):
 
     Args:
         num_cubes: cubes per object.
-        shapes: "train", "validation", "test" (these two held out from GQN pre-training) or "all".
+        shapes: "train", "validation", "test" (these two held out from GQN pre-training), "all", or
+            the path of a file of chiral objects, see `gqn_rl.scenes.stimuli`.
         orientation: "free"; turns by 20 degrees leave the grid.
         colours: "shared" if a cube has its colour in both objects, "independent" if each object
             has colours of its own, so that they say nothing.
 
     Raises:
-        UserError: for a value outside these, or where no shape is chiral.
+        UserError: for a value outside these, where no shape is chiral, or for a file with one that
+            is not.
 
     References:
         Shepard and Metzler, Mental Rotation of Three-Dimensional Objects, Science 171:701, 1971.
@@ -72,18 +74,11 @@ class MentalRotationTask(AnswerTask):
             )
         if colours not in COLOURS:
             raise unknown_name("colours", colours, COLOURS)
-        catalogue = shape_catalogue(num_cubes)
-        available = catalogue.indices(shapes)
-        self.shapes: NDArray[np.int64] = available[catalogue.is_chiral[available]]
-        """int64 (S,), indices into `shape_catalogue(num_cubes)` of the chiral shapes."""
-        if not len(self.shapes):
-            raise UserError(
-                f"none of the shapes={shapes!r} of num_cubes={num_cubes} differs from its mirror "
-                "image; mental rotation needs chiral shapes"
-            )
+        pool = shape_source(num_cubes, shapes).pool().chiral()
+        self.shapes: NDArray[np.int64] = pool.numbers
+        """int64 (S,), the chiral shapes: indices into `shape_catalogue(num_cubes)`, if it is."""
         self.colours = colours
-        objects = [catalogue.representative(shape) for shape in self.shapes]
-        self._cubes = np.stack([item.centred() for item in objects])  # (S, P, 3)
+        self._cubes = pool.centred()  # (S, P, 3)
 
     def sample(self, rng: np.random.Generator, n: int) -> Trials:
         """n trials: shape, answer, angle, orientation and colours uniform and independent."""

@@ -11,7 +11,7 @@ from envs.tasks.trials import Trials
 from gqn_rl.errors import unknown_name
 from gqn_rl.geometry.rotations import sample_orientations
 from gqn_rl.scenes.scene import SceneBatch, sample_colours
-from gqn_rl.scenes.shape_catalogue import shape_catalogue
+from gqn_rl.scenes.shape_pool import ShapePool
 
 ORIENTATIONS = ("grid", "free")
 
@@ -31,14 +31,16 @@ class RecognitionTask(AnswerTask):
 
     Args:
         num_cubes: cubes per object.
-        shapes: "train", "validation", "test" (these two held out from GQN pre-training) or "all".
+        shapes: "train", "validation", "test" (these two held out from GQN pre-training), "all", or
+            the path of a file of objects, see `gqn_rl.scenes.stimuli`.
         orientation: "grid" or "free", see `gqn_rl.geometry.rotations.sample_orientations`.
-        gallery_size: K, from 2 to all of the shapes.
+        gallery_size: K, from 2 to all of the shapes; None for 10, or all objects of a file.
         gallery: "distinct" for shapes without regard to each other, "confusable" for mirror
             pairs and near neighbours.
 
     Raises:
-        UserError: for a value outside these, or more shapes than there are.
+        UserError: for a value outside these, more shapes than there are, or a file that has one
+            shape twice.
     """
 
     is_turnable = True
@@ -48,21 +50,23 @@ class RecognitionTask(AnswerTask):
         num_cubes: int = 7,
         shapes: str = "train",
         orientation: str = "grid",
-        gallery_size: int = 10,
+        gallery_size: int | None = None,
         gallery: str = "distinct",
     ) -> None:
         if orientation not in ORIENTATIONS:
             raise unknown_name("orientation", orientation, ORIENTATIONS)
         self.orientation = orientation
-        self.gallery: NDArray[np.int64] = choose_gallery(num_cubes, shapes, gallery_size, gallery)
-        """int64 (K,), indices into `shape_catalogue(num_cubes)`; answer k names gallery[k]."""
-        catalogue = shape_catalogue(num_cubes)
-        objects = [catalogue.representative(shape) for shape in self.gallery]
-        self._cubes = np.stack([item.centred() for item in objects])  # (K, P, 3)
+        self.answer_shapes: ShapePool = choose_gallery(num_cubes, shapes, gallery_size, gallery)
+        self._cubes = self.answer_shapes.centred()  # (K, P, 3)
+
+    @property
+    def gallery(self) -> NDArray[np.int64]:
+        """int64 (K,), `ShapePool.numbers`: indices into `shape_catalogue(num_cubes)`, if it is."""
+        return self.answer_shapes.numbers
 
     @property
     def num_answers(self) -> int:
-        return len(self.gallery)
+        return len(self.answer_shapes)
 
     def sample(self, rng: np.random.Generator, n: int) -> Trials:
         """n trials: target uniform over the gallery, orientation and colours random."""

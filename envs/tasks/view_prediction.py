@@ -49,8 +49,8 @@ class ViewPredictionTask(Task):
 
     Args:
         num_cubes: cubes per object.
-        shapes: see `gqn_rl.scenes.shape_catalogue`; drawn by the growth rule, as in
-            GQN pre-training.
+        shapes: see `gqn_rl.scenes.shape_source.shape_source`; drawn by the growth rule, as in GQN
+            pre-training, or from a file.
         orientation: "grid" or "free", see `gqn_rl.geometry.rotations.sample_orientations`.
     """
 

@@ -27,8 +27,8 @@ class EnvironmentFlags:
     renderer: str | None = None
     """pybullet or raycast; by default that of the agent, else pybullet."""
     shapes: str | None = None
-    """train, or validation or test for shapes unseen by the GQN; by default those of the agent,
-    else train."""
+    """train, or validation or test for shapes unseen by the GQN, or a file of objects, one a line
+    such as uuuubbuur; by default those of the agent, else train."""
 
     def arguments(self) -> dict[str, Any]:
         """Arguments of the environment by name; None leaves one to the agent or the environment."""
@@ -54,7 +54,8 @@ class NewAgentFlags(EnvironmentFlags):
     observation: str = "representation"
     """What the agent sees: representation, pixels or state (the truth)."""
     gallery_size: int | None = None
-    """How many shapes there are to tell apart; by default the environment's (10)."""
+    """How many shapes there are to tell apart; by default the environment's (10, or all objects of
+    a file)."""
     gallery: str | None = None
     """Which: distinct or confusable; by default the environment's (distinct)."""
     colours: str | None = None
@@ -62,7 +63,7 @@ class NewAgentFlags(EnvironmentFlags):
     orientation: str | None = None
     """grid or free; by default the task's own (grid; in mental rotation free)."""
     num_cubes: int | None = None
-    """Cubes per object; by default the environment's (7)."""
+    """Cubes per object; by default the environment's (7, or those of a file's objects)."""
     max_looks: int | None = None
     """Images per episode, the first included; by default the environment's (12)."""
     hyperparameters: Path | None = None

@@ -37,7 +37,8 @@ from experiments.agent.view_strategies import (
 from gqn_rl.geometry.rotations import MIRROR
 from gqn_rl.geometry.viewpoint import Viewpoints, look_at_origin
 from gqn_rl.inference.ideal_observer import Candidates, IdealObserver, Posterior
-from gqn_rl.scenes.shape_catalogue import shape_catalogue
+from gqn_rl.scenes.shape_catalogue import MAX_ENUMERATED, shape_catalogue
+from gqn_rl.scenes.shape_source import num_cubes_of
 
 SURE = 0.99
 """Probability of the likeliest answer from which it is given: another view costs 0.02, and a wrong
@@ -254,12 +255,18 @@ IDEAL_VIEWS = (ViewPredictionTask,)
 
 
 def ideal_agent(environment: AgentEnvironment) -> IdealAgent | None:
-    """The ideal observer as an agent; None for tasks of which it knows nothing."""
+    """The ideal observer as an agent; None for tasks, and for sizes, of which it knows nothing."""
     kind = IDEAL_AGENTS.get(type(environment.task))
-    return None if kind is None else kind(environment)
+    return None if kind is None or not _is_enumerated(environment) else kind(environment)
 
 
 def ideal_views(environment: AgentEnvironment, looks: Schedule) -> IdealViews | None:
-    """The ideal observer as a view strategy; None for tasks of which it knows nothing."""
-    known = type(environment.task) in IDEAL_VIEWS
+    """The ideal observer as a view strategy; None where `ideal_agent` would be none."""
+    known = type(environment.task) in IDEAL_VIEWS and _is_enumerated(environment)
     return IdealViews(environment, looks) if known else None
+
+
+def _is_enumerated(environment: AgentEnvironment) -> bool:
+    """Whether all shapes of the objects' size are known."""
+    given = environment.env_kwargs
+    return num_cubes_of(given.get("num_cubes"), given.get("shapes", "train")) <= MAX_ENUMERATED

@@ -59,8 +59,8 @@ class ShapeGallery:
     def __init__(self, estimator: Estimator, studio: Studio) -> None:
         self._estimator, self._studio = estimator, studio
         self._encoder = GQNEncoder(estimator.model)
-        gallery = choose_gallery(NUM_CUBES, "train", GALLERY_SIZE, "distinct")
-        self.shapes: list[Shape] = [(NUM_CUBES, int(shape)) for shape in gallery]
+        gallery = choose_gallery(NUM_CUBES, "train", GALLERY_SIZE)
+        self.shapes: list[Shape] = [(NUM_CUBES, int(shape)) for shape in gallery.numbers]
         self._templates = lru_cache(maxsize=256)(self._encode)
 
     def prepare(self) -> None:

@@ -10,15 +10,19 @@ from typing import Any
 import numpy as np
 
 from gqn_rl.errors import UserError
-from gqn_rl.scenes.shape_catalogue import MIN_CUBES_TO_SPLIT, shape_catalogue
-from gqn_rl.scenes.shepard_metzler import MAX_CUBES, MIN_CUBES, STEPS, ShepardMetzlerObject
+from gqn_rl.scenes.shape_catalogue import MAX_ENUMERATED, MIN_CUBES_TO_SPLIT, shape_catalogue
+from gqn_rl.scenes.shape_strings import DIRECTIONS, cubes_from_coordinates, cubes_from_directions
+from gqn_rl.scenes.shepard_metzler import STEPS, ShepardMetzlerObject
 
 NUM_CUBES = 7
 """Of the objects in the catalogue that the page shows: the size the shipped GQNs learned."""
 MOVES = {f"{sign}{axis}": STEPS[2 * i + j] for i, axis in enumerate("xyz") for j, sign in
          enumerate("+-")}  # fmt: skip
 """Name of a move to its step, int8 (3,)."""
-EXPECTED = "moves such as '+x +x +y' or a JSON list of cube positions such as [[0,0,0],[1,0,0]]"
+EXPECTED = (
+    "moves such as '+x +x +y', letters such as 'uur' or a JSON list of cube positions such as "
+    "[[0,0,0],[1,0,0]]"
+)
 LARGEST_UPLOAD = 10_000
 """Bytes; the nine largest cubes take a few hundred."""
 
@@ -28,8 +32,9 @@ def parse_object(text: str) -> ShepardMetzlerObject:
 
     Args:
         text: moves "+x", "-x", "+y", "-y", "+z", "-z" separated by blanks or commas, one fewer
-            than there are cubes; or a JSON list of whole-number positions [x, y, z] along the
-            chain. What is in it is no code and never run.
+            than there are cubes; or the letters of `ShepardMetzlerObject.from_directions`; or a
+            JSON list of whole-number positions [x, y, z] along the chain. What is in it is no
+            code and never run.
 
     Raises:
         UserError: with the value received, for what is no chain of 2 to 9 cubes.
@@ -37,12 +42,10 @@ def parse_object(text: str) -> ShepardMetzlerObject:
     text = text.strip()
     if not text:
         raise UserError(f"the text is empty, expected {EXPECTED}")
+    if set(text.upper()) <= DIRECTIONS.keys():
+        return ShepardMetzlerObject(cubes_from_directions(text, MAX_ENUMERATED))
     cubes = _positions(text) if text[0] in "[{" else _walk(text)
-    _check_count(len(cubes))
-    _check_chain(cubes)
-    first = cubes[0]
-    shifted = [[a - b for a, b in zip(cube, first, strict=True)] for cube in cubes]
-    return ShepardMetzlerObject(np.array(shifted, dtype=np.int8))
+    return ShepardMetzlerObject(cubes_from_coordinates(cubes, MAX_ENUMERATED))
 
 
 def read_object(path: Path) -> str:
@@ -128,32 +131,7 @@ def _positions(text: str) -> list[list[int]]:
         raise UserError(f"{_short(text)} is no JSON, expected {EXPECTED}") from None
     if not isinstance(content, list):
         raise UserError(f"{_short(text)} is no list, expected {EXPECTED}")
-    for cube in content:
-        is_triple = isinstance(cube, list) and len(cube) == 3
-        if not is_triple or any(type(value) is not int for value in cube):
-            raise UserError(f"cube {_short(cube)} received, expected three whole numbers [x, y, z]")
     return content
-
-
-def _check_count(count: int) -> None:
-    if not MIN_CUBES <= count <= MAX_CUBES:
-        cubes = "cube" if count == 1 else "cubes"
-        raise UserError(f"{count} {cubes} received, expected {MIN_CUBES} to {MAX_CUBES}")
-
-
-def _check_chain(cubes: list[list[int]]) -> None:
-    for index, cube in enumerate(cubes):
-        if cube in cubes[:index]:
-            raise UserError(
-                f"cubes {cubes.index(cube) + 1} and {index + 1} are both at {_short(cube)}, "
-                "expected a chain that does not cross itself"
-            )
-        before = cubes[max(index - 1, 0)]
-        if index and sum(abs(a - b) for a, b in zip(cube, before, strict=True)) != 1:
-            raise UserError(
-                f"cubes {index} at {_short(before)} and {index + 1} at {_short(cube)} do not "
-                "share a face, expected each cube beside the one before"
-            )
 
 
 def _walk_index(item: ShepardMetzlerObject) -> int:

@@ -19,7 +19,7 @@ from experiments.explorer.scenes import Image
 from gqn_rl.errors import unknown_name
 from gqn_rl.geometry.viewpoint import look_at_origin
 from gqn_rl.scenes.scene import SceneBatch, sample_colours
-from gqn_rl.scenes.shape_catalogue import shape_catalogue
+from gqn_rl.scenes.shape_pool import ShapePool
 
 SHOWN_FROM = look_at_origin(np.deg2rad([45.0]), np.deg2rad([35.0]))
 """Whence the shapes that an agent chooses from are shown."""
@@ -98,11 +98,10 @@ class Watched:
 
     @property
     def shapes(self) -> list[Image]:
-        task: Any = self.environment.task
         native: Any = self.environment.native.unwrapped
-        scenes = gallery_scenes(getattr(task, "gallery", ()), native.scenes.mask.shape[1])
-        if scenes is None:
+        if (pool := self.environment.task.answer_shapes) is None:
             return []
+        scenes = gallery_scenes(pool)
         poses = SHOWN_FROM[np.zeros(len(scenes), dtype=np.int64)]
         return list(native.renderer.render(scenes, poses))
 
@@ -154,11 +153,12 @@ class Watched:
         return found
 
 
-def gallery_scenes(gallery: Any, num_cubes: int) -> SceneBatch | None:
-    """The shapes of a gallery, each in one colour of its own; None for an empty one."""
-    if not len(gallery):
-        return None
-    objects = [shape_catalogue(num_cubes).representative(int(shape)) for shape in gallery]
-    rotation = np.broadcast_to(np.eye(3), (len(objects), 3, 3))
-    colours = sample_colours(np.random.default_rng(0), len(objects), num_cubes)
-    return SceneBatch.from_objects(objects, rotation, colours)
+def gallery_scenes(pool: ShapePool) -> SceneBatch:
+    """The shapes of a gallery, in colours that are always the same."""
+    count, num_cubes = pool.cubes.shape[:2]
+    return SceneBatch(
+        cubes=pool.centred(),
+        mask=np.ones((count, num_cubes), dtype=bool),
+        rotation=np.tile(np.eye(3), (count, 1, 1)),
+        colour=sample_colours(np.random.default_rng(0), count, num_cubes),
+    )

@@ -14,7 +14,6 @@ from gqn_rl.evaluation.metrics import prediction_errors
 from gqn_rl.inference.ideal_observer import IdealObserver, Posterior
 from gqn_rl.scenes.scene import SceneBatch
 from gqn_rl.scenes.shape_catalogue import shape_catalogue
-from gqn_rl.scenes.shepard_metzler import canonical_forms
 
 
 class Prediction(NamedTuple):
@@ -85,10 +84,7 @@ def ideal_by_views(
 def shapes_of(scenes: SceneBatch) -> NDArray[np.int64]:
     """The shape of each of N objects, int64 (N,), indices into the catalogue."""
     catalogue = shape_catalogue(scenes.mask.shape[1])
-    every = [catalogue.representative(shape).cubes for shape in range(catalogue.num_shapes)]
-    index = {form.tobytes(): shape for shape, form in enumerate(canonical_forms(np.stack(every)))}
-    grid = np.round(scenes.cubes - scenes.cubes[:, :1]).astype(np.int8)
-    return np.array([index[form.tobytes()] for form in canonical_forms(grid)], dtype=np.int64)
+    return catalogue.find(np.round(scenes.cubes - scenes.cubes[:, :1]).astype(np.int8))
 
 
 def _predictions(

@@ -31,7 +31,7 @@ class PredictionPlan:
     """What is predicted.
 
     Attributes:
-        num_cubes, shapes: of the scenes.
+        num_cubes, shapes, position: of the scenes, see `SceneDistribution`.
         scenes: queries of each orientation, one a scene.
         views: numbers of context views.
         curve_samples: prior-path samples of each query at each number of views.
@@ -44,6 +44,7 @@ class PredictionPlan:
 
     num_cubes: int
     shapes: str
+    position: str
     scenes: int
     views: tuple[int, ...]
     curve_samples: int
@@ -87,7 +88,8 @@ def measure_prediction(
     measured = Measured({}, [], [], {})
     for index, (name, free) in enumerate(ORIENTATIONS.items()):
         rng = np.random.default_rng([plan.seed, seeds.PREDICTION_STREAM, index])
-        scenes = SceneDistribution(plan.num_cubes, plan.shapes, free).sample(rng, plan.scenes)
+        distribution = SceneDistribution(plan.num_cubes, plan.shapes, free, plan.position)
+        scenes = distribution.sample(rng, plan.scenes)
         views = render_views(renderer, scenes, MOST_VIEWS + 1, rng)
         found = _predicted(plan, model, views, name)
         measured.numbers[name] = {

@@ -17,6 +17,7 @@ from gqn_rl.encoders.gqn_encoder import GQNEncoder
 from gqn_rl.gqn.families import build
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.rendering import make_renderer
+from gqn_rl.scenes.shape_source import num_cubes_of
 from gqn_rl.training.statistics import rendered_examples, set_statistics
 
 RANDOM_NETWORKS = 3
@@ -67,7 +68,8 @@ def untrained_encoder(
     twin = untrained_model(encoder.model, seed)
     renderer = make_renderer(env_kwargs.get("renderer", "pybullet"), encoder.image_size)
     try:
-        scenes = SceneDistribution(env_kwargs.get("num_cubes", 7))
+        shapes = env_kwargs.get("shapes", "train")
+        scenes = SceneDistribution(num_cubes_of(env_kwargs.get("num_cubes"), shapes))
         set_statistics(twin, rendered_examples(renderer, scenes, seed=seed))
     finally:
         renderer.close()

@@ -6,8 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, TypeAlias
 
 from gqn_rl.data.synthetic import SceneDistribution
-from gqn_rl.errors import UserError
+from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.geometry.viewpoint import CAMERA_CONVENTION
+from gqn_rl.scenes.scene import POSITIONS
 
 DEEPMIND_CAMERA = (
     "as released by DeepMind, axes and unit not stated; x,y,z,cos(yaw),sin(yaw),cos(pitch),"
@@ -20,14 +21,14 @@ class DataDescription:
     """What the scenes of a synthetic data set are drawn from.
 
     >>> DataDescription(num_cubes=5, shapes="all").distribution
-    SceneDistribution(num_cubes=5, shapes='all', free_fraction=0.3)
+    SceneDistribution(num_cubes=5, shapes='all', free_fraction=0.3, position='centred')
     >>> DataDescription(free_fraction=30)
     Traceback (most recent call last):
         ...
     gqn_rl.errors.UserError: free_fraction is 30, expected within [0, 1]
 
     Attributes:
-        num_cubes, shapes, free_fraction: see `SceneDistribution`.
+        num_cubes, shapes, free_fraction, position: see `SceneDistribution`.
         num_views: views per scene.
         scenes_per_shard: scenes in every shard but the last, which may hold fewer.
         seed: of everything random.
@@ -39,6 +40,7 @@ class DataDescription:
     num_views: int = 10
     scenes_per_shard: int = 256
     seed: int = 0
+    position: str = POSITIONS[0]
 
     source: ClassVar[str] = "synthetic"
     camera: ClassVar[str] = CAMERA_CONVENTION
@@ -53,10 +55,12 @@ class DataDescription:
             raise UserError(f"seed is {self.seed}, expected at least 0")
         if not 0.0 <= self.free_fraction <= 1.0:
             raise UserError(f"free_fraction is {self.free_fraction}, expected within [0, 1]")
+        if self.position not in POSITIONS:
+            raise unknown_name("position", self.position, POSITIONS)
 
     @property
     def distribution(self) -> SceneDistribution:
-        return SceneDistribution(self.num_cubes, self.shapes, self.free_fraction)
+        return SceneDistribution(self.num_cubes, self.shapes, self.free_fraction, self.position)
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,15 @@ _SOURCES = {cls.source: cls for cls in (DataDescription, DeepMindDescription)}
 
 def describe(description: Description) -> dict[str, Any]:
     """The part of a shard's header that `parse_description` reads."""
-    return {"source": description.source, "description": asdict(description)}
+    return {"source": description.source, "description": fields_to_store(description)}
+
+
+def fields_to_store(description: Description) -> dict[str, Any]:
+    """The fields of a description, without a position that was the only one there once was."""
+    stored = asdict(description)
+    if stored.get("position") == POSITIONS[0]:
+        del stored["position"]
+    return stored
 
 
 def parse_description(header: dict[str, Any]) -> Description:

@@ -63,20 +63,29 @@ class SceneDistribution:
 
     Attributes:
         num_cubes: cubes per object.
-        shapes: "train", "validation", "test" or "all", see `gqn_rl.scenes.shape_catalogue`.
+        shapes: "train", "validation", "test" or "all", see `gqn_rl.scenes.shape_split`, or the path
+            of a file of objects.
         free_fraction: share of scenes in free orientation, the others in grid orientation.
+        position: "centred", or "random" for objects that do not stand on their barycentre, see
+            `gqn_rl.scenes.scene.sample_positions`.
     """
 
     num_cubes: int = 7
     shapes: str = "train"
     free_fraction: float = 0.0
+    position: str = "centred"
 
     def sample(self, rng: np.random.Generator, n: int) -> SceneBatch:
         """n scenes; the free ones first."""
         free = int(rng.binomial(n, self.free_fraction))
         parts = [
             sample_scenes(
-                rng, count, num_cubes=self.num_cubes, shapes=self.shapes, orientation=orientation
+                rng,
+                count,
+                num_cubes=self.num_cubes,
+                shapes=self.shapes,
+                orientation=orientation,
+                position=self.position,
             )
             for count, orientation in ((free, "free"), (n - free, "grid"))
             if count

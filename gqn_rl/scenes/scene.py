@@ -8,11 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gqn_rl.errors import unknown_name
 from gqn_rl.geometry.rotations import sample_orientations
-from gqn_rl.scenes.shape_catalogue import shape_catalogue
+from gqn_rl.geometry.viewpoint import FIELD_OF_VIEW, SPHERE_RADIUS
+from gqn_rl.scenes.shape_source import shape_source
 from gqn_rl.scenes.shepard_metzler import ShepardMetzlerObject
 
 MIN_SATURATION = 0.75
+POSITIONS = ("centred", "random")
+VIEW_RADIUS = float(SPHERE_RADIUS * np.sin(FIELD_OF_VIEW / 2))
+"""Cube edges from the origin up to which every camera on the viewing sphere sees everything."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +34,8 @@ class SceneBatch:
     (6, 7, 3)
 
     Attributes:
-        cubes: float64 (N, P, 3), cube centres before the rotation, barycentre at the origin,
-            in cube edges.
+        cubes: float64 (N, P, 3), cube centres before the rotation, in cube edges; barycentre at
+            the origin, unless the object has been `moved`.
         mask: bool (N, P), which cubes exist.
         rotation: float64 (N, 3, 3), object to world.
         colour: float32 (N, P, 3), RGB in [0, 1].
@@ -93,6 +98,11 @@ class SceneBatch:
             cubes, mask, np.asarray(rotation, np.float64), np.asarray(colour, np.float32)
         )
 
+    def moved(self, offset: NDArray[np.floating]) -> SceneBatch:
+        """The scenes with their objects moved by offset (N, 3), in world coordinates."""
+        own = np.einsum("nij,ni->nj", self.rotation, offset)  # along the object's axes
+        return SceneBatch(self.cubes + own[:, None], self.mask, self.rotation, self.colour)
+
     def grid_poses(self) -> NDArray[np.float32]:
         """How the grid that the cubes of each scene lie on is placed in the world.
 
@@ -139,6 +149,7 @@ def sample_scenes(
     num_cubes: int = 7,
     shapes: str = "train",
     orientation: str = "grid",
+    position: str = "centred",
 ) -> SceneBatch:
     """n random scenes: growth rule over the given shapes, random orientation and colours.
 
@@ -146,14 +157,38 @@ def sample_scenes(
     (4, 7, 3)
 
     Args:
-        shapes: "train", "validation", "test" or "all", see `gqn_rl.scenes.shape_catalogue`.
+        shapes: "train", "validation", "test" or "all", see `gqn_rl.scenes.shape_split`, or the path
+            of a file of objects, which are all alike likely.
         orientation: "grid" or "free", see `gqn_rl.geometry.rotations.sample_orientations`.
+        position: "centred", barycentre at the origin, or "random", see `sample_positions`.
+
+    Raises:
+        UserError: for an unknown name, or a file that cannot be used.
     """
-    catalogue = shape_catalogue(num_cubes)
-    cubes = catalogue.walks[catalogue.sample_walks(rng, n, shapes)].astype(np.float64)
-    return SceneBatch(
+    if position not in POSITIONS:
+        raise unknown_name("position", position, POSITIONS)
+    cubes = shape_source(num_cubes, shapes).sample(rng, n).astype(np.float64)
+    scenes = SceneBatch(
         cubes=cubes - cubes.mean(axis=1, keepdims=True),
         mask=np.ones((n, num_cubes), dtype=bool),
         rotation=sample_orientations(rng, n, orientation),
         colour=sample_colours(rng, n, num_cubes),
     )
+    return scenes if position == "centred" else scenes.moved(sample_positions(rng, scenes))
+
+
+def sample_positions(rng: np.random.Generator, scenes: SceneBatch) -> NDArray[np.float64]:
+    """Where objects may stand so that cameras on the viewing sphere see all of them.
+
+    Uniform in the largest ball about the origin in which the barycentre may lie; of a chain that
+    is too long to be seen whole even from there, the origin itself.
+
+    Returns:
+        float64 (n, 3), world coordinates of the barycentres, in cube edges.
+    """
+    reach = np.linalg.norm(np.abs(scenes.cubes) + 0.5, axis=-1)  # an upper bound, any rotation
+    room = np.clip(VIEW_RADIUS - (reach * scenes.mask).max(axis=1), 0.0, None)
+    direction = rng.normal(size=(len(scenes), 3))
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    distance = room * rng.uniform(size=len(scenes)) ** (1 / 3)
+    return direction * distance[:, None]

@@ -6,29 +6,35 @@ are chosen; "test" shapes are for the figures that are reported.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gqn_rl.errors import UserError, unknown_name
+from gqn_rl.errors import UserError
 from gqn_rl.geometry.rotations import MIRROR
-from gqn_rl.scenes.shepard_metzler import (
-    STEPS,
-    ShepardMetzlerObject,
-    canonical_forms,
-    check_num_cubes,
+from gqn_rl.scenes.growth import free_steps
+from gqn_rl.scenes.shape_split import (
+    HELD_OUT_FRACTION,
+    MIN_CUBES_TO_SPLIT,
+    SHAPES,
+    VALIDATION_EVERY,
+    check_part,
+    hash_scores,
 )
+from gqn_rl.scenes.shepard_metzler import MIN_CUBES, ShepardMetzlerObject, canonical_forms
 
-SHAPES = ("train", "validation", "test", "all")
-"""Names of the parts of a catalogue, wherever a flag or an argument is called `shapes`."""
-HELD_OUT_FRACTION = 0.2
-VALIDATION_EVERY = 3
-"""Of the held-out shapes, mirror images together, every third in the order of the hash."""
-MIN_CUBES_TO_SPLIT = 6
-"""Five cubes make only 18 shapes: too few to hold some out."""
+__all__ = [
+    "MAX_ENUMERATED",
+    "MIN_CUBES_TO_SPLIT",
+    "SHAPES",
+    "ShapeCatalogue",
+    "shape_catalogue",
+]
+
+MAX_ENUMERATED = 9
+"""Cubes: nine make 6,444 shapes and take 5 seconds, each further one five times as long."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,16 +76,9 @@ class ShapeCatalogue:
 
     def indices(self, shapes: str) -> NDArray[np.int64]:
         """The shapes of one of `SHAPES`, in their fixed pseudo-random order."""
-        num_cubes = self.walks.shape[1]
-        if shapes not in SHAPES:
-            raise unknown_name("shapes", shapes, SHAPES)
+        check_part(shapes, self.walks.shape[1])
         if shapes == "all":
             return self.rank
-        if num_cubes < MIN_CUBES_TO_SPLIT:
-            raise UserError(
-                f"shapes={shapes!r} needs num_cubes >= {MIN_CUBES_TO_SPLIT} (fewer shapes cannot "
-                f"be held out), received num_cubes={num_cubes}; use shapes='all'"
-            )
         parts = {"validation": self.is_validation, "test": self.is_test}
         wanted = parts.get(shapes, ~(self.is_validation | self.is_test))
         return self.rank[wanted[self.rank]]
@@ -97,6 +96,14 @@ class ShapeCatalogue:
                 f"(the shapes={shapes!r} of num_cubes={self.walks.shape[1]})"
             )
         return available[:size].copy()
+
+    def find(self, cubes: NDArray[np.int8]) -> NDArray[np.int64]:
+        """The shapes of N objects (N, P, 3), int64 (N,)."""
+        _, first = np.unique(self.shape, return_index=True)
+        forms = canonical_forms(self.walks[first])
+        lookup = {form.tobytes(): index for index, form in enumerate(forms)}
+        found = [lookup[form.tobytes()] for form in canonical_forms(cubes)]
+        return np.array(found, dtype=np.int64)
 
     def representative(self, shape: int) -> ShepardMetzlerObject:
         """One object of the shape, always the same."""
@@ -120,13 +127,21 @@ class ShapeCatalogue:
 
 @lru_cache(maxsize=8)
 def shape_catalogue(num_cubes: int = 7) -> ShapeCatalogue:
-    """The catalogue for objects of `num_cubes` cubes; 7 cubes: 16,926 walks, 310 shapes."""
-    check_num_cubes(num_cubes)
+    """The catalogue for objects of `num_cubes` cubes; 7 cubes: 16,926 walks, 310 shapes.
+
+    Raises:
+        UserError: for more cubes than `MAX_ENUMERATED`, of which there are too many shapes.
+    """
+    if not MIN_CUBES <= num_cubes <= MAX_ENUMERATED:
+        raise UserError(
+            f"num_cubes is {num_cubes}, expected {MIN_CUBES} to {MAX_ENUMERATED} where every shape "
+            "has to be known"
+        )
     walks, probability = _enumerate_walks(num_cubes)
     forms, shape = np.unique(canonical_forms(walks), axis=0, return_inverse=True)
     shape = shape.reshape(-1).astype(np.int64)
     mirror = _mirror_indices(walks, shape, forms)
-    score = _hash_scores(forms)
+    score = hash_scores(forms)
     pair_score = score[np.minimum(mirror, np.arange(len(forms)))]
     held_out = pair_score < HELD_OUT_FRACTION
     watched = np.unique(pair_score[held_out])[VALIDATION_EVERY - 1 :: VALIDATION_EVERY]
@@ -149,8 +164,7 @@ def _enumerate_walks(num_cubes: int) -> tuple[NDArray[np.int8], NDArray[np.float
     walks = np.zeros((1, 1, 3), dtype=np.int8)
     probability = np.ones(1)
     while walks.shape[1] < num_cubes:
-        ends = walks[:, -1:, :] + STEPS  # (W, 6, 3)
-        free = ~(ends[:, :, None, :] == walks[:, None, :, :]).all(-1).any(-1)  # (W, 6)
+        ends, free = free_steps(walks)
         parent, step = np.nonzero(free)
         probability = probability[parent] / free.sum(axis=1)[parent]
         walks = np.concatenate([walks[parent], ends[parent, step][:, None]], axis=1)
@@ -164,9 +178,3 @@ def _mirror_indices(
     mirrored = canonical_forms(walks[first] * MIRROR)
     lookup = {form.tobytes(): index for index, form in enumerate(forms)}
     return np.array([lookup[form.tobytes()] for form in mirrored], dtype=np.int64)
-
-
-def _hash_scores(forms: NDArray[np.int64]) -> NDArray[np.float64]:
-    """A number in [0, 1) per shape that depends on nothing but the shape."""
-    digests = [hashlib.sha256(form.astype("<i8").tobytes()).digest() for form in forms]
-    return np.array([int.from_bytes(d[:8], "big") / 2**64 for d in digests])

@@ -13,18 +13,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gqn_rl.errors import UserError
 from gqn_rl.geometry.rotations import GRID_ROTATIONS, MIRROR
+from gqn_rl.scenes.shape_strings import (
+    cubes_from_coordinates,
+    cubes_from_directions,
+    directions_of,
+)
 
 STEPS = np.array(
     [[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1]], dtype=np.int8
 )
-MIN_CUBES, MAX_CUBES = 2, 9
-"""No walk of nine cubes or fewer can trap itself, so growing never has to start over."""
+MIN_CUBES, MAX_CUBES = 2, 14
+"""Of an object in a scene; a longer straight one would come too close to the cameras."""
+LEAST_BASE = 10
+"""Of the numbers that stand for cubes in canonical forms; what is stored depends on it."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,8 @@ class ShepardMetzlerObject:
     False
     >>> len(ShepardMetzlerObject.sample(np.random.default_rng(0), num_cubes=7))
     7
+    >>> ShepardMetzlerObject.from_directions("UUUUBBUUR").directions()
+    'uuuubbuur'
 
     Attributes:
         cubes: int8 (P, 3), grid coordinates; consecutive cubes share a face.
@@ -58,13 +68,43 @@ class ShepardMetzlerObject:
 
     @staticmethod
     def sample(rng: np.random.Generator, num_cubes: int = 7) -> ShepardMetzlerObject:
-        """Grow an object: each new cube uniformly over the free face neighbours of the last."""
+        """Grow an object: each new cube uniformly over the free face neighbours of the last.
+
+        A chain that has trapped itself is begun anew, which leaves every other one as likely as
+        before, relative to the others. Only chains of twelve cubes or more can be traps.
+        """
         check_num_cubes(num_cubes)
         chain = [(0, 0, 0)]
         while len(chain) < num_cubes:
             free = [p for p in map(tuple, np.add(chain[-1], STEPS).tolist()) if p not in chain]
-            chain.append(free[rng.integers(len(free))])
+            chain = [*chain, free[rng.integers(len(free))]] if free else [(0, 0, 0)]
         return ShepardMetzlerObject(np.array(chain, dtype=np.int8))
+
+    @staticmethod
+    def from_directions(text: str) -> ShepardMetzlerObject:
+        """The object whose cubes lie one after the other in the directions of letters.
+
+        Args:
+            text: for every cube after the first R (+x), L (-x), U (+z), D (-z), F (-y) or B (+y),
+                upper or lower case, as the package shepard-metzler-shape-renderer has them.
+
+        Raises:
+            UserError: for other letters, for none, and for an object that crosses itself.
+        """
+        return ShepardMetzlerObject(cubes_from_directions(text))
+
+    @staticmethod
+    def from_coordinates(positions: Any) -> ShepardMetzlerObject:
+        """The object with cubes at whole-number positions [x, y, z], the first moved to the origin.
+
+        Raises:
+            UserError: for what are no such positions, or no chain of two cubes or more.
+        """
+        return ShepardMetzlerObject(cubes_from_coordinates(positions))
+
+    def directions(self) -> str:
+        """The letters of `from_directions`, lower case."""
+        return directions_of(self.cubes)
 
     def __len__(self) -> int:
         return len(self.cubes)
@@ -106,19 +146,19 @@ def canonical_forms(cubes: NDArray[np.int8]) -> NDArray[np.int64]:
     Args:
         cubes: int8 (N, P, 3).
     """
-    base = max(MAX_CUBES, cubes.shape[1]) + 1
+    base = max(LEAST_BASE, cubes.shape[1] + 1)
     place_values = np.array([base * base, base, 1])
     best: NDArray[np.int64] | None = None
     for rotation in GRID_ROTATIONS:
         turned = cubes.astype(np.int64) @ rotation.T.astype(np.int64)
         turned -= turned.min(axis=1, keepdims=True)
         codes = np.sort(turned @ place_values, axis=1)
-        best = codes if best is None else np.where(_row_less(codes, best)[:, None], codes, best)
+        best = codes if best is None else np.where(row_less(codes, best)[:, None], codes, best)
     assert best is not None
     return best
 
 
-def _row_less(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.bool_]:
+def row_less(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Row-wise lexicographic a < b for integer arrays (N, P)."""
     first = (a != b).argmax(axis=1)
     rows = np.arange(len(a))

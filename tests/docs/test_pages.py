@@ -62,10 +62,11 @@ def test_the_tutorial_runs_from_its_beginning_to_its_end(monkeypatch, tmp_path):
     assert (tmp_path / "learning.png").exists()
 
 
-def test_examples_on_other_pages_run(monkeypatch, tmp_path):
+@pytest.mark.parametrize(("name", "num_envs"), [("environments.md", 64), ("shapes.md", 4)])
+def test_examples_on_other_pages_run(monkeypatch, tmp_path, name, num_envs):
     monkeypatch.chdir(tmp_path)
-    page = DOCS / "environments.md"
-    assert run(page, blocks_of(page))["venv"].num_envs == 64
+    page = DOCS / name
+    assert run(page, blocks_of(page))["venv"].num_envs == num_envs
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda page: page.name)

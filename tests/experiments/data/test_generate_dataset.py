@@ -147,3 +147,44 @@ def test_bad_input_is_one_line_and_leaves_nothing_behind(
     assert message in printed.err
     assert len(printed.err.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_figures_of_others_are_rendered_where_they_are_told_to_stand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures = tmp_path / "figures.txt"
+    figures.write_text("uuuubbuur\nrrruuufff\n")
+    for position in ("centred", "random"):
+        folder = tmp_path / position
+        assert run(monkeypatch, folder, shapes=str(figures), position=position) == 0
+        description = read_headers(folder, make_renderer("raycast", 16).identity)[0].description
+        assert description.distribution.position == position
+        assert description.distribution.num_cubes == 10
+    assert contents(tmp_path / "centred") != contents(tmp_path / "random")
+
+
+def test_data_without_a_position_are_as_they_always_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(monkeypatch, tmp_path / "data") == 0
+    assert "position" not in json.loads((tmp_path / "data" / "dataset.json").read_text())
+    assert b"position" not in next(iter(contents(tmp_path / "data").values()))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"position": "left"}, "unknown position 'left'"),
+        ({"shapes": "figures.txt"}, "cannot read shapes from figures.txt"),
+        ({"num_cubes": 15}, "num_cubes is 15, expected 2 to 14"),
+    ],
+)
+def test_scenes_that_cannot_be_had_are_refused(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    changes: dict[str, object],
+    message: str,
+) -> None:
+    assert run(monkeypatch, tmp_path / "data", **changes) == EXIT_BAD_INPUT
+    assert message in capsys.readouterr().err

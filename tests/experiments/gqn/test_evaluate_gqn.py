@@ -288,6 +288,23 @@ def test_the_ideal_observer_names_shapes_and_can_be_left_out(tmp_path: Path, mon
     assert metrics["prediction"]["grid"]["ideal"] == {"scenes": 0, "views": {}}
 
 
+def test_figures_of_others_at_random_positions_are_measured(tmp_path: Path, monkeypatch) -> None:
+    figures = tmp_path / "figures.txt"
+    figures.write_text("uuuubbuur\nrrruuufff\n")
+    model = save_tiny(tmp_path / "model.safetensors", tiny_model(0))
+    flags = [*SMALL, "--probe-scenes", "0", "--ideal-scenes", "0", "--turning-pairs", "0"]
+    flags += ["--model", model, "--shapes", figures]
+    found = {}
+    for position in ("centred", "random"):
+        folder = tmp_path / position
+        assert run(monkeypatch, *flags, "--position", position, "--output", folder) == 0
+        found[position] = json.loads((folder / "metrics.json").read_text())
+        assert found[position]["num_cubes"] == 10
+        assert found[position]["shapes"] == str(figures)
+    centred, moved = (found[name]["prediction"]["grid"]["views"]["1"] for name in found)
+    assert centred["rmse"] != moved["rmse"]
+
+
 BAD_INPUT = {
     "model": (["--model", "enormous"], "enormous"),
     "missing file": (["--model", "no/such.safetensors"], "no/such.safetensors"),
@@ -307,6 +324,10 @@ BAD_INPUT = {
     "gallery": (["--gallery-size", "1000"], "gallery_size is 1000"),
     "shapes": (["--shapes", "new"], "new"),
     "cubes": (["--num-cubes", "0"], "0"),
+    "no file": (["--shapes", "no/such.txt"], "cannot read shapes from no/such.txt"),
+    "position": (["--position", "left"], "unknown position 'left'"),
+    "ten cubes": (["--num-cubes", "10"], "expected --ideal-scenes 0 --probe-scenes 0 --turning"),
+    "ideal at a position": (["--position", "random"], "expected --ideal-scenes 0"),
     "renderer": (["--renderer", "pencil"], "pencil"),
     "precision": (["--precision", "fp7"], "fp7"),
     "device": (["--device", "toaster"], "toaster"),

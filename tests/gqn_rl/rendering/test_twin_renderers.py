@@ -15,12 +15,19 @@ from gqn_rl.scenes.scene import sample_scenes
 
 
 def draw_with_both(
-    rng: np.random.Generator, n: int, num_cubes: int, size: int, orientation: str
+    rng: np.random.Generator,
+    n: int,
+    num_cubes: int,
+    size: int,
+    orientation: str,
+    position: str = "centred",
 ) -> tuple[np.ndarray, np.ndarray]:
     """Per pixel: whether the two see another cube, and how far the colours are apart."""
     from gqn_rl.rendering.pybullet import PyBulletRenderer
 
-    scenes = sample_scenes(rng, n, num_cubes=num_cubes, shapes="all", orientation=orientation)
+    scenes = sample_scenes(
+        rng, n, num_cubes=num_cubes, shapes="all", orientation=orientation, position=position
+    )
     viewpoints = sample_on_sphere(rng, n)
     one, one_cube = PyBulletRenderer(size).render_with_segmentation(scenes, viewpoints)
     two, two_cube = RaycastRenderer(size).render_with_segmentation(scenes, viewpoints)
@@ -30,6 +37,17 @@ def draw_with_both(
 @pytest.mark.parametrize("orientation", ["grid", "free"])
 def test_both_renderers_draw_the_same(rng: np.random.Generator, orientation: str) -> None:
     other_cube, distance = draw_with_both(rng, 250, 7, 64, orientation)
+    assert other_cube.mean() <= 1e-4
+    assert distance[~other_cube].max() <= 2
+
+
+@pytest.mark.parametrize(
+    ("num_cubes", "position"), [(10, "centred"), (14, "random"), (6, "random")]
+)
+def test_both_draw_large_objects_and_those_at_random_positions_the_same(
+    rng: np.random.Generator, num_cubes: int, position: str
+) -> None:
+    other_cube, distance = draw_with_both(rng, 100, num_cubes, 64, "free", position)
     assert other_cube.mean() <= 1e-4
     assert distance[~other_cube].max() <= 2
 
