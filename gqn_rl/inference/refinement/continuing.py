@@ -21,8 +21,9 @@ from gqn_rl.gqn.canonical.frame import Frame
 from gqn_rl.gqn.canonical.generator import CellScene
 from gqn_rl.gqn.volumes.encoder import VolumeAggregate
 from gqn_rl.inference.refinement.explanation import ENOUGH, explain
+from gqn_rl.inference.refinement.hidden import chance_of_cells
 from gqn_rl.inference.refinement.opaque import OpaqueScene, Rays, choose_rays, draw, misfit
-from gqn_rl.inference.refinement.posterior import DENSITY, chance_of_cells, contents
+from gqn_rl.inference.refinement.posterior import DENSITY, contents
 from gqn_rl.inference.refinement.refinement import NEAR, look, misfit_of, spread_order
 from gqn_rl.inference.refinement.regions import MOST_REGIONS
 from gqn_rl.inference.refinement.sightings import Sightings, sight
@@ -161,7 +162,7 @@ def explained_again(
         unseen = unseen_cells(found, sighted.sightings, sighted.rays, sighted.cells)
     with autocast(model.device, precision):
         imagined = _imagined(model, network.filled(reading, found.frame))
-    chance = chance_of_cells(imagined) * unseen
+    chance = chance_of_cells(found, imagined, sighted.cells) * unseen
     content = contents(found, imagined, -torch.log1p(-chance), sighted.cells)
     estimate = Estimate(_padded(found), content, torch.ones_like(error) > 0)
     views = min(context.images.shape[1], max(ENOUGH))

@@ -10,6 +10,7 @@ from torch import Tensor
 from gqn_rl.gqn.canonical.frame import Frame
 from gqn_rl.gqn.canonical.generator import CellScene
 from gqn_rl.gqn.scene_posterior import ScenePosterior
+from gqn_rl.inference.refinement.hidden import chance_of_cells
 from gqn_rl.inference.refinement.opaque import OpaqueScene
 
 if TYPE_CHECKING:
@@ -17,16 +18,13 @@ if TYPE_CHECKING:
 
 DENSITY = 1e4
 """Of a filled cell, per cube edge: a ray that grazes it sees it."""
-CHANCE_GAIN, CHANCE_BIAS = 1.2, -1.6
-"""From the opacity of cells that no view shows to the chance that they are filled, a logistic
-regression over scenes of training shapes seen once; `base` takes too many for filled."""
 
 
 class RefinedPosterior(ScenePosterior):
     """What is known of N scenes after refinement.
 
     Cells that are seen are the same in all samples. Those that no view shows are filled with the
-    chance that the network gives them.
+    chance that `chance_of_cells` gives them.
 
     >>> import numpy as np
     >>> from gqn_rl import GenerativeQueryNetwork
@@ -78,8 +76,9 @@ class RefinedPosterior(ScenePosterior):
         noise = model.noise(len(self.r), generator)
         chance = torch.rand(self.unseen.shape, generator=generator, device=model.device)
         imagined = model.imagine(self.r, noise)
-        density = DENSITY * ((chance < chance_of_cells(imagined.content)) & self.unseen)
-        content = contents(found, imagined.content, density, model.config.frame_cells)
+        cells = model.config.frame_cells
+        filled = chance < chance_of_cells(found, imagined.content, cells)
+        content = contents(found, imagined.content, DENSITY * (filled & self.unseen), cells)
         if bool(pick.all()):
             return CellScene(found.frame, found.brightness, content)
         plain = model.imagine(self.bare, noise)
@@ -88,16 +87,6 @@ class RefinedPosterior(ScenePosterior):
             torch.where(pick[:, None], found.brightness, plain.brightness),
             torch.where(pick[:, None, None], content, plain.content),
         )
-
-
-def chance_of_cells(imagined: Tensor) -> Tensor:
-    """The chance (N, cells ** 3) that each cell is filled where no view shows it.
-
-    Args:
-        imagined: contents (N, 4, cells ** 3), opaque where the network takes a cell for filled.
-    """
-    opacity = -torch.expm1(-imagined[:, 0])
-    return torch.sigmoid(CHANCE_GAIN * torch.logit(opacity, eps=1e-4) + CHANCE_BIAS)
 
 
 def contents(found: OpaqueScene, imagined: Tensor, density: Tensor, cells: int) -> Tensor:
