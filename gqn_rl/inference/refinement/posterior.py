@@ -1,4 +1,4 @@
-"""Belief about scenes that are in part seen: what was found, and chances for the rest."""
+"""Belief about scenes that are in part seen: what explains the views, and chances for the rest."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from torch import Tensor
 from gqn_rl.gqn.canonical.frame import Frame
 from gqn_rl.gqn.canonical.generator import CellScene
 from gqn_rl.gqn.scene_posterior import ScenePosterior
+from gqn_rl.inference.refinement.alternatives import Alternatives
+from gqn_rl.inference.refinement.colours import colours_of_cubes
 from gqn_rl.inference.refinement.opaque import OpaqueScene
 
 if TYPE_CHECKING:
@@ -25,8 +27,9 @@ regression over scenes of training shapes seen once; `base` takes too many for f
 class RefinedPosterior(ScenePosterior):
     """What is known of N scenes after refinement.
 
-    Cells that are seen are the same in all samples. Those that no view shows are filled with the
-    chance that the network gives them.
+    A sample is one of the explanations of the views, drawn with its probability, which keeps the
+    cells that are seen. Those that no view shows are filled with the chance that the network gives
+    them, in colours drawn from all that cubes have: nobody has seen theirs.
 
     >>> import numpy as np
     >>> from gqn_rl import GenerativeQueryNetwork
@@ -45,9 +48,10 @@ class RefinedPosterior(ScenePosterior):
         model: of which `bare` and `r` are representations.
 
     Attributes:
-        found: cells that are seen, in frames that explain the views.
-        unseen: bool (N, cells ** 3), cells of which the views say nothing.
-        bare: float32 (N, F), the representation of the context; `r`: the same in the frame found.
+        explained: cells that are seen, in frames that explain the views: E alternatives.
+        unseen: bool (E, cells ** 3), cells of which the views say nothing, of each alternative.
+        bare: float32 (N, F), the representation of the context; `r`: float32 (E, F), the same in
+            the frames of the alternatives.
         refined: bool (N,), false where nothing explains the views better than the bare network
             does, which then is what is sampled.
         error: float32 (N,), RMSE in [0, 1] of what explains the views, over their pixels on and
@@ -58,27 +62,34 @@ class RefinedPosterior(ScenePosterior):
     def __init__(
         self,
         model: CanonicalGQN,
-        found: OpaqueScene,
+        explained: Alternatives,
         unseen: Tensor,
         bare: Tensor,
         r: Tensor,
         refined: Tensor,
-        error: Tensor,
     ) -> None:
         self._model = model
-        self.found = found
+        self.explained = explained
         self.unseen = unseen
         self.bare = bare
         self.r = r
         self.refined = refined
-        self.error = error
+
+    @property
+    def error(self) -> Tensor:
+        return self.explained.error
 
     def sample(self, generator: torch.Generator | None = None) -> CellScene:
-        model, found, pick = self._model, self.found, self.refined
-        noise = model.noise(len(self.r), generator)
-        chance = torch.rand(self.unseen.shape, generator=generator, device=model.device)
-        imagined = model.imagine(self.r, noise)
-        content = self._filled(imagined.content, chance)
+        model, pick = self._model, self.refined
+        n, cells = len(self.bare), self.unseen.shape[1]
+        noise = model.noise(n, generator)
+        chances = torch.rand(n, 1 + 3 * cells, generator=generator, device=model.device)
+        chance, filled, hue, saturation = chances.split([1, cells, cells, cells], dim=1)
+        which = self.explained.draw(chance[:, 0])
+        found = self.explained.scene.select(which)
+        imagined = model.imagine(self.r[which], noise)
+        hidden = self._hidden(imagined.content[:, 0], filled) & self.unseen[which]
+        content = self._with_cells(found, hidden, colours_of_cubes(hue, saturation))
         if bool(pick.all()):
             return CellScene(found.frame, found.brightness, content)
         plain = model.imagine(self.bare, noise)
@@ -88,18 +99,20 @@ class RefinedPosterior(ScenePosterior):
             torch.where(pick[:, None, None], content, plain.content),
         )
 
-    def _filled(self, imagined: Tensor, chance: Tensor) -> Tensor:
-        """Contents (N, 4, cells ** 3): the cells found, and of those unseen some.
+    def _hidden(self, density: Tensor, chance: Tensor) -> Tensor:
+        """Cells that are filled if no view shows them, bool (N, cells ** 3).
 
         Args:
-            imagined: contents, opaque where the network takes a cell for filled.
+            density: opaque where the network takes a cell for filled.
             chance: uniform in [0, 1), (N, cells ** 3).
         """
-        opacity = -torch.expm1(-imagined[:, 0])
-        filled = torch.sigmoid(CHANCE_GAIN * torch.logit(opacity, eps=1e-4) + CHANCE_BIAS)
-        density = DENSITY * ((chance < filled) & self.unseen)
-        content = torch.cat([density[:, None], imagined[:, 1:]], dim=1)
-        found = self.found
+        opacity = -torch.expm1(-density)
+        return chance < torch.sigmoid(CHANCE_GAIN * torch.logit(opacity, eps=1e-4) + CHANCE_BIAS)
+
+    def _with_cells(self, found: OpaqueScene, hidden: Tensor, colour: Tensor) -> Tensor:
+        """Contents (N, 4, cells ** 3): the cells found, and the hidden ones in their colours
+        (N, 3, cells ** 3)."""
+        content = torch.cat([DENSITY * hidden[:, None], colour], dim=1)
         inside = torch.cat([torch.full_like(found.colour[..., :1], DENSITY), found.colour], dim=2)
         place = found.places(self._model.config.frame_cells)[:, None].expand(-1, 4, -1)
         # Cells that are not filled write to a place beyond the grid.
