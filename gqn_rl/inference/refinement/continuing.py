@@ -20,7 +20,7 @@ from gqn_rl.geometry.view import Context
 from gqn_rl.gqn.canonical.frame import Frame
 from gqn_rl.gqn.canonical.generator import CellScene
 from gqn_rl.gqn.volumes.encoder import VolumeAggregate
-from gqn_rl.inference.refinement.explanation import ENOUGH, explain
+from gqn_rl.inference.refinement.explanation import ENOUGH, Effort, explain
 from gqn_rl.inference.refinement.hidden import chance_of_cells
 from gqn_rl.inference.refinement.opaque import OpaqueScene, Rays, choose_rays, draw, misfit
 from gqn_rl.inference.refinement.posterior import DENSITY, contents
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 MOST_CELLS = MOST_REGIONS + ROUNDS
 STEPS = 6
 """Of sharpening with each view; the next goes on."""
-DRAWN = {1: (8,), 2: (4, 12), 3: (3, 10)}
-"""By number of views, how many frames of each stage are drawn."""
+EFFORT = Effort(drawn={1: (8,), 2: (4, 12), 3: (3, 10)}, kept={1: 1, 2: 1, 3: 1})
+"""Of a look; the next goes on."""
 CHECKED_RAYS, CARVING_RAYS = 1200, 200
 """Of a new view: to see whether it is as expected, all that are on and near the object; to see
 which cells are empty, some."""
@@ -158,21 +158,22 @@ def explained_again(
     start = torch.where(before.refined[:, None], before.found.frame.pack(), inferred.pack())
     with full_precision(model.device):
         sighted = look(model, context, RAYS_SHARE)
-        found, error = explain(sighted, inferred, STEPS, DRAWN, Frame.unpack(start))
+        explained = explain(sighted, inferred, STEPS, EFFORT, Frame.unpack(start))
+        found, error = explained.scene.select(explained.choices[:, 0]), explained.error
         unseen = unseen_cells(found, sighted.sightings, sighted.rays, sighted.cells)
     with autocast(model.device, precision):
         imagined = _imagined(model, network.filled(reading, found.frame))
     chance = chance_of_cells(found, imagined, sighted.cells) * unseen
-    content = contents(found, imagined, -torch.log1p(-chance), sighted.cells)
+    content = contents(found, -torch.log1p(-chance), imagined[:, 1:], sighted.cells)
     estimate = Estimate(_padded(found), content, torch.ones_like(error) > 0)
     views = min(context.images.shape[1], max(ENOUGH))
-    doubtful = (error > ENOUGH[views] ** 2).nonzero()[:, 0]
+    doubtful = (error > ENOUGH[views]).nonzero()[:, 0]
     if len(doubtful) == 0:
         return estimate
     with autocast(model.device, precision):
         bare = network.filled(reading, inferred)[doubtful].float()
     with full_precision(model.device):
-        worse = misfit_of(model, bare, sighted.rays.select(doubtful)) < error[doubtful]
+        worse = misfit_of(model, bare, sighted.rays.select(doubtful)).sqrt() < error[doubtful]
     return _bare(model, estimate, doubtful[worse], bare[worse], precision)
 
 

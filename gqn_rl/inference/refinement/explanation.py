@@ -1,7 +1,8 @@
-"""From many frames to the one that explains what was seen best.
+"""From many frames to the few that explain what was seen best.
 
 Frames are judged without drawing; the best are drawn, aligned, their cells placed again, and the
-worse half left out, until one is left.
+worse left out. What is left of the frames near the inferred one and of those everywhere are
+alternatives.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from gqn_rl.gqn.canonical.frame import Frame
 from gqn_rl.inference.refinement.alignment import align
+from gqn_rl.inference.refinement.alternatives import Alternatives, weigh
 from gqn_rl.inference.refinement.opaque import (
     OpaqueScene,
     Rays,
@@ -45,6 +47,8 @@ DRAWN = {1: (24, 96, 96), 2: (8, 24, 64), 3: (4, 12, 48)}
 """By number of views, how many frames of each stage are drawn: the fewer views, the less do they
 say about depth."""
 FINALISTS = 2
+KEPT = {1: 2, 2: 2, 3: 1}
+"""By number of views, how many explanations each search ends with."""
 ENOUGH = {1: 3 / 255, 2: 3 / 255, 3: 6 / 255}
 """By number of views, the RMSE at which no other frames are tried: wrong frames explain few views
 nearly as well as the right one."""
@@ -80,48 +84,61 @@ class Sighted(NamedTuple):
         )
 
 
+class Effort(NamedTuple):
+    """How much is tried, by number of views.
+
+    Attributes:
+        drawn: as `DRAWN`, with as many stages as there are to be, one at least.
+        kept: as `KEPT`.
+    """
+
+    drawn: Mapping[int, Sequence[int]] = DRAWN
+    kept: Mapping[int, int] = KEPT
+
+
+FULL = Effort()
+
+
 def explain(
     sighted: Sighted,
     inferred: Frame,
     steps: int,
-    drawn_by_views: Mapping[int, Sequence[int]] = DRAWN,
+    effort: Effort = FULL,
     before: Frame | None = None,
-) -> tuple[OpaqueScene, Tensor]:
-    """A scene for each row that explains its views as well as can be found.
+) -> Alternatives:
+    """Scenes for each row that explain its views as well as can be found.
 
     Args:
         inferred: N frames to begin with.
         steps: of `sharpen`.
-        drawn_by_views: as `DRAWN`, with as many stages as there are to be, one at least.
         before: N frames that explained fewer of the views, tried first.
-
-    Returns:
-        the scenes, and their mean squared errors (N,) along `Sighted.rays`.
     """
+    device = sighted.rays.weight.device
     views = int(sighted.sightings.counted.sum(1).min())
     views = min(max(views, 1), max(DRAWN))
-    near, *everywhere = drawn_by_views[views]
-    device = sighted.rays.weight.device
+    near, *everywhere = effort.drawn[views]
     stages = [(*_around(inferred), near)]
     for sizes, drawn in zip(EVERYWHERE, everywhere, strict=False):
         yaw, offset = regular_frames(*sizes, device)
         stages.append((yaw[None], offset[None], drawn))
     if before is not None:
         stages.insert(0, (before.yaw[:, None], before.offset[:, None], 1))
-    scene, error = _best_of(sighted, *stages[0], steps)
-    for yaw, offset, drawn in stages[1:]:
-        rows = (error > ENOUGH[views] ** 2).nonzero()[:, 0]
+    n = len(inferred.yaw)
+    least = torch.full((n,), torch.inf, device=device)
+    scenes, errors, owners = [], [], []
+    for yaw, offset, drawn in stages:
+        rows = (least > ENOUGH[views] ** 2).nonzero()[:, 0]
         if len(rows) == 0:
             break
-        n = len(error)
         frames = yaw.expand(n, -1)[rows], offset.expand(n, -1, -1)[rows]
-        other, other_error = _best_of(sighted.select(rows), *frames, drawn, steps)
-        better = other_error < error[rows]
-        chosen = torch.arange(n, device=device)
-        chosen[rows[better]] = n + better.nonzero()[:, 0]
-        scene = OpaqueScene.cat([scene, other]).select(chosen)
-        error = torch.cat([error, other_error])[chosen]
-    return scene, error
+        some = sighted if len(rows) == n else sighted.select(rows)
+        scene, error = _best_of(some, *frames, drawn, effort.kept[views], steps)
+        scenes.append(scene)
+        errors.append(error.flatten())
+        owners.append(rows.repeat_interleave(error.shape[1]))
+        least[rows] = torch.minimum(least[rows], error.amin(1))
+    found = OpaqueScene.cat(scenes)
+    return weigh(found, torch.cat(owners), torch.cat(errors), sighted.regions.pixels.shape[1])
 
 
 def _around(inferred: Frame) -> tuple[Tensor, Tensor]:
@@ -135,9 +152,10 @@ def _around(inferred: Frame) -> tuple[Tensor, Tensor]:
 
 
 def _best_of(
-    sighted: Sighted, yaw: Tensor, offset: Tensor, drawn: int, steps: int
+    sighted: Sighted, yaw: Tensor, offset: Tensor, drawn: int, kept: int, steps: int
 ) -> tuple[OpaqueScene, Tensor]:
-    """The best of frames yaw (N, H) and offset (N, H, 3), and its error (N,)."""
+    """The `kept` best of frames yaw (N, H) and offset (N, H, 3), those of each row one after the
+    other, and their errors (N, kept)."""
     proposals = judge(sighted.sightings, sighted.regions, yaw, offset, sighted.cells)
     proposals = proposals.best(drawn)
     frame = Frame(proposals.yaw.flatten(), proposals.offset.flatten(0, 1))
@@ -149,10 +167,13 @@ def _best_of(
     scene = _improved(sighted, costs, scene, FIRST_SOFTNESS, 1)
     scene = _fittest(sighted, scene, FINALISTS, SECOND_SOFTNESS[0])
     scene = _improved(sighted, costs, scene, SECOND_SOFTNESS, 2)
-    scene = _fittest(sighted, scene, 1, SECOND_SOFTNESS[-1])
-    scene = add_twins(scene, sighted.rays, sighted.cells)
-    scene = sharpen(scene, sighted.edges, sighted.faces, steps)
-    return scene, misfit(draw(scene, sighted.rays), sighted.rays)
+    scene = _fittest(sighted, scene, kept, SECOND_SOFTNESS[-1])
+    n = len(yaw)
+    each = len(scene.filled) // n  # fewer where fewer frames were drawn
+    rays = sighted.rays.repeat(each)
+    scene = add_twins(scene, rays, sighted.cells)
+    scene = sharpen(scene, sighted.edges.repeat(each), sighted.faces.repeat(each), steps)
+    return scene, misfit(draw(scene, rays), rays).view(n, each)
 
 
 def _improved(

@@ -19,8 +19,8 @@ ALONE, BETWEEN = -3.8, 2.1
 """For a cell that has no filled cell at any face, and for one that has several."""
 COMPLETE, ONE_MISSING = -5.5, -1.3
 """Where as many cells as usual were found, and where one fewer was."""
-# A logistic regression over 4,094 hidden cells in 206 scenes of training shapes, seen once or twice;
-# halves of it predict the other: log loss 99 nats in all, with the opacity alone 179.
+# A logistic regression over 4,094 hidden cells in 206 scenes of training shapes seen once or twice;
+# one half of it predicts the other: log loss 99 nats in all, with the opacity alone 179.
 
 
 def chance_of_cells(found: OpaqueScene, imagined: Tensor, cells: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Belief about scenes that are in part seen: what was found, and chances for the rest."""
+"""Belief about scenes that are in part seen: what explains the views, and chances for the rest."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from torch import Tensor
 from gqn_rl.gqn.canonical.frame import Frame
 from gqn_rl.gqn.canonical.generator import CellScene
 from gqn_rl.gqn.scene_posterior import ScenePosterior
+from gqn_rl.inference.refinement.alternatives import Alternatives
+from gqn_rl.inference.refinement.colours import colours_of_cubes
 from gqn_rl.inference.refinement.hidden import chance_of_cells
 from gqn_rl.inference.refinement.opaque import OpaqueScene
 
@@ -23,8 +25,9 @@ DENSITY = 1e4
 class RefinedPosterior(ScenePosterior):
     """What is known of N scenes after refinement.
 
-    Cells that are seen are the same in all samples. Those that no view shows are filled with the
-    chance that `chance_of_cells` gives them.
+    A sample is one of the explanations of the views, drawn with its probability, which keeps the
+    cells that are seen. Those that no view shows are filled with the chance of `chance_of_cells`,
+    in colours drawn from all that cubes have: nobody has seen theirs.
 
     >>> import numpy as np
     >>> from gqn_rl import GenerativeQueryNetwork
@@ -43,9 +46,10 @@ class RefinedPosterior(ScenePosterior):
         model: of which `bare` and `r` are representations.
 
     Attributes:
-        found: cells that are seen, in frames that explain the views.
-        unseen: bool (N, cells ** 3), cells of which the views say nothing.
-        bare: float32 (N, F), the representation of the context; `r`: the same in the frame found.
+        explained: cells that are seen, in frames that explain the views: E alternatives.
+        unseen: bool (E, cells ** 3), cells of which the views say nothing, of each alternative.
+        bare: float32 (N, F), the representation of the context; `r`: float32 (E, F), the same in
+            the frames of the alternatives.
         refined: bool (N,), false where nothing explains the views better than the bare network
             does, which then is what is sampled.
         error: float32 (N,), RMSE in [0, 1] of what explains the views, over their pixels on and
@@ -56,29 +60,35 @@ class RefinedPosterior(ScenePosterior):
     def __init__(
         self,
         model: CanonicalGQN,
-        found: OpaqueScene,
+        explained: Alternatives,
         unseen: Tensor,
         bare: Tensor,
         r: Tensor,
         refined: Tensor,
-        error: Tensor,
     ) -> None:
         self._model = model
-        self.found = found
+        self.explained = explained
         self.unseen = unseen
         self.bare = bare
         self.r = r
         self.refined = refined
-        self.error = error
+
+    @property
+    def error(self) -> Tensor:
+        return self.explained.error
 
     def sample(self, generator: torch.Generator | None = None) -> CellScene:
-        model, found, pick = self._model, self.found, self.refined
-        noise = model.noise(len(self.r), generator)
-        chance = torch.rand(self.unseen.shape, generator=generator, device=model.device)
-        imagined = model.imagine(self.r, noise)
-        cells = model.config.frame_cells
-        filled = chance < chance_of_cells(found, imagined.content, cells)
-        content = contents(found, imagined.content, DENSITY * (filled & self.unseen), cells)
+        model, pick = self._model, self.refined
+        n, cells = len(self.bare), self.unseen.shape[1]
+        noise = model.noise(n, generator)
+        chances = torch.rand(n, 1 + 3 * cells, generator=generator, device=model.device)
+        chance, filled, hue, saturation = chances.split([1, cells, cells, cells], dim=1)
+        which = self.explained.draw(chance[:, 0])
+        found = self.explained.scene.select(which)
+        imagined = model.imagine(self.r[which], noise)
+        size = model.config.frame_cells
+        hidden = (filled < chance_of_cells(found, imagined.content, size)) & self.unseen[which]
+        content = contents(found, DENSITY * hidden, colours_of_cubes(hue, saturation), size)
         if bool(pick.all()):
             return CellScene(found.frame, found.brightness, content)
         plain = model.imagine(self.bare, noise)
@@ -89,14 +99,14 @@ class RefinedPosterior(ScenePosterior):
         )
 
 
-def contents(found: OpaqueScene, imagined: Tensor, density: Tensor, cells: int) -> Tensor:
-    """Contents (N, 4, cells ** 3): the cells found, and elsewhere what is imagined.
+def contents(found: OpaqueScene, density: Tensor, colour: Tensor, cells: int) -> Tensor:
+    """Contents (N, 4, cells ** 3): the cells found, and elsewhere what is hidden.
 
     Args:
-        imagined: contents, of which the colours count.
         density: float32 (N, cells ** 3), of cells that are not found.
+        colour: float32 (N, 3, cells ** 3), of the same.
     """
-    content = torch.cat([density[:, None], imagined[:, 1:]], dim=1)
+    content = torch.cat([density[:, None], colour], dim=1)
     inside = torch.cat([torch.full_like(found.colour[..., :1], DENSITY), found.colour], dim=2)
     place = found.places(cells)[:, None].expand(-1, 4, -1)
     # Cells that are not filled write to a place beyond the grid.

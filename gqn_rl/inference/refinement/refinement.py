@@ -22,8 +22,9 @@ from gqn_rl.devices import full_precision
 from gqn_rl.geometry.view import Context
 from gqn_rl.gqn.canonical.frame import Frame
 from gqn_rl.gqn.volumes.encoder import VolumeAggregate
+from gqn_rl.inference.refinement.alternatives import Alternatives
 from gqn_rl.inference.refinement.explanation import Sighted, explain
-from gqn_rl.inference.refinement.opaque import OpaqueScene, Rays, choose_rays, misfit
+from gqn_rl.inference.refinement.opaque import Rays, choose_rays, misfit
 from gqn_rl.inference.refinement.posterior import RefinedPosterior
 from gqn_rl.inference.refinement.regions import find_regions
 from gqn_rl.inference.refinement.sharpening import beside_edges
@@ -58,24 +59,24 @@ def refine(
         _refine(model, context, bare, slice(start, start + SCENES), steps)
         for start in range(0, len(bare), SCENES)
     ]
-    found, unseen, refined, error = zip(*parts, strict=True)
-    scene = OpaqueScene.cat(found)
-    r = model.network.in_frame(aggregate, scene.frame).float()
-    return RefinedPosterior(
-        model, scene, torch.cat(unseen), bare, r, torch.cat(refined), torch.cat(error)
-    )
+    found, unseen, refined = zip(*parts, strict=True)
+    explained = Alternatives.cat(found)
+    r = model.network.in_frame(aggregate.select(explained.row), explained.scene.frame).float()
+    return RefinedPosterior(model, explained, torch.cat(unseen), bare, r, torch.cat(refined))
 
 
 def _refine(
     model: CanonicalGQN, context: Context, bare: Tensor, rows: slice, steps: int
-) -> tuple[OpaqueScene, Tensor, Tensor, Tensor]:
-    """What `RefinedPosterior` calls found, unseen, refined and error, for some of the scenes."""
+) -> tuple[Alternatives, Tensor, Tensor]:
+    """What `RefinedPosterior` calls explained, unseen and refined, for some of the scenes."""
     with full_precision(bare.device):
         sighted = look(model, _some_scenes(context, rows))
-        found, now = explain(sighted, Frame.unpack(bare[rows]), steps)
-        before = misfit_of(model, bare[rows], sighted.rays)
-        unseen = unseen_cells(found, sighted.sightings, sighted.rays, sighted.cells)
-    return found, unseen, now < before, torch.minimum(now, before).sqrt()
+        found = explain(sighted, Frame.unpack(bare[rows]), steps)
+        before = misfit_of(model, bare[rows], sighted.rays).sqrt()
+        seen = sighted.select(found.row)
+        unseen = unseen_cells(found.scene, seen.sightings, seen.rays, sighted.cells)
+    better = found.error < before
+    return found._replace(error=torch.minimum(found.error, before)), unseen, better
 
 
 def _some_scenes(context: Context, rows: slice) -> Context:
