@@ -17,6 +17,7 @@ from stable_baselines3.common.vec_env import SubprocVecEnv
 
 from envs.camera.control import make_control
 from envs.scene_vector_env import SceneVectorEnv
+from gqn_rl.gqn.checkpoint import pretrained_path
 from tests.envs.actions import LEFT, RIGHT, mixed, move, moves
 from tests.envs.episodes import play
 
@@ -42,6 +43,19 @@ def test_the_spec_survives_json_and_makes_the_same_environment(env_id, plain):
     twin = spec.make()
     assert data_equivalence(play(env, 1), play(twin, 1), exact=True)
     assert twin.unwrapped.rows.max_looks == 5
+    env.close()
+    twin.close()
+
+
+@pytest.mark.parametrize("make_some", [gymnasium.make, gymnasium.make_vec])
+def test_the_spec_survives_json_when_the_encoder_is_a_path(make_some):
+    path = pretrained_path("small")
+    env = make_some("GQNShepard-v0", encoder=path)
+    spec = EnvSpec.from_json(env.spec.to_json())
+    twin = make_some(spec)
+    assert spec.kwargs["encoder"] == str(path)
+    seen = [one.reset(seed=0)[0] for one in (env, twin)]
+    assert data_equivalence(*seen, exact=True)
     env.close()
     twin.close()
 
