@@ -1,4 +1,4 @@
-"""What Stable-Baselines3 asks of any `VecEnv`, of the bridge over all kinds of vector environments."""
+"""What Stable-Baselines3 asks of a `VecEnv`, of the bridge over each kind of vector environment."""
 
 from __future__ import annotations
 
