@@ -27,6 +27,7 @@ from agents.factory import policy_and_arguments
 from agents.policies.features import channels_first
 from agents.saving.spaces_json import space_from_json, space_to_json
 from agents.saving.weights import distinct_weights, load_distinct_weights
+from gqn_rl.devices import choose_device, float32_tensors
 from gqn_rl.entry_points import require_imported
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_atomically, write_json
@@ -226,10 +227,15 @@ def save_bundle(path: Path, policy: BasePolicy, record: AgentRecord) -> Path:
 def load_bundle(path: Path, device: str = "cpu") -> Agent:
     """Read a bundle: a run folder, the path of either file, or hub:owner/name[@revision].
 
+    Args:
+        device: "auto", "cpu", "cuda" or another PyTorch device.
+
     Raises:
-        UserError: for a hub that cannot be reached, files that are missing, cut short, corrupt or
-            of another format, or an agent of another release of Stable-Baselines3.
+        UserError: for a device that cannot be used, a hub that cannot be reached, files that are
+            missing, cut short, corrupt or of another format, or an agent of a release of
+            Stable-Baselines3 that does not read it.
     """
+    place = choose_device(device)
     target = pull(parse_address(path), "agent") if is_address(path) else weights_path(path)
     if not target.exists():
         raise UserError(f"agent {str(target)!r} does not exist")
@@ -251,7 +257,7 @@ def load_bundle(path: Path, device: str = "cpu") -> Agent:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"agent {str(target)!r} cannot be read: {reason}") from error
     policy.set_training_mode(False)
-    return Agent(policy.to(device), record, target)
+    return Agent(policy.to(place), record, target)
 
 
 def read_weights(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
@@ -278,12 +284,13 @@ def build_policy(record: AgentRecord) -> BasePolicy:
     policy, keywords = policy_and_arguments(
         algorithm_named(record.algo), record.policy, record.policy_kwargs, record.num_answers
     )
-    return policy(
-        channels_first(observation_space),
-        space_from_json(record.action_space),
-        lambda _: 0.0,
-        **keywords,
-    )
+    with float32_tensors():
+        return policy(
+            channels_first(observation_space),
+            space_from_json(record.action_space),
+            lambda _: 0.0,
+            **keywords,
+        )
 
 
 def _differences(mine: dict[str, Any], other: dict[str, Any]) -> list[tuple[str, Any, Any]]:

@@ -21,6 +21,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from gqn_rl.data.description import DEEPMIND_CAMERA
+from gqn_rl.devices import choose_device
 from gqn_rl.entry_points import require_imported
 from gqn_rl.errors import UserError
 from gqn_rl.files import visible_files, write_bytes, write_json
@@ -116,12 +117,16 @@ def save_checkpoint(
 def load_checkpoint(
     path: Path, device: str | torch.device = "cpu"
 ) -> tuple[GenerativeQueryNetwork, dict[str, Any]]:
-    """The model in evaluation mode, and its sidecar.
+    """The model in evaluation mode, its weights frozen, and its sidecar.
+
+    Args:
+        device: "auto", "cpu", "cuda" or another PyTorch device.
 
     Raises:
-        UserError: when a file is missing, truncated or changed, or the weights were made for
-            another architecture or camera convention.
+        UserError: when a file is missing, truncated or changed, the weights were made for
+            another architecture or camera convention, or the device cannot be used.
     """
+    place = choose_device(str(device))
     sidecar = read_sidecar(path)
     tensors = read_weights(path, sidecar)
     if sidecar["camera"] not in CAMERAS:
@@ -135,7 +140,7 @@ def load_checkpoint(
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise UserError(f"{path} does not fit its configuration: {reason}") from error
-    return model.to(device).eval().requires_grad_(False), sidecar
+    return model.to(place).eval().requires_grad_(False), sidecar
 
 
 def read_sidecar(path: Path) -> dict[str, Any]:

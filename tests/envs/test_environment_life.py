@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import gymnasium
 import pytest
+import torch
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils.env_checker import data_equivalence
 from gymnasium.vector import AutoresetMode
@@ -128,6 +129,20 @@ def test_close_may_be_called_twice_and_nothing_works_after_it(make, make_vec, en
 
 def test_an_environment_that_was_never_reset_can_be_closed(make, env_id):
     make(env_id).close()
+
+
+@pytest.mark.parametrize("renderer", ["pybullet", "raycast"])
+def test_a_process_that_computes_in_float64_sees_the_same(task_id, renderer):
+    histories = []
+    for number in (torch.float32, torch.float64):
+        torch.set_default_dtype(number)
+        try:
+            env = gymnasium.make(task_id, renderer=renderer, max_looks=3)
+            histories.append(play(env, 4))
+            env.close()
+        finally:
+            torch.set_default_dtype(torch.float32)
+    assert data_equivalence(*histories, exact=True)
 
 
 def test_spawned_workers_find_the_ids():

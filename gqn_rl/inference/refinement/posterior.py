@@ -76,7 +76,8 @@ class RefinedPosterior(ScenePosterior):
     def sample(self, generator: torch.Generator | None = None) -> CellScene:
         model, found, pick = self._model, self.found, self.refined
         noise = model.noise(len(self.r), generator)
-        chance = torch.rand(self.unseen.shape, generator=generator, device=model.device)
+        shape, number = self.unseen.shape, torch.float32
+        chance = torch.rand(shape, generator=generator, dtype=number, device=model.device)
         imagined = model.imagine(self.r, noise)
         content = self._filled(imagined.content, chance)
         if bool(pick.all()):
