@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import load
 from torch import Tensor
 
 from gqn_rl.data.description import DEEPMIND_CAMERA
@@ -29,6 +29,7 @@ from gqn_rl.geometry.viewpoint import CAMERA_CONVENTION
 from gqn_rl.gqn.families import FAMILIES, build, config_from_dict
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.hub.repository import is_address, parse_address, pull
+from gqn_rl.tensor_files import tensor_bytes
 
 FORMAT = "gqn_rl.gqn/1"
 DEFAULT_WEIGHTS = "base"
@@ -100,7 +101,7 @@ def save_checkpoint(
         name: tensor.detach().cpu().to(dtype if not _is_statistic(name) else torch.float32)
         for name, tensor in model.state_dict().items()
     }
-    content = save({name: tensor.contiguous() for name, tensor in tensors.items()})
+    content = tensor_bytes(tensors)
     sidecar = {
         "format": FORMAT,
         "family": model.family,
