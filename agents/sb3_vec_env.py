@@ -8,11 +8,14 @@ they would put a transition between two episodes into the training data.
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
 from gymnasium import Wrapper, spaces
+from gymnasium.utils.env_checker import data_equivalence
 from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 from stable_baselines3.common.monitor import Monitor
@@ -24,6 +27,7 @@ from stable_baselines3.common.vec_env.base_vec_env import (
 )
 
 from agents.restorable import Restorable
+from agents.row_attributes import row_attributes
 from gqn_rl.errors import UserError
 
 Info = dict[str, Any]
@@ -34,13 +38,14 @@ class GymnasiumVecEnv(VecEnv):
     """A Gymnasium vector environment that looks like `DummyVecEnv` over its rows.
 
     A training run sees exactly what it would see from `DummyVecEnv` over the same environments in
-    the same order: the same numbers in the same types, hence the same weights to the bit. Every
+    the same order: the same numbers, hence the same weights to the bit. Spaces, observations and
+    infos are its own, so that nothing outside changes what the environments go by. Every
     finished episode leaves `info["episode"]` with its return `r`, length `l` and time `t`, as the
     `Monitor` wrapper does.
 
-    Attributes of a native vector environment belong to all rows together: `get_attr(name)` returns
-    that one object once per row. Where the vector environment has `get_attr` itself
-    (`SyncVectorEnv`), the rows' own values are returned.
+    Attributes and methods are those of the rows, as with `DummyVecEnv`. Rows in other processes
+    (`AsyncVectorEnv`) are asked all at once. Those of a native vector environment belong to all
+    rows together: `get_attr(name)` returns that one object once per row.
 
     >>> import gymnasium
     >>> options = {"observation": "state", "autoreset_mode": "SameStep"}
@@ -61,7 +66,11 @@ class GymnasiumVecEnv(VecEnv):
                 f"{AutoresetMode.SAME_STEP}"
             )
         self.venv = venv
-        super().__init__(venv.num_envs, venv.single_observation_space, venv.single_action_space)
+        self._rows = row_attributes(venv)
+        # Copies: wrappers such as `VecNormalize` change the spaces that they are given.
+        seen, done = deepcopy((venv.single_observation_space, venv.single_action_space))
+        super().__init__(venv.num_envs, seen, done)
+        self.metadata = dict(venv.metadata)
         self._actions: NDArray[Any] = np.zeros(0)
         self._returns = np.zeros(self.num_envs)
         self._lengths = np.zeros(self.num_envs, dtype=np.int64)
@@ -124,8 +133,8 @@ class GymnasiumVecEnv(VecEnv):
         return list(seeds)
 
     def _option(self) -> dict[str, Any] | None:
-        if any(option != self._options[0] for option in self._options):
-            raise ValueError(f"a vector environment takes one set of options, got {self._options}")
+        if not all(data_equivalence(option, self._options[0]) for option in self._options):
+            raise UserError(f"a vector environment takes one set of options, got {self._options}")
         return self._options[0] or None
 
     def _copied(self, observations: Any) -> VecEnvObs:
@@ -164,63 +173,49 @@ class GymnasiumVecEnv(VecEnv):
         self.venv.close()
 
     def get_images(self) -> Sequence[NDArray[np.uint8] | None]:
+        """One picture per row; None for each, with a warning, where there are none."""
+        if self.render_mode != "rgb_array":
+            warnings.warn(
+                f"render_mode is {self.render_mode!r}, pictures need 'rgb_array'", stacklevel=2
+            )
+            return [None] * self.num_envs
         frames: Any = self.venv.render()
-        return [None] * self.num_envs if frames is None else list(frames)
+        return list(frames)
+
+    def has_attr(self, attr_name: str) -> bool:
+        return self._rows.has(attr_name)
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
-        rows = self._get_indices(indices)
-        get_attr = getattr(self.venv, "get_attr", None)
-        if get_attr is not None:
-            values = get_attr(attr_name)
-            return [values[row] for row in rows]
-        value = self._shared(attr_name)
-        return [value for _ in rows]
+        return self._rows.get(attr_name, self._get_indices(indices))
 
     def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
-        rows = list(self._get_indices(indices))
-        if hasattr(self.venv, "set_attr"):
-            changed = self.get_attr(attr_name)
-            for row in rows:
-                changed[row] = value
-            self.venv.set_attr(attr_name, changed)
-            return
-        self._require_all(rows, f"attribute {attr_name!r}")
-        setattr(self.venv.unwrapped, attr_name, value)
+        self._rows.set(attr_name, value, self._get_indices(indices))
 
     def env_method(
         self, method_name: str, *args: Any, indices: VecEnvIndices = None, **kwargs: Any
     ) -> list[Any]:
-        rows = list(self._get_indices(indices))
-        if hasattr(self.venv, "envs"):
-            environments = [self.venv.envs[row] for row in rows]
-            return [env.get_wrapper_attr(method_name)(*args, **kwargs) for env in environments]
-        self._require_all(rows, f"method {method_name!r}")
-        result = self._shared(method_name)(*args, **kwargs)
-        return [result for _ in rows]
+        return self._rows.call(method_name, self._get_indices(indices), args, kwargs)
 
     def env_is_wrapped(
         self, wrapper_class: type[Wrapper], indices: VecEnvIndices = None
     ) -> list[bool]:
-        """True for `Monitor`, whose episode statistics this class provides itself."""
+        """True for `Monitor`, whose episode statistics this class provides itself.
+
+        Raises:
+            UserError: for another wrapper, where the rows are in other processes.
+        """
         rows = self._get_indices(indices)
-        return [issubclass(wrapper_class, Monitor) for _ in rows]
+        if issubclass(wrapper_class, Monitor):
+            return [True for _ in rows]
+        return self._rows.is_wrapped(wrapper_class, rows)
 
-    def _shared(self, name: str) -> Any:
-        """An attribute of the vector environment or of the wrappers around it."""
-        if hasattr(self.venv, name):
-            return getattr(self.venv, name)
-        return getattr(self.venv.unwrapped, name)
-
-    def _all_rows(self) -> range:
-        return range(self.num_envs)
-
-    def _require_all(self, rows: list[int], what: str) -> None:
-        if sorted(rows) != list(self._all_rows()):
-            raise ValueError(f"{what} is shared by all {self.num_envs} rows, received rows {rows}")
+    def _get_indices(self, indices: VecEnvIndices) -> list[int]:
+        """The rows meant, of which none counts from the end."""
+        return [range(self.num_envs)[row] for row in super()._get_indices(indices)]
 
 
 def split_infos(vector_infos: Info, num_envs: int) -> list[Info]:
-    """One info per row from Gymnasium's vector info.
+    """One info per row from Gymnasium's vector info; nothing of it is the same memory.
 
     Args:
         vector_infos: key to an array (num_envs, ...) or a nested dict of them, with a boolean
@@ -242,9 +237,6 @@ def _row_items(value: Any, num_envs: int) -> Sequence[Any]:
     if isinstance(value, dict):
         return split_infos(value, num_envs)  # a nested info, or a batched Dict observation
     if isinstance(value, np.ndarray) and value.ndim == 1:
-        # Python scalars, as a single environment's info would have; objects stay as they are.
-        items: list[Any] = value.tolist()
+        items: list[Any] = deepcopy(value).tolist()  # numbers become Python's own
         return items
-    if isinstance(value, np.ndarray):
-        return list(value.copy())
-    return list(value)
+    return list(deepcopy(value))

@@ -25,6 +25,8 @@ from gqn_rl.rendering import make_renderer
 
 RENDER_MODES = ("rgb_array",)
 ROWS_PER_GROUP, MAX_GROUPS = 32, 4
+RESET_MASK = "reset_mask"
+"""The only option of `reset`."""
 
 
 def make_rows(
@@ -105,13 +107,30 @@ def checked_modes(
         raise unknown_name("autoreset_mode", autoreset_mode, known) from None
 
 
+def checked_flag(name: str, value: object) -> bool:
+    """A flag as it is.
+
+    Raises:
+        UserError: for anything but True or False: any text would be true.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise UserError(f"{name} is {value!r}, expected True or False")
+    return bool(value)
+
+
 def reset_mask(options: dict[str, Any] | None, n: int) -> NDArray[np.bool_]:
     """The rows to be reset, bool (n,): all, unless the options have a "reset_mask".
 
     Raises:
-        UserError: for a mask that is not a boolean array (n,) with at least one row to reset.
+        UserError: for any other option, or a mask that is not a boolean array (n,) with at least
+            one row to reset.
     """
-    mask = (options or {}).get("reset_mask")
+    given = {} if options is None else options
+    if not isinstance(given, dict) or given.keys() - {RESET_MASK}:
+        raise UserError(
+            f"reset options are {options!r}, expected none, or a dict with {RESET_MASK!r} alone"
+        )
+    mask = given.get(RESET_MASK)
     if mask is None:
         return np.ones(n, dtype=bool)
     values = np.asarray(mask)

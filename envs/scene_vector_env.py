@@ -12,11 +12,12 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from envs.assembly import RENDER_MODES, checked_modes, make_rows, reset_mask
+from envs.assembly import RENDER_MODES, checked_flag, checked_modes, make_rows, reset_mask
 from envs.camera.control import make_control
 from envs.drawing.frames import draw_frames
 from envs.observation.flattening import Flattening
 from envs.observation.part import PartFactory
+from envs.plain_spec import PlainSpec
 from envs.rows.episodes import Episodes, FinalInfos, Infos, vector_infos
 from envs.rows.row_access import RowAccess
 from envs.rows.seeding import RowGenerators
@@ -29,7 +30,7 @@ from gqn_rl.scenes.shape_source import num_cubes_of
 LOOK_COST = 0.02
 
 
-class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):  # type: ignore[misc]
+class SceneVectorEnv(PlainSpec, RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):  # type: ignore[misc]
     """A camera on a sphere around an object; look as long as it pays, then answer.
 
     An episode shows one scene. Its first view comes with the reset and is look 1; every camera
@@ -128,6 +129,7 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):  # 
     ) -> None:
         self.closed = True  # until there is something to close
         self.num_envs, self.max_looks = num_envs, max_looks
+        flatten = checked_flag("flatten", flatten)
         self.render_mode, self.autoreset_mode = checked_modes(render_mode, autoreset_mode)
         self.metadata = {**type(self).metadata, "autoreset_mode": self.autoreset_mode}
         num_cubes = num_cubes_of(num_cubes, shapes)
@@ -164,6 +166,9 @@ class SceneVectorEnv(RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):  # 
                 the generators there are.
             options: "reset_mask", bool (num_envs,), the rows that begin anew; the others, their
                 generators included, stay as they are, and the info is about the new ones.
+
+        Raises:
+            UserError: for any other option.
         """
         self._require_open("reset")
         mask = reset_mask(options, self.num_envs)

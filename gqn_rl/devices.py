@@ -34,6 +34,24 @@ def float32_by_default() -> Iterator[None]:
         _EXACT.reset(token)
 
 
+@contextmanager
+def float32_tensors() -> Iterator[None]:
+    """Inside, new tensors are float32, whatever the process takes where no format is named.
+
+    Also a decorator. It changes what the process takes, for all its threads, unless that is
+    float32 already.
+    """
+    before = torch.get_default_dtype()
+    if before == torch.float32:
+        yield
+        return
+    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
 def full_precision(device: torch.device) -> AbstractContextManager[object]:
     """What is computed inside keeps the precision of its inputs, also under `autocast`."""
     return torch.autocast(device.type, enabled=False)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
+from stable_baselines3.common.preprocessing import get_obs_shape
 
 from agents.algorithms.turning import RandomTurns
 from gqn_rl.random_state import generator_state, set_generator_state
@@ -44,9 +45,11 @@ class AnswerMemory:
         self._rng = np.random.default_rng(seed)
         self._turns = turns
         self._targets = np.zeros(capacity, dtype=np.int64)
+        # As rollout buffers have them: an element of a Discrete space is one number.
+        shapes: Any = get_obs_shape(observation_space)
         self._observations = {
-            key: np.zeros((capacity, *(space.shape or ())), dtype=stored_type(space.dtype))
-            for key, space in observation_space.spaces.items()
+            key: np.zeros((capacity, *shape), dtype=stored_type(observation_space[key].dtype))
+            for key, shape in shapes.items()
         }
 
     def __len__(self) -> int:

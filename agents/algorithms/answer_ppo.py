@@ -131,10 +131,13 @@ class AnswerPPO(SupervisedModel, PPO):
         self.answer_memory = AnswerMemory(self.aux_buffer_size, space, self.seed, turns)
         self._supervise(
             self.policy.parameters(),
-            lambda seen: answer_log_probabilities(self.policy, seen, self.num_answers),
+            self._answer_log_probabilities,
             self._labelled,
             without="aux_coef=0",
         )
+
+    def _answer_log_probabilities(self, observations: dict[str, Tensor]) -> Tensor:
+        return answer_log_probabilities(self.policy, observations, self.num_answers)
 
     def _labelled(self, batch_size: int) -> tuple[dict[str, Tensor], Tensor] | None:
         memory = self.answer_memory

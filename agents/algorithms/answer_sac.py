@@ -29,7 +29,8 @@ class AnswerSAC(SupervisedModel, SAC):
     """SAC with an auxiliary cross-entropy between answer posterior and truth.
 
     The answer posterior is trained in minibatches of its own, drawn from the replay buffer, which
-    keeps the true answers. With another policy this is plain SAC on a smaller replay buffer.
+    keeps the true answers. With another policy this is plain SAC, on a smaller replay buffer where
+    observations are a Dict.
 
     >>> import gymnasium
     >>> from agents.sb3_vec_env import GymnasiumVecEnv
@@ -71,14 +72,19 @@ class AnswerSAC(SupervisedModel, SAC):
         self.aux_updates, self.aux_batch_size = aux_updates, aux_batch_size
         self.aux_weight_decay, self.max_grad_norm = aux_weight_decay, max_grad_norm
         self.aux_turned = dict(aux_turned or {})
-        kwargs.setdefault("replay_buffer_class", TargetReplayBuffer)
         super().__init__(policy, env, _init_setup_model=False, **kwargs)
         if _init_setup_model:
             self._setup_model()
 
     def _setup_model(self) -> None:
         check_coefficient(self.aux_coef, self.policy_class)
+        if self.replay_buffer_class is None and isinstance(self.observation_space, spaces.Dict):
+            self.replay_buffer_class = TargetReplayBuffer
         if self.replay_buffer_class is TargetReplayBuffer:
+            if self.n_steps > 1:
+                raise UserError(
+                    f"n_steps is {self.n_steps}, expected 1 with a {TargetReplayBuffer.__name__}"
+                )
             self.replay_buffer_kwargs = {**self.replay_buffer_kwargs, "seed": self.seed}
         if not self.is_supervised:
             super()._setup_model()
@@ -92,12 +98,10 @@ class AnswerSAC(SupervisedModel, SAC):
             # The logits are not drawn and have no entropy.
             self.target_entropy = float(k - size)
         super()._setup_model()
-        policy, buffer = self.policy, self.replay_buffer
+        policy = self.policy
         assert isinstance(policy, AnswerSACPolicy)
-        assert isinstance(buffer, TargetReplayBuffer)
-        # Features change only between two calls of `train`: once per batch is enough.
-        buffer.encode = policy.features
-        buffer.turns = RandomTurns(self.aux_turned, space)
+        self._turns = RandomTurns(self.aux_turned, space)
+        self._labelled_buffer()
         self._supervise(
             supervised_parameters(policy),
             policy.answer_log_probabilities,
@@ -105,14 +109,32 @@ class AnswerSAC(SupervisedModel, SAC):
             without="policy=MultiInputPolicy and aux_coef=0",
         )
 
+    def _labelled_buffer(self) -> TargetReplayBuffer:
+        """The replay buffer, whichever has been loaded, encoding with this model's policy."""
+        policy, buffer = self.policy, self.replay_buffer
+        assert isinstance(policy, AnswerSACPolicy)
+        if not isinstance(buffer, TargetReplayBuffer):
+            raise UserError(
+                f"the auxiliary loss learns from a {TargetReplayBuffer.__name__}, "
+                f"received a {type(buffer).__name__}"
+            )
+        # Features change only between two calls of `train`: once per batch is enough.
+        buffer.encode, buffer.turns = policy.features, self._turns
+        return buffer
+
     def _labelled(self, batch_size: int) -> tuple[dict[str, Tensor], Tensor] | None:
-        assert isinstance(self.replay_buffer, TargetReplayBuffer)
-        return self.replay_buffer.sample_labelled(batch_size)
+        return self._labelled_buffer().sample_labelled(batch_size, self._vec_normalize_env)
 
     def train(self, gradient_steps: int, batch_size: int = 64) -> None:
+        if self.supervision is None:
+            super().train(gradient_steps, batch_size)
+            return
+        self._labelled_buffer()
         super().train(gradient_steps, batch_size)
-        if self.supervision is not None:
-            self.supervision.train(self)
+        self.supervision.train(self)
+
+    def _excluded_save_params(self) -> list[str]:
+        return [*super()._excluded_save_params(), "_turns"]
 
 
 def check_coefficient(aux_coef: float, policy: type[Any]) -> None:

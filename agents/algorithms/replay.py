@@ -36,12 +36,18 @@ class TargetReplayBuffer(DictReplayBuffer):
 
     Args:
         seed: of the draws.
+        handle_timeout_termination: whether what was truncated goes on to be worth something; if
+            not it counts as an end like any other.
 
     Attributes:
         targets: int64 (buffer_size, n_envs), the answer that was right in each transition's
             episode; `UNLABELLED` where the environment named none.
-        encode: what sampled observations go through, if anything.
+        encode: what sampled observations go through, if anything. It belongs to a model, which
+            sets it before it learns: neither copies nor pickles of the buffer have it.
         turns: what `sample_labelled` applies to them, if anything.
+
+    Raises:
+        UserError: for a size or a saving of memory that it cannot have.
     """
 
     def __init__(
@@ -52,16 +58,26 @@ class TargetReplayBuffer(DictReplayBuffer):
         device: torch.device | str = "auto",
         n_envs: int = 1,
         *,
+        optimize_memory_usage: bool = False,
+        handle_timeout_termination: bool = True,
         seed: int | None = None,
-        **kwargs: Any,
     ) -> None:
+        if optimize_memory_usage:
+            raise UserError("optimize_memory_usage is True: observations are kept once already")
         if buffer_size < 2 * n_envs:
             raise UserError(
                 f"buffer_size is {buffer_size}, expected at least two transitions for each of "
                 f"{n_envs} environments"
             )
         # What the base class allocates is never written to, so it costs no memory.
-        super().__init__(buffer_size, observation_space, action_space, device, n_envs, **kwargs)
+        super().__init__(
+            buffer_size,
+            observation_space,
+            action_space,
+            device,
+            n_envs,
+            handle_timeout_termination=handle_timeout_termination,
+        )
         self.next_observations = {}
         self.observations = {
             key: np.zeros(value.shape, stored_type(value.dtype))
@@ -88,17 +104,23 @@ class TargetReplayBuffer(DictReplayBuffer):
         self.targets[here] = targets_of(infos)
         self.actions[here] = np.reshape(action, (self.n_envs, self.action_dim))
         self.rewards[here], self.dones[here] = reward, done
-        self.timeouts[here] = [info.get("TimeLimit.truncated", False) for info in infos]
+        if self.handle_timeout_termination:
+            self.timeouts[here] = [info.get("TimeLimit.truncated", False) for info in infos]
         self.pos, self.full = after, self.full or after == 0
 
     def sample(  # type: ignore[override]
         self, batch_size: int, env: VecNormalize | None = None
     ) -> DictReplayBufferSamples:
-        """A batch drawn with replacement."""
+        """A batch drawn with replacement, normalised as `env` does now."""
         return self._get_samples(self._drawn(batch_size), env)
 
-    def sample_labelled(self, batch_size: int) -> tuple[dict[str, Tensor], Tensor] | None:
-        """Observations (B, ...) with their targets (B,); None while no target has been named."""
+    def sample_labelled(
+        self, batch_size: int, env: VecNormalize | None = None
+    ) -> tuple[dict[str, Tensor], Tensor] | None:
+        """Observations (B, ...) with their targets (B,); None while no target has been named.
+
+        They are normalised as `env` does now.
+        """
         slots, rows = self._drawn(batch_size), self._drawn_rows(batch_size)
         known = self.targets[slots, rows] >= 0
         if not known.any():
@@ -107,7 +129,10 @@ class TargetReplayBuffer(DictReplayBuffer):
         observed = self._observed(slots, rows)
         if self.turns is not None:
             observed = self.turns(observed, self.rng)
-        return observed, self.to_torch(self.targets[slots, rows])
+        return self._normalised(observed, env), self.to_torch(self.targets[slots, rows])
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"encode": None}
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """All it remembers and will draw, as named arrays that share its memory."""
@@ -149,11 +174,13 @@ class TargetReplayBuffer(DictReplayBuffer):
         ended = self.dones[batch_inds, rows] * ~cut_off
         encode = self.encode or _unchanged
         return DictReplayBufferSamples(
-            observations=encode(self._observed(batch_inds, rows)),
+            observations=encode(self._normalised(self._observed(batch_inds, rows), env)),
             actions=self.to_torch(self.actions[batch_inds, rows]),
-            next_observations=encode(self._observed(after, rows)),
+            next_observations=encode(self._normalised(self._observed(after, rows), env)),
             dones=self.to_torch(ended.astype(np.float32)[:, None]),
-            rewards=self.to_torch(self.rewards[batch_inds, rows, None]),
+            rewards=self.to_torch(
+                self._normalize_reward(self.rewards[batch_inds, rows, None], env)
+            ),
         )
 
     def _observed(self, slots: Indices, rows: Indices) -> dict[str, Tensor]:
@@ -164,13 +191,23 @@ class TargetReplayBuffer(DictReplayBuffer):
             batch[key] = values.float() if store.dtype == np.float16 else values
         return batch
 
+    def _normalised(
+        self, observed: dict[str, Tensor], env: VecNormalize | None
+    ) -> dict[str, Tensor]:
+        """Observations (B, ...) as `env` would have shown them now."""
+        if env is None:
+            return observed
+        arrays: Any = {key: values.cpu().numpy() for key, values in observed.items()}
+        return {k: self.to_torch(v) for k, v in self._normalize_obs(arrays, env).items()}  # type: ignore[union-attr]
+
 
 def _unchanged(observations: dict[str, Tensor]) -> Any:
     return observations
 
 
 def _fitting(values: NDArray[Any], store: NDArray[Any]) -> NDArray[Any]:
-    """Values as the store can hold them."""
+    """Values as the store can hold them; those of a Discrete space come without an axis."""
+    values = np.reshape(values, store.shape[1:])
     if store.dtype == np.float16:
         return np.clip(values, -FLOAT16_MAX, FLOAT16_MAX)
     return values

@@ -84,9 +84,27 @@ class AnswerActor(Actor):
     ('AnswerActor', torch.Size([1, 13]))
     """
 
-    num_answers: int
-    confidence_gain: float
-    threshold: float
+    def __init__(
+        self,
+        observation_space: spaces.Space,
+        action_space: spaces.Box,
+        *args: Any,
+        num_answers: int,
+        confidence_gain: float,
+        threshold: float,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(observation_space, drawn_space(action_space, num_answers), *args, **kwargs)
+        self.action_space = action_space
+        self.num_answers = num_answers
+        self.confidence_gain, self.threshold = confidence_gain, threshold
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        return super()._get_constructor_parameters() | {
+            "num_answers": self.num_answers,
+            "confidence_gain": self.confidence_gain,
+            "threshold": self.threshold,
+        }
 
     def extract_features(
         self, obs: PyTorchObs, features_extractor: BaseFeaturesExtractor | None = None
@@ -223,23 +241,21 @@ class AnswerSACPolicy(SACPolicy):
         }
 
     def make_actor(self, features_extractor: BaseFeaturesExtractor | None = None) -> AnswerActor:
-        keywords = self._update_features_extractor(self.actor_kwargs, features_extractor)
-        actor = AnswerActor(**keywords | {"action_space": self.drawn_space(0)})
-        actor.num_answers = self.num_answers
-        actor.confidence_gain, actor.threshold = self.confidence_gain, self.threshold
-        return actor.to(self.device)
+        keywords = self._update_features_extractor(self.actor_kwargs, features_extractor) | {
+            "num_answers": self.num_answers,
+            "confidence_gain": self.confidence_gain,
+            "threshold": self.threshold,
+        }
+        return AnswerActor(**keywords).to(self.device)
 
     def make_critic(self, features_extractor: BaseFeaturesExtractor | None = None) -> AnswerCritic:
         extractor = NoFeatures(self.observation_space, self.actor.features_dim)
         keywords = self._update_features_extractor(self.critic_kwargs, extractor)
-        critic = AnswerCritic(**keywords | {"action_space": self.drawn_space(1)})
+        # Of the answer it is told one number.
+        valued = drawn_space(self.action_space, self.num_answers - 1)  # type: ignore[arg-type]
+        critic = AnswerCritic(**keywords | {"action_space": valued})
         critic.num_answers = self.num_answers
         return critic.to(self.device)
-
-    def drawn_space(self, more: int) -> spaces.Box:
-        """The numbers before the logits, and `more` of the same kind."""
-        (size,) = self.action_space.shape or (0,)
-        return spaces.Box(-1.0, 1.0, (size - self.num_answers + more,), np.float32)
 
     def features(self, observations: PyTorchObs) -> Tensor:
         """What actor and critic read, (B, features_dim), without gradients and dropout."""
@@ -256,6 +272,12 @@ class AnswerSACPolicy(SACPolicy):
         extractor = self.actor.features_extractor
         assert isinstance(extractor, PosteriorFeatures)
         return extractor
+
+
+def drawn_space(action_space: spaces.Box, logits: int) -> spaces.Box:
+    """The space of the numbers before the last `logits` of an action."""
+    (size,) = action_space.shape
+    return spaces.Box(-1.0, 1.0, (size - logits,), np.float32)
 
 
 def supervised_parameters(policy: AnswerSACPolicy) -> list[nn.Parameter]:

@@ -7,7 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from gymnasium import spaces
-from stable_baselines3.common.preprocessing import is_image_space, is_image_space_channels_first
+from stable_baselines3.common.preprocessing import (
+    get_flattened_obs_dim,
+    is_image_space,
+    is_image_space_channels_first,
+)
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env.vec_transpose import VecTransposeImage
 from torch import Tensor, nn
@@ -31,7 +35,8 @@ class SceneFeatures(BaseFeaturesExtractor):
     (torch.Size([5, 39]), [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0])
 
     Args:
-        observation_space: Dict of Boxes; images channels first, as Stable-Baselines3 hands them on.
+        observation_space: Dict of Boxes, images channels first, and of parts that are counted, one
+            number for each value, as Stable-Baselines3 hands them on.
         hidden: widths of the MLP over each wide vector.
         dropout: probability, after each layer of the MLP; active only while training.
         input_dropout: probability on the wide vector itself.
@@ -61,7 +66,7 @@ class SceneFeatures(BaseFeaturesExtractor):
     ) -> None:
         super().__init__(observation_space, features_dim=1)
         parts = {k: space for k, space in observation_space.spaces.items() if k not in ignored}
-        lengths = {key: int(np.prod(space.shape or (1,))) for key, space in parts.items()}
+        lengths = {key: get_flattened_obs_dim(space) for key, space in parts.items()}
         images = [key for key, space in parts.items() if is_image_space(space)]
         wide = {k: n for k, n in lengths.items() if n > SMALL and k not in images}
         self._small = [key for key in parts if key not in (*images, *wide)]
@@ -137,8 +142,9 @@ def twins_of(lengths: dict[str, int]) -> dict[str, str]:
 
 
 def bounds_of(space: spaces.Space) -> np.ndarray:
-    """The largest size of each number of a Box, float32 (n,); 1 where there is no bound or 0."""
-    assert isinstance(space, spaces.Box)
+    """The largest size of each number of a part, float32 (n,); 1 where there is no bound or 0."""
+    if not isinstance(space, spaces.Box):
+        return np.ones(get_flattened_obs_dim(space), np.float32)
     largest = np.maximum(np.abs(space.low), np.abs(space.high)).reshape(-1).astype(np.float32)
     return np.where(np.isfinite(largest) & (largest > 0), largest, np.float32(1.0))
 

@@ -19,18 +19,20 @@ import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from stable_baselines3.common.policies import BasePolicy
 
 from agents.algorithms.algorithm import ALGORITHMS, algorithm_named
 from agents.factory import policy_and_arguments
 from agents.policies.features import channels_first
+from agents.saving.releases import require_release
 from agents.saving.spaces_json import space_from_json, space_to_json
 from agents.saving.weights import distinct_weights, load_distinct_weights
+from gqn_rl.devices import choose_device, float32_tensors
 from gqn_rl.entry_points import require_imported
 from gqn_rl.errors import UserError
-from gqn_rl.files import write_atomically, write_json
+from gqn_rl.files import write_json
 from gqn_rl.hub.repository import is_address, parse_address, pull
+from gqn_rl.tensor_files import write_tensors
 
 FORMAT = 1
 NAME = "agent"
@@ -103,18 +105,8 @@ class AgentRecord:
                 )
 
     def require_library(self, who: str) -> None:
-        """Refuse an agent of another release of Stable-Baselines3, whose networks may differ.
-
-        Releases that differ in the last number only are the same.
-
-        Raises:
-            UserError: naming both.
-        """
-        mine, present = self.stable_baselines3, stable_baselines3.__version__
-        if release(mine) != release(present):
-            raise UserError(
-                f"{who} was made with stable-baselines3 {mine}, but {present} is installed"
-            )
+        """See `agents.saving.releases.require_release`."""
+        require_release(who, self.stable_baselines3)
 
 
 @dataclass(frozen=True)
@@ -152,11 +144,6 @@ class Agent:
         """See `AgentRecord.require_environment`."""
         who = f"agent {str(self.path)!r}"
         self.record.require_environment(who, env_id, observation_space, action_space, encoder)
-
-
-def release(version: str) -> list[str]:
-    """The first two numbers of a version, such as ["2", "9"]."""
-    return str(version).split(".")[:2]
 
 
 def make_record(
@@ -217,8 +204,7 @@ def save_bundle(path: Path, policy: BasePolicy, record: AgentRecord) -> Path:
     target = weights_path(path)
     weights = distinct_weights(algorithm_named(record.algo).acting_part(policy))
     content = asdict(record)
-    header = {HEADER: json.dumps(content, allow_nan=False)}
-    write_atomically(target, lambda temporary: save_file(weights, temporary, metadata=header))
+    write_tensors(target, weights, HEADER, content)
     write_json(target.with_suffix(".json"), content)
     return target
 
@@ -226,10 +212,15 @@ def save_bundle(path: Path, policy: BasePolicy, record: AgentRecord) -> Path:
 def load_bundle(path: Path, device: str = "cpu") -> Agent:
     """Read a bundle: a run folder, the path of either file, or hub:owner/name[@revision].
 
+    Args:
+        device: "auto", "cpu", "cuda" or another PyTorch device.
+
     Raises:
-        UserError: for a hub that cannot be reached, files that are missing, cut short, corrupt or
-            of another format, or an agent of another release of Stable-Baselines3.
+        UserError: for a device that cannot be used, a hub that cannot be reached, files that are
+            missing, cut short, corrupt or of another format, or an agent of a release of
+            Stable-Baselines3 that does not read it.
     """
+    place = choose_device(device)
     target = pull(parse_address(path), "agent") if is_address(path) else weights_path(path)
     if not target.exists():
         raise UserError(f"agent {str(target)!r} does not exist")
@@ -251,7 +242,7 @@ def load_bundle(path: Path, device: str = "cpu") -> Agent:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"agent {str(target)!r} cannot be read: {reason}") from error
     policy.set_training_mode(False)
-    return Agent(policy.to(device), record, target)
+    return Agent(policy.to(place), record, target)
 
 
 def read_weights(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
@@ -278,12 +269,13 @@ def build_policy(record: AgentRecord) -> BasePolicy:
     policy, keywords = policy_and_arguments(
         algorithm_named(record.algo), record.policy, record.policy_kwargs, record.num_answers
     )
-    return policy(
-        channels_first(observation_space),
-        space_from_json(record.action_space),
-        lambda _: 0.0,
-        **keywords,
-    )
+    with float32_tensors():
+        return policy(
+            channels_first(observation_space),
+            space_from_json(record.action_space),
+            lambda _: 0.0,
+            **keywords,
+        )
 
 
 def _differences(mine: dict[str, Any], other: dict[str, Any]) -> list[tuple[str, Any, Any]]:

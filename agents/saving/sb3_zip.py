@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import pickle
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from agents.algorithms.algorithm import algorithm_named
 from agents.factory import load_hyperparameters, make_model
 from agents.saving.bundle import Agent, AgentRecord, build_policy
+from agents.saving.releases import require_release
 from agents.saving.spaces_json import space_from_json
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_atomically
@@ -84,7 +84,7 @@ def import_zip(path: Path, record: AgentRecord) -> BasePolicy:
         with zipfile.ZipFile(path) as archive:
             version = archive.read(VERSION).decode().strip()
             content = io.BytesIO(archive.read(WEIGHTS))
-        replace(record, stable_baselines3=version).require_library(who)
+        require_release(who, version)
         policy = build_policy(record)
         policy.load_state_dict(torch.load(content, map_location="cpu", weights_only=True))
     except UserError:

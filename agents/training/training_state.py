@@ -7,9 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from agents.algorithms.algorithm import algorithm_named
@@ -17,7 +15,7 @@ from agents.saving.bundle import AgentRecord, record_from_json
 from agents.sb3_vec_env import GymnasiumVecEnv
 from agents.training.model_state import ModelState, model_state, set_model_state
 from gqn_rl.errors import UserError
-from gqn_rl.files import write_atomically
+from gqn_rl.tensor_files import write_tensors
 
 NAME = "training_state.safetensors"
 HEADER = "training"
@@ -45,9 +43,7 @@ def save_training_state(
         "numbers": state.numbers,
         "notes": notes,
     }
-    header = {HEADER: json.dumps(content, allow_nan=False)}
-    arrays = {name: np.array(array, order="C", copy=None) for name, array in state.arrays.items()}
-    write_atomically(folder / NAME, lambda path: save_file(arrays, path, metadata=header))
+    write_tensors(folder / NAME, state.arrays, HEADER, content)
 
 
 def read_record(folder: Path) -> AgentRecord:

@@ -19,6 +19,8 @@ PROBED = np.linspace(-1.0, 1.0, 5)
 that turn as far as one action can, to the side, up or down."""
 GRID = np.linspace(-1.0, 1.0, 9)
 """The numbers from which a strategy chooses, in each direction."""
+ROUNDING = 1e-5
+"""How far beyond -1 and 1 a number may be: as arithmetic in float32 leaves it, not on purpose."""
 
 
 class ContinuousControl(CameraControl):
@@ -90,6 +92,8 @@ class ContinuousControl(CameraControl):
 def shares(actions: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
     """Actions of environments that are numbers from -1 to 1, float64 of a shape (n, A).
 
+    Those that rounding has put beyond an end, as Gymnasium's `RescaleAction` does, are that end.
+
     Raises:
         UserError: for other actions, with the value received.
     """
@@ -99,11 +103,12 @@ def shares(actions: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
             f"action {actions!r} is {values.dtype} of shape {values.shape}, "
             f"expected numbers of shape {shape}"
         )
-    inside = (values >= -1) & (values <= 1)  # not a number is not inside
+    end = 1.0 + ROUNDING
+    inside = (values >= -end) & (values <= end)  # not a number is not inside
     if not inside.all():
         row, part = np.argwhere(~inside)[0]
         raise UserError(
             f"action {values[row].tolist()} of environment {row} is outside the action space: "
             f"number {part} is {values[row, part]}, expected -1 to 1"
         )
-    return values.astype(np.float64)
+    return np.clip(values.astype(np.float64), -1.0, 1.0)

@@ -16,13 +16,13 @@ import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 
 from agents.saving.spaces_json import space_from_json
 from envs.observation.flattening import Flattening
 from experiments.rllib.cluster import imported_ray
 from gqn_rl.errors import UserError
-from gqn_rl.files import write_bytes, write_json
+from gqn_rl.files import write_json
+from gqn_rl.tensor_files import write_tensors
 
 WEIGHTS, RECORD = "module.safetensors", "module.json"
 FORMAT = 1
@@ -108,9 +108,7 @@ class RLlibAgent:
 
 def save_agent(folder: Path, agent: RLlibAgent) -> None:
     """Write both files; the weights last, so that a crash between them leaves no wrong pair."""
-    tensors = {name: value.cpu().contiguous() for name, value in agent.module.state_dict().items()}
-    about = {"record": json.dumps(asdict(agent.record))}
-    write_bytes(folder / WEIGHTS, save(tensors, about))
+    write_tensors(folder / WEIGHTS, agent.module.state_dict(), "record", asdict(agent.record))
     write_json(folder / RECORD, asdict(agent.record))
 
 

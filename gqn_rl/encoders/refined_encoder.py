@@ -158,7 +158,7 @@ class RefinedEncoder:
         return RefinedState(
             self.model.nothing_seen(n),
             torch.zeros(n, VIEWS_KEPT, 3, size, size, dtype=torch.uint8, device=device),
-            torch.zeros(n, VIEWS_KEPT, ENCODING_SIZE, device=device),
+            torch.zeros(n, VIEWS_KEPT, ENCODING_SIZE, dtype=torch.float32, device=device),
             torch.zeros(n, dtype=torch.int64, device=device),
             nothing_known(self.model, n),
         )

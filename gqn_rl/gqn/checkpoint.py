@@ -17,10 +17,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import load
 from torch import Tensor
 
 from gqn_rl.data.description import DEEPMIND_CAMERA
+from gqn_rl.devices import choose_device
 from gqn_rl.entry_points import require_imported
 from gqn_rl.errors import UserError
 from gqn_rl.files import visible_files, write_bytes, write_json
@@ -28,6 +29,7 @@ from gqn_rl.geometry.viewpoint import CAMERA_CONVENTION
 from gqn_rl.gqn.families import FAMILIES, build, config_from_dict
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.hub.repository import is_address, parse_address, pull
+from gqn_rl.tensor_files import tensor_bytes
 
 FORMAT = "gqn_rl.gqn/1"
 DEFAULT_WEIGHTS = "base"
@@ -99,7 +101,7 @@ def save_checkpoint(
         name: tensor.detach().cpu().to(dtype if not _is_statistic(name) else torch.float32)
         for name, tensor in model.state_dict().items()
     }
-    content = save({name: tensor.contiguous() for name, tensor in tensors.items()})
+    content = tensor_bytes(tensors)
     sidecar = {
         "format": FORMAT,
         "family": model.family,
@@ -116,12 +118,16 @@ def save_checkpoint(
 def load_checkpoint(
     path: Path, device: str | torch.device = "cpu"
 ) -> tuple[GenerativeQueryNetwork, dict[str, Any]]:
-    """The model in evaluation mode, and its sidecar.
+    """The model in evaluation mode, its weights frozen, and its sidecar.
+
+    Args:
+        device: "auto", "cpu", "cuda" or another PyTorch device.
 
     Raises:
-        UserError: when a file is missing, truncated or changed, or the weights were made for
-            another architecture or camera convention.
+        UserError: when a file is missing, truncated or changed, the weights were made for
+            another architecture or camera convention, or the device cannot be used.
     """
+    place = choose_device(str(device))
     sidecar = read_sidecar(path)
     tensors = read_weights(path, sidecar)
     if sidecar["camera"] not in CAMERAS:
@@ -135,7 +141,7 @@ def load_checkpoint(
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise UserError(f"{path} does not fit its configuration: {reason}") from error
-    return model.to(device).eval().requires_grad_(False), sidecar
+    return model.to(place).eval().requires_grad_(False), sidecar
 
 
 def read_sidecar(path: Path) -> dict[str, Any]:

@@ -29,7 +29,13 @@ class Draws:
 
     def normal(self, *shape: int) -> Tensor:
         """Standard normal, float32 (rows, *shape)."""
-        drawn = torch.randn(self.total, *shape, generator=self.generator, device=self.device)
+        drawn = torch.randn(
+            self.total,
+            *shape,
+            generator=self.generator,
+            dtype=torch.float32,
+            device=self.device,
+        )
         return drawn[self.rows]
 
     def uniform(self, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from gqn_rl.devices import float32_tensors
 from gqn_rl.entry_points import find, is_entry_point
 from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.gqn.attention.attention_gqn import AttentionGQN
@@ -72,14 +73,15 @@ def config_from_dict(family: str, values: dict[str, Any], source: str) -> Config
 
 
 def build(config: Config, seed: int | None = None) -> GenerativeQueryNetwork:
-    """A network with random weights.
+    """A network with random weights, float32.
 
     Args:
         seed: of the weights, the global generator being left alone; None: from the global one.
     """
     network: Any = find_family(config.family, type(config).__name__)  # each has its own config
     if seed is None:
-        model: GenerativeQueryNetwork = network(config)
+        with float32_tensors():
+            model: GenerativeQueryNetwork = network(config)
         return model
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
+from gqn_rl.devices import float32_tensors
 from gqn_rl.entry_points import find
 from gqn_rl.errors import UserError
 from gqn_rl.geometry.view import Context, check_views
@@ -223,9 +224,9 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[AggregateType]):
                 f"query_viewpoint has shape {tuple(query_viewpoint.shape)}, expected {expected}"
             )
         posterior = self.infer(context, steps, aggregate)
-        poses = query_viewpoint.to(self.representation_mean.dtype)
-        return self.sample_views(posterior, poses, generator=generator)[0]
+        return self.sample_views(posterior, query_viewpoint, generator=generator)[0]
 
+    @float32_tensors()
     def sample_views(
         self,
         posterior: ScenePosterior,
@@ -243,11 +244,11 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[AggregateType]):
         Returns:
             float (num_samples, N, 3, H, W) in [0, 1].
         """
-        drawn = [
-            self.draw_images(posterior.sample(generator), viewpoints) for _ in range(num_samples)
-        ]
+        poses = viewpoints.to(self.representation_mean.dtype)
+        drawn = [self.draw_images(posterior.sample(generator), poses) for _ in range(num_samples)]
         return torch.stack(drawn)
 
+    @float32_tensors()
     def infer(
         self, context: Context, steps: int | None = None, aggregate: AggregateType | None = None
     ) -> ScenePosterior:
@@ -281,7 +282,8 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[AggregateType]):
 
     def noise(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Noise for `imagine`, float32 (n, *latent_shape), from an explicit source."""
-        return torch.randn(n, *self.latent_shape, generator=generator, device=self.device)
+        shape = (n, *self.latent_shape)
+        return torch.randn(shape, generator=generator, dtype=torch.float32, device=self.device)
 
     def representation_parameters(self) -> Iterator[nn.Parameter]:
         """The parameters that r depends on."""
@@ -300,8 +302,14 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[AggregateType]):
         """Shipped weights by name, a checkpoint by path, or "hub:owner/name[@revision]" on the
         Hugging Face hub; in evaluation mode.
 
+        The weights are frozen: no gradient reaches them before `requires_grad_(True)`.
+
         Args:
             name_or_path: None for `gqn_rl.gqn.checkpoint.DEFAULT_WEIGHTS`.
+            device: "auto", "cpu", "cuda" or another PyTorch device.
+
+        Raises:
+            UserError: for weights or a device that cannot be used.
         """
         # Forwards to a module that knows all families, the one import against the levels: the
         # class that everybody imports is where they look for its weights.

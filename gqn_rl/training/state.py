@@ -13,16 +13,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_bytes
+from gqn_rl.tensor_files import tensor_bytes
 from gqn_rl.training.trainer import Trainer
 
 FILE_NAME = "training_state.safetensors"
 PREVIOUS_NAME = "training_state.previous.safetensors"
-FORMAT = "gqn_rl.training/2"
+KEY, FORMAT = "state", "gqn_rl.training/3"
+FORMAT_OF_KEYS = "gqn_rl.training/2"
+"""That of older files, which say each thing under a key of its own."""
 FIELDS = ("step", "family", "config", "recipe", "record", "sha256")
 
 
@@ -49,9 +51,8 @@ def save_state(folder: Path, trainer: Trainer, record: dict[str, Any]) -> None:
         "record": record,
         "sha256": digest(tensors),
     }
-    metadata = {"format": FORMAT} | {key: json.dumps(value) for key, value in about.items()}
     path, previous = folder / FILE_NAME, folder / PREVIOUS_NAME
-    content = save(tensors, metadata=metadata)
+    content = tensor_bytes(tensors, KEY, {"format": FORMAT} | about)
     if path.is_file():
         previous.unlink(missing_ok=True)
         os.link(path, previous)
@@ -101,15 +102,25 @@ def _read(path: Path) -> State:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path} is truncated or not a safetensors file: {error}") from error
-    if metadata.get("format") != FORMAT:
-        raise UserError(f"{path} has format {metadata.get('format')!r}, expected {FORMAT!r}")
     try:
-        about = {key: json.loads(metadata[key]) for key in FIELDS}
-    except (KeyError, ValueError) as error:
+        about = _about(metadata)
+    except (KeyError, ValueError, TypeError) as error:
         raise UserError(f"{path} is not a training state: {error!r}") from error
+    if about["format"] != FORMAT:
+        raise UserError(f"{path} has format {about['format']!r}, expected {FORMAT!r}")
     if (found := digest(tensors)) != about["sha256"]:
         raise UserError(
             f"{path} is damaged: its numbers have sha256 {found[:16]}..., "
             f"expected {about['sha256'][:16]}..."
         )
     return State(about, tensors)
+
+
+def _about(metadata: dict[str, str]) -> dict[str, Any]:
+    """What a file says about itself: `FIELDS`, and its format."""
+    if metadata.get("format") == FORMAT_OF_KEYS:
+        return {"format": FORMAT} | {key: json.loads(metadata[key]) for key in FIELDS}
+    about = json.loads(metadata.get(KEY, "{}"))
+    if about.get("format") != FORMAT:
+        return {"format": about.get("format", metadata.get("format"))}
+    return {key: about[key] for key in ("format", *FIELDS)}

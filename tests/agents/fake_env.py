@@ -37,7 +37,7 @@ class FakeRecognitionEnv(gymnasium.Env[dict[str, NDArray[np.float32]], Any]):
         prospects: tell of both moves, as view prediction does: whether they lead to another place.
     """
 
-    metadata = {"render_modes": []}  # noqa: RUF012 - Gymnasium's own form
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 3}  # noqa: RUF012 - Gymnasium's form
 
     def __init__(
         self,
@@ -46,11 +46,12 @@ class FakeRecognitionEnv(gymnasium.Env[dict[str, NDArray[np.float32]], Any]):
         time_limit: int | None = None,
         continuous: bool = False,
         prospects: bool = False,
+        render_mode: str | None = None,
     ):
         self.prospects = prospects
         self.hint, self.noise, self.time_limit = hint, noise, time_limit
         self.continuous = continuous
-        self.render_mode = None
+        self.render_mode = render_mode
         parts: dict[str, spaces.Space[Any]] = {
             "representation": spaces.Box(-np.inf, np.inf, (SIZE,), np.float32),
             "viewpoint": spaces.Box(-np.inf, np.inf, (7,), np.float32),
@@ -98,6 +99,14 @@ class FakeRecognitionEnv(gymnasium.Env[dict[str, NDArray[np.float32]], Any]):
         truncated = self.time_limit is not None and self.looks > self.time_limit
         reward = -1.0 if ended else -LOOK_COST
         return self._observation(), reward, ended, truncated, self._info(-1)
+
+    def render(self) -> NDArray[np.uint8] | None:
+        """A row of three fields, white where the camera is."""
+        if self.render_mode is None:
+            return None
+        picture = np.zeros((1, 3, 3), np.uint8)
+        picture[:, self.place] = 255
+        return picture
 
     def _noise(self) -> NDArray[np.float32]:
         return (self.noise * self.np_random.normal(size=SIZE)).astype(np.float32)

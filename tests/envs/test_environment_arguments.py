@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from gymnasium.utils.env_checker import data_equivalence
 
 from gqn_rl.errors import UserError
 from gqn_rl.rendering import RendererIdentity
@@ -20,6 +21,8 @@ from tests.envs.fake_encoder import FakeEncoder
         ({"render_mode": "hologram"}, "unknown render_mode 'hologram'.*'rgb_array'"),
         ({"control": "joystick"}, "unknown control 'joystick'.*'continuous', 'discrete'"),
         ({"task": "telepathy"}, "unknown task 'telepathy'.*'mental_rotation', 'recognition'"),
+        ({"flatten": "no"}, "flatten is 'no', expected True or False"),
+        ({"flatten": 1}, "flatten is 1, expected True or False"),
         ({"max_looks": 0}, "max_looks is 0, expected at least 1"),
         ({"image_size": 0}, "image_size is 0"),
         ({"num_cubes": 99}, "num_cubes is 99"),
@@ -70,6 +73,23 @@ def test_what_does_not_go_together_is_refused(make, task, control, arguments, me
 def test_an_unknown_autoreset_mode_lists_the_known(make_vec):
     with pytest.raises(UserError, match=r"'Sometimes'.*'Disabled', 'NextStep', 'SameStep'"):
         make_vec(autoreset_mode="Sometimes")
+
+
+@pytest.mark.parametrize("arguments", [{"num_envs": 2}, {"autoreset_mode": "SameStep"}])
+def test_what_only_several_environments_have_is_refused_for_one(make, env_id, arguments):
+    (name, value), *_ = arguments.items()
+    with pytest.raises(UserError, match=f"{name}={value!r} is for several.*make_vec") as caught:
+        make(env_id, **arguments)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("options", [{"seed": 3}, {"reset_mask": [True] * 4, "x": 1}, [], "all"])
+def test_reset_options_that_are_not_understood_are_refused(make, make_vec, options):
+    for env in (make(observation="state").unwrapped, make_vec(observation="state")):
+        before = env.reset(seed=0)[0]
+        with pytest.raises(UserError, match=r"reset options are .*'reset_mask' alone"):
+            env.reset(seed=1, options=options)
+        assert data_equivalence(env.reset(seed=0, options={})[0], before, exact=True)
 
 
 def test_an_encoder_made_for_other_pictures_is_refused(make):

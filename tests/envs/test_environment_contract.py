@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 from gymnasium.utils.env_checker import check_env, data_equivalence
+from gymnasium.vector import SyncVectorEnv
 from stable_baselines3.common.env_checker import check_env as check_env_for_sb3
 from stable_baselines3.common.monitor import Monitor
 
@@ -114,6 +115,51 @@ def test_observations_are_not_shared_between_calls(make_vec, env_id):
     for _ in range(5):
         env.step(env.action_space.sample())
     assert data_equivalence((before, infos), kept, exact=True)
+
+
+def spoil(result):
+    """Overwrite every array of a result."""
+    if isinstance(result, dict):
+        result = tuple(result.values())
+    if isinstance(result, tuple):
+        for part in result:
+            spoil(part)
+    elif result is not None and result.dtype == object:
+        spoil(tuple(result))
+    elif result is not None:
+        result[...] = 1
+
+
+@pytest.mark.parametrize("arguments", [{}, {"flatten": True}, {"observation": "pixels"}])
+@pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
+def test_nothing_that_is_returned_is_memory_of_the_environment(make_vec, env_id, mode, arguments):
+    env, twin = (make_vec(env_id, max_looks=2, autoreset_mode=mode, **arguments) for _ in range(2))
+    spoil(env.reset(seed=0))
+    twin.reset(seed=0)
+    twin.action_space.seed(0)
+    for _ in range(8):
+        actions = twin.action_space.sample()
+        result = env.step(actions.copy())
+        assert data_equivalence(result, twin.step(actions), exact=True)
+        spoil(result)
+
+
+def test_infos_of_one_environment_have_the_types_of_the_arrays_of_many(make, make_vec, env_id):
+    env, rows = make(env_id), make_vec(env_id)
+    one, many = env.reset(seed=0)[1], rows.reset(seed=0)[1]
+    ended = env.step(answer(env, 0))[4]
+    assert one.keys() == ended.keys() == {name for name in many if not name.startswith("_")}
+    for name in one:
+        assert one[name].dtype == ended[name].dtype == many[name].dtype
+        assert one[name].shape == ended[name].shape == ()
+
+
+def test_gymnasiums_own_vector_environments_can_take_the_mean_of_infos(make, env_id):
+    rows = SyncVectorEnv([lambda: make(env_id)] * 3)
+    rows.reset(seed=0)
+    infos = rows.step(np.stack([answer(row.unwrapped, 0) for row in rows.envs]))[4]
+    assert infos["is_success"].mean() in (0.0, 1 / 3, 2 / 3, 1.0)
+    assert {infos[name].dtype.kind for name in infos} <= set("bif")
 
 
 def bad_actions(env):

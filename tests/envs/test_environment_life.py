@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import gymnasium
 import pytest
+import torch
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils.env_checker import data_equivalence
 from gymnasium.vector import AutoresetMode
@@ -17,6 +18,7 @@ from stable_baselines3.common.vec_env import SubprocVecEnv
 
 from envs.camera.control import make_control
 from envs.scene_vector_env import SceneVectorEnv
+from gqn_rl.gqn.checkpoint import pretrained_path
 from tests.envs.actions import LEFT, RIGHT, mixed, move, moves
 from tests.envs.episodes import play
 
@@ -42,6 +44,19 @@ def test_the_spec_survives_json_and_makes_the_same_environment(env_id, plain):
     twin = spec.make()
     assert data_equivalence(play(env, 1), play(twin, 1), exact=True)
     assert twin.unwrapped.rows.max_looks == 5
+    env.close()
+    twin.close()
+
+
+@pytest.mark.parametrize("make_some", [gymnasium.make, gymnasium.make_vec])
+def test_the_spec_survives_json_when_the_encoder_is_a_path(make_some):
+    path = pretrained_path("small")
+    env = make_some("GQNShepard-v0", encoder=path)
+    spec = EnvSpec.from_json(env.spec.to_json())
+    twin = make_some(spec)
+    assert spec.kwargs["encoder"] == str(path)
+    seen = [one.reset(seed=0)[0] for one in (env, twin)]
+    assert data_equivalence(*seen, exact=True)
     env.close()
     twin.close()
 
@@ -114,6 +129,20 @@ def test_close_may_be_called_twice_and_nothing_works_after_it(make, make_vec, en
 
 def test_an_environment_that_was_never_reset_can_be_closed(make, env_id):
     make(env_id).close()
+
+
+@pytest.mark.parametrize("renderer", ["pybullet", "raycast"])
+def test_a_process_that_computes_in_float64_sees_the_same(task_id, renderer):
+    histories = []
+    for number in (torch.float32, torch.float64):
+        torch.set_default_dtype(number)
+        try:
+            env = gymnasium.make(task_id, renderer=renderer, max_looks=3)
+            histories.append(play(env, 4))
+            env.close()
+        finally:
+            torch.set_default_dtype(torch.float32)
+    assert data_equivalence(*histories, exact=True)
 
 
 def test_spawned_workers_find_the_ids():

@@ -72,7 +72,7 @@ def visibility(scene: CellScene, viewpoints: Tensor, directions: Tensor, size: i
     # The cells of one camera after those of another.
     first = size**3 * torch.arange(views, device=viewpoints.device)
     place = (crossed.cell.view(n, views, -1) + first[:, None]).flatten(1)
-    nothing = torch.zeros(n, views * size**3, device=viewpoints.device)
+    nothing = torch.zeros(n, views * size**3, dtype=torch.float32, device=viewpoints.device)
     light = nothing.scatter_add(1, place, reaching.flatten(1))
     length = nothing.scatter_add(1, place, crossed.length.flatten(1))
     return (light / length.clamp(min=LEAST_LENGTH)).view(n, views, -1)

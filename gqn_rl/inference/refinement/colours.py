@@ -14,6 +14,6 @@ PRIMARY = (0.0, 2.0 / 3.0, 1.0 / 3.0)
 def colours_of_cubes(hue: Tensor, saturation: Tensor) -> Tensor:
     """Colours of value 1, float (N, 3, K), given chances uniform in [0, 1), (N, K)."""
     saturation = MIN_SATURATION + (1.0 - MIN_SATURATION) * saturation
-    shift = torch.tensor(PRIMARY, device=hue.device)[:, None]
+    shift = hue.new_tensor(PRIMARY)[:, None]
     away = ((hue[:, None] + shift) % 1.0 - 0.5).abs() * 6.0  # 3 at the primary, 0 opposite
     return 1.0 - saturation[:, None] * (2.0 - away).clamp(0.0, 1.0)

@@ -99,7 +99,7 @@ def nothing_known(model: CanonicalGQN, n: int) -> Estimate:
     """Of n scenes: empty grids."""
 
     def zeros(*shape: int) -> Tensor:
-        return torch.zeros(n, *shape, device=model.device)
+        return torch.zeros(n, *shape, dtype=torch.float32, device=model.device)
 
     cells = zeros(MOST_CELLS, 3)
     found = OpaqueScene(Frame.unpack(zeros(4)), zeros(6), cells, cells, cells[..., 0] > 0)

@@ -47,7 +47,7 @@ def chance_of_cells(found: OpaqueScene, imagined: Tensor, cells: int) -> Tensor:
 def filled_beside(found: OpaqueScene, cells: int) -> Tensor:
     """How many of the six cells beside each one are filled, float32 (N, cells ** 3)."""
     n = len(found.filled)
-    filled = torch.zeros(n, cells**3 + 1, device=found.filled.device)
+    filled = found.colour.new_zeros(n, cells**3 + 1)
     filled.scatter_(1, found.places(cells), 1.0)
     padded = F.pad(filled[:, :-1].view(n, cells, cells, cells), (1,) * 6)
     total = torch.zeros_like(padded)

@@ -81,7 +81,8 @@ class RefinedPosterior(ScenePosterior):
         model, pick = self._model, self.refined
         n, cells = len(self.bare), self.unseen.shape[1]
         noise = model.noise(n, generator)
-        chances = torch.rand(n, 1 + 3 * cells, generator=generator, device=model.device)
+        shape, number = (n, 1 + 3 * cells), torch.float32
+        chances = torch.rand(shape, generator=generator, dtype=number, device=model.device)
         chance, filled, hue, saturation = chances.split([1, cells, cells, cells], dim=1)
         which = self.explained.draw(chance[:, 0])
         found = self.explained.scene.select(which)

@@ -188,6 +188,8 @@ class PooledRenderer:
     def close(self) -> None:
         """End the workers; more than once does no harm."""
         self._finalizer()
+        if self._shared is not None:
+            self._shared.close()
         self._shared = None
 
     def __getstate__(self) -> tuple[Any, ...]:

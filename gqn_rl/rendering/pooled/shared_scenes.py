@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import tempfile
+from contextlib import suppress
 from typing import BinaryIO, cast
 
 import numpy as np
@@ -69,6 +70,13 @@ class SharedScenes:
     def images(self, start: int, stop: int) -> NDArray[np.uint8]:
         """The place of some images, uint8 (stop - start, H, W, 3)."""
         return self._images[start:stop]
+
+    def close(self) -> None:
+        """Give the memory back, whoever still holds this object; more than once does no harm."""
+        self._images = self._images[:0].copy()
+        with suppress(BufferError):  # of a picture that somebody still looks at: gone with it
+            self._memory.close()
+        self._file.close()
 
     def _records(self, num_cubes: int) -> NDArray:
         return np.frombuffer(self._memory, _record(num_cubes), self.room(num_cubes))

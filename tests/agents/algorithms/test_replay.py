@@ -30,13 +30,15 @@ def observation(number: int) -> dict[str, NDArray[Any]]:
     }
 
 
-def filled(transitions: int, ends: dict[int, bool] | None = None) -> TargetReplayBuffer:
+def filled(
+    transitions: int, ends: dict[int, bool] | None = None, **options: Any
+) -> TargetReplayBuffer:
     """A buffer after some transitions.
 
     Args:
         ends: those with which an episode ended, and whether it was cut off.
     """
-    buffer = TargetReplayBuffer(SLOTS * ROWS, SPACE, ACTIONS, "cpu", ROWS, seed=0)
+    buffer = TargetReplayBuffer(SLOTS * ROWS, SPACE, ACTIONS, "cpu", ROWS, seed=0, **options)
     for number in range(transitions):
         cut_off = (ends or {}).get(number, False)
         infos = [{"target": number % 5, "TimeLimit.truncated": cut_off}] * ROWS
@@ -98,6 +100,13 @@ def test_sampled_observations_go_through_the_encoder() -> None:
     buffer.encode = lambda observations: observations["representation"] * 2
     batch: Any = buffer.sample(20)
     assert batch.observations.shape == batch.next_observations.shape == (20, 3)
+
+
+def test_what_was_cut_off_can_count_as_an_end_like_any_other() -> None:
+    buffer = filled(5, {2: False, 3: True}, handle_timeout_termination=False)
+    batch = buffer.sample(500)
+    ends = np.isin(moments(batch.observations), (2, 3))
+    assert np.array_equal(batch.dones[:, 0].numpy() > 0, ends)
 
 
 def test_the_seed_decides_what_is_drawn() -> None:

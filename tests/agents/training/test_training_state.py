@@ -17,7 +17,6 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from agents.algorithms.algorithm import ALGORITHMS, algorithm_named
 from agents.saving.bundle import AgentRecord
 from agents.sb3_vec_env import GymnasiumVecEnv
-from agents.training import training_state
 from agents.training.callbacks import CurveCallback, EvaluationCallback, TimeLimitCallback
 from agents.training.checkpoints import CheckpointCallback
 from agents.training.global_random import global_random_state, set_global_random_state
@@ -128,7 +127,7 @@ def test_a_failed_save_leaves_the_last_good_one(
         Path(path).write_bytes(b"half")
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(training_state, "save_file", full_disk)
+    monkeypatch.setattr("safetensors.numpy.save_file", full_disk)
     with pytest.raises(OSError, match="no space"):
         save(tmp_path, model)
     assert (tmp_path / NAME).read_bytes() == before

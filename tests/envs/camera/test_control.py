@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from gymnasium.wrappers import RescaleAction
 
 from envs.camera.angles import CameraAngles
 from envs.camera.control import (
@@ -208,9 +209,28 @@ def test_discrete_actions_outside_the_space_are_refused_with_the_value(actions, 
         DiscreteControl(10).read(actions, 2)
 
 
+@pytest.mark.parametrize("number", [1.0, -1.0])
+def test_a_number_that_rounding_put_beyond_an_end_is_that_end(number):
+    beyond = np.nextafter(np.float32(number), np.float32(2 * number))
+    for off in (beyond, np.float32(number) * np.float32(1 + 9e-6)):
+        commands = ContinuousControl(1).read(np.array([[off, off, -1.0]]), 1)
+        np.testing.assert_array_equal(commands.turn, [[number * LARGEST_TURN] * 2])
+
+
+def test_what_rescaling_wrappers_make_of_the_ends_is_an_action(make):
+    """In float32 they give 1.0000001 for some."""
+    env = make("GQNShepardContinuous-v0", observation="state").unwrapped
+    rescaled = RescaleAction(env, np.float32(-0.1), np.float32(0.7))
+    rescaled.reset(seed=0)
+    for end in (rescaled.action_space.low, rescaled.action_space.high):
+        rescaled.step(np.nextafter(end, 2 * end))
+        rescaled.reset()
+
+
 @pytest.mark.parametrize(
     ("actions", "message"),
     [
+        ([[0, 0, 1.00002], [0, 0, 0]], "number 2 is 1.00002"),
         ([[0, 0, 0], [0, 1.5, 0]], r"environment 1 .* number 1 is 1.5, expected -1 to 1"),
         ([[0, 0, -1.001], [0, 0, 0]], r"environment 0 .* number 2 is -1.001"),
         ([[0, 0, 0], [np.nan, 0, 0]], "number 0 is nan"),

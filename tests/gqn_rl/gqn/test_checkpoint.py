@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from gqn_rl import GenerativeQueryNetwork
+from gqn_rl.devices import choose_device
 from gqn_rl.errors import UserError
 from gqn_rl.geometry.view import Context
 from gqn_rl.gqn.checkpoint import load_checkpoint, save_checkpoint, sidecar_path
@@ -126,3 +127,16 @@ def test_a_failing_save_leaves_the_old_weights(
             saved(tmp_path, make_model(seed=2))
     assert path.read_bytes() == before
     load_checkpoint(path)
+
+
+def test_the_device_may_be_left_to_the_machine_and_weights_come_frozen() -> None:
+    model = GenerativeQueryNetwork.from_pretrained("small", device="auto")
+    assert model.device == choose_device("auto")
+    assert not model.training
+    assert not any(weight.requires_grad for weight in model.parameters())
+
+
+def test_a_device_that_is_not_there_is_one_clear_line() -> None:
+    with pytest.raises(UserError, match="device 'abacus' cannot be used") as refusal:
+        GenerativeQueryNetwork.from_pretrained("small", device="abacus")
+    assert "\n" not in str(refusal.value)

@@ -21,6 +21,7 @@ from gqn_rl.geometry.viewpoint import Viewpoints, sample_on_sphere
 from gqn_rl.rendering import RENDERERS, make_renderer, render_portions
 from gqn_rl.rendering.pooled import renderer as pooled_renderer
 from gqn_rl.rendering.pooled.renderer import PooledRenderer
+from gqn_rl.rendering.pooled.shared_scenes import SharedScenes
 from gqn_rl.scenes.scene import SceneBatch, sample_scenes
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX system")
@@ -209,6 +210,34 @@ def test_closing_ends_the_workers_and_may_be_repeated(pool: PooledRenderer) -> N
     assert not any(map(lives, process_ids))
     with pytest.raises(RuntimeError, match="closed"):
         pool.render(*sample(1))
+
+
+def nameless_maps() -> list[str]:
+    """The lines of this process's memory map about files that no folder lists."""
+    with open("/proc/self/maps") as file:
+        return [line for line in file if line.rstrip().endswith("(deleted)")]
+
+
+def test_closing_gives_the_shared_memory_back_whoever_still_holds_it() -> None:
+    before, shared = nameless_maps(), SharedScenes(CAPACITY, SIZE)
+    scenes, viewpoints = sample(3)
+    shared.write(scenes, viewpoints)
+    descriptor = shared.descriptor
+    assert len(nameless_maps()) == len(before) + 1
+    shared.close()
+    shared.close()
+    assert nameless_maps() == before
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
+
+
+def test_closing_a_renderer_leaves_no_mapped_file() -> None:
+    before, pool = nameless_maps(), make_pool()
+    held = pool._shared  # as the frames of an exception that is kept do
+    pool.render(*sample(3))
+    pool.close()
+    assert held is not None
+    assert nameless_maps() == before
 
 
 def test_workers_end_with_the_renderer_that_nobody_holds() -> None:

@@ -21,7 +21,11 @@ from gqn_rl.rendering import make_renderer
 from gqn_rl.training.interruption import noted_interruption
 from gqn_rl.training.loop import ValidationResult, train
 from gqn_rl.training.state import (
+    FIELDS,
     FILE_NAME,
+    FORMAT,
+    FORMAT_OF_KEYS,
+    KEY,
     PREVIOUS_NAME,
     load_state,
     read_state,
@@ -256,7 +260,11 @@ def foreign_format(path: Path) -> None:
 
 
 def half_described(path: Path) -> None:
-    save_file(load_file(path), path, metadata={"format": "gqn_rl.training/2", "step": "3"})
+    save_file(load_file(path), path, metadata={"format": FORMAT_OF_KEYS, "step": "3"})
+
+
+def half_described_in_one(path: Path) -> None:
+    save_file(load_file(path), path, metadata={KEY: json.dumps({"format": FORMAT, "step": 3})})
 
 
 @pytest.mark.parametrize(
@@ -268,6 +276,7 @@ def half_described(path: Path) -> None:
         (strip_metadata, "format None"),
         (foreign_format, "format 'pt'"),
         (half_described, "not a training state"),
+        (half_described_in_one, "not a training state"),
         (Path.unlink, "nothing to resume"),
     ],
 )
@@ -278,6 +287,27 @@ def test_an_unusable_state_is_one_clear_line(tmp_path: Path, damage, message: st
         load_state(tmp_path, make_trainer())
     assert str(tmp_path) in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+def test_a_state_of_the_form_before_is_read(tmp_path: Path, batch: SceneViews) -> None:
+    trainer, path = make_trainer(), tmp_path / FILE_NAME
+    run(trainer, batch, tmp_path, stop=1)
+    save_state(tmp_path, trainer, {"note": [1]})
+    state = read_state(tmp_path)
+    keys = {key: json.dumps(state.about[key]) for key in FIELDS}
+    save_file(state.tensors, path, metadata={"format": FORMAT_OF_KEYS, **keys})
+    assert read_state(tmp_path).about == state.about
+    restored = make_trainer()
+    load_state(tmp_path, restored)
+    assert_same(trainer, restored)
+
+
+def test_a_state_that_is_saved_twice_is_the_same_file(tmp_path: Path) -> None:
+    files = set()
+    for folder in map(str, range(4)):
+        save_state(tmp_path / folder, make_trainer(), {"a": 1, "b": 2})
+        files.add((tmp_path / folder / FILE_NAME).read_bytes())
+    assert len(files) == 1
 
 
 def test_metadata_is_plain_json(tmp_path: Path) -> None:
