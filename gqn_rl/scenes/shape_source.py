@@ -26,6 +26,7 @@ DEFAULT_NUM_CUBES = 7
 POOL_FAMILIES = 500
 """Walks whose shapes, and mirror images, make a pool where there are too many to know them all."""
 POOL_SEED = 0
+"""No seed of a run is added: the pool is the same in every run."""
 EXPECTED_SHARE = {"all": 1.0, "train": 0.8, "validation": 0.06, "test": 0.13}
 """Of the walks that the growth rule makes, how many are in a part; a little too few."""
 

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from gqn_rl.inference.refinement.sightings import Sightings
 
-MOST_REGIONS = 10
+MOST_REGIONS = 16
+"""More than the largest object in a scene has cubes."""
 SAME_COLOUR = 0.008
 """By how much the channels of one colour differ, divided by the largest of them: images have 256
 levels, and the darkest face of a saturated colour uses 150 of them."""
@@ -83,6 +84,8 @@ def _labels(sightings: Sightings) -> Tensor:
     label = torch.full(largest.shape, -1, device=colours.device)
     for index in range(MOST_REGIONS):
         value, brightest = left.max(1, keepdim=True)
+        if not bool((value > 0).any()):
+            break
         hue = hues.gather(1, brightest[..., None].expand(-1, -1, 3))
         same = ((hues - hue).abs().amax(-1) < SAME_COLOUR) & (left > 0) & (value > 0)
         label = torch.where(same, index, label)

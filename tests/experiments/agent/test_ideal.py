@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from experiments.agent.view_strategies import angles_of, looks_of, view_strategi
 from gqn_rl.inference.ideal_observer import IdealObserver
 from gqn_rl.rendering.raycast import RaycastRenderer
 from gqn_rl.scenes.shape_catalogue import shape_catalogue
+from gqn_rl.scenes.shepard_metzler import ShepardMetzlerObject
+from gqn_rl.scenes.stimuli import write_objects
 from tests.envs.fake_encoder import FakeDreamer
 from tests.gqn_rl.inference.ideal_observer.scenes_to_see import is_truth
 
@@ -144,6 +147,26 @@ def test_it_is_measured_for_every_task_it_knows_and_for_no_other() -> None:
         assert set(found) == {IDEAL}
         assert found[IDEAL]["episodes"] == 4
         made.close()
+
+
+@pytest.mark.parametrize("env_id", ["GQNShepard-v0", "GQNShepardViewPrediction-v0"])
+def test_objects_of_ten_cubes_have_no_ideal_observer(env_id: str) -> None:
+    made = environment(env_id, num_cubes=10)
+    assert ideal_agent(made) is None
+    assert ideal_views(made, {}) is None
+    made.close()
+
+
+def test_given_objects_are_recognised(tmp_path: Path) -> None:
+    objects = [
+        ShepardMetzlerObject.from_directions(text) for text in ("uuurbb", "uuulbb", "rruubb")
+    ]
+    write_objects(tmp_path / "mine.txt", objects)
+    made = environment("GQNShepard-v0", shapes=str(tmp_path / "mine.txt"))
+    strategy = ideal_agent(made)
+    assert strategy is not None
+    assert play(made, strategy, 6).accuracy == 1.0
+    made.close()
 
 
 def test_another_task_has_no_ideal_observer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,10 @@ CHAIN = [[0, 0, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]]
 
 @pytest.mark.parametrize(
     "text",
-    ["+x +y +z", "+x,+y, +z", " +x\n+y  +z ", str(CHAIN), "[[5,5,5],[6,5,5],[6,6,5],[6,6,6]]"],
+    [
+        *("+x +y +z", "+x,+y, +z", " +x\n+y  +z ", str(CHAIN), "[[5,5,5],[6,5,5],[6,6,5],[6,6,6]]"),
+        *("rbu", "RBU"),
+    ],
 )
 def test_moves_and_positions_name_the_same_object(text: str) -> None:
     assert parse_object(text).cubes.tolist() == CHAIN
@@ -49,6 +52,8 @@ def test_every_shape_of_the_catalogue_survives_being_written_down() -> None:
         ("+x +q", "'+q'"),
         ("+x -x", "cubes 1 and 3 are both at [0, 0, 0]"),
         ("+x " * 9, "10 cubes"),
+        ("u" * 9, "10 cubes"),
+        ("rl", "cubes 1 and 3 are both at [0, 0, 0]"),
         ("+x " * 500, "501 cubes"),
         ("[[0,0,0]]", "1 cube "),
         ("[[0,0,0],[2,0,0]]", "[2, 0, 0] do not share a face"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from gqn_rl import GenerativeQueryNetwork
+from gqn_rl.data.synthetic import SceneDistribution
 from gqn_rl.errors import UserError
 from gqn_rl.geometry.view import Context
 from gqn_rl.inference.refinement.posterior import RefinedPosterior
@@ -69,6 +71,26 @@ def test_views_that_were_not_seen_are_predicted_better(
     bare = rmse(model.predict(context, query, seeded(), steps=0), truth)
     assert refined.mean() < 5 < bare.mean()
     assert (refined < bare).all()
+
+
+@pytest.mark.parametrize(
+    "distribution",
+    [
+        SceneDistribution(num_cubes=10, shapes="test"),
+        SceneDistribution(num_cubes=12, shapes="test"),
+        SceneDistribution(shapes="test", position="random"),
+    ],
+    ids=["ten cubes", "twelve cubes", "positions"],
+)
+def test_objects_unlike_those_of_training_are_explained_too(
+    model: GenerativeQueryNetwork, distribution: SceneDistribution
+) -> None:
+    scenes = distribution.sample(np.random.default_rng(32), SCENES)
+    views = seen_from(scenes, 4, seed=33)
+    context, query, truth = first(views, 3), views.viewpoints[:, 3], views.images[:, 3]
+    refined = rmse(model.predict(context, query, seeded()), truth)
+    bare = rmse(model.predict(context, query, seeded(), steps=0), truth)
+    assert refined.median() < 5 < 15 < bare.median()
 
 
 def test_the_order_of_the_views_hardly_matters(

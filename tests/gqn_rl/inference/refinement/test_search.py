@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
+from gqn_rl.data.synthetic import SceneDistribution
 from gqn_rl.inference.refinement.alignment import align
 from gqn_rl.inference.refinement.opaque import choose_rays
 from gqn_rl.inference.refinement.placement import place
@@ -16,6 +18,7 @@ from gqn_rl.inference.refinement.proposals import (
 )
 from gqn_rl.inference.refinement.regions import find_regions
 from gqn_rl.inference.refinement.unseen import unseen_cells
+from gqn_rl.scenes.shepard_metzler import MAX_CUBES
 from tests.gqn_rl.inference.refinement.opaque_scenes import (
     random_scenes,
     sighted_from,
@@ -38,6 +41,14 @@ def test_a_region_is_what_is_seen_of_one_cube() -> None:
             here = hue[row][regions.label[row] == label]
             if len(here):
                 assert (here.amax(0) - here.amin(0)).max() < 0.025
+
+
+def test_the_largest_objects_have_no_more_colours_than_regions_are_looked_for(
+    rng: np.random.Generator,
+) -> None:
+    scenes = SceneDistribution(num_cubes=MAX_CUBES, shapes="test").sample(rng, 6)
+    sightings = sighted_from(scenes, 4, seed=14)
+    assert (find_regions(sightings).label[sightings.shown] >= 0).all()
 
 
 def test_the_true_frame_fits_better_than_others() -> None:
