@@ -28,7 +28,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help install train test test-slow test-clients test-interchange test-explorer test-dist \
-	coverage dist docs lint format clean card
+	coverage dist docs lint format clean card card-probes
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -110,8 +110,14 @@ format: $(INSTALLED) ## format the code and sort the imports
 	$(RUN) ruff check --fix $(PACKAGES) tests docs
 	$(RUN) ruff format $(PACKAGES) tests docs
 
-card: $(INSTALLED) ## measure what docs/weights.md says of base; takes hours
-	$(RUN) experiments.evaluate_gqn --model base --scenes 1000 --views 1 2 3 5 10 \
+CARD = --scenes 1000 --views 1 2 3 5 10 --turning-pairs 0 --probe-scenes 0 $(ARGS)
+card: $(INSTALLED) ## measure the table of docs/weights.md and write it there; takes an hour
+	$(RUN) experiments.evaluate_gqn --model base $(CARD) --ideal-scenes 1000 --output runs/card-base
+	$(RUN) experiments.evaluate_gqn --model small $(CARD) --ideal-scenes 0 --output runs/card-small
+	$(VENV)/bin/python docs/card.py runs/card-base/metrics.json runs/card-small/metrics.json
+
+card-probes: $(INSTALLED) ## measure what docs/weights.md says of the representation; takes hours
+	$(RUN) experiments.evaluate_gqn --model base --scenes 100 --views 1 3 \
 		--probes shape --probe-scenes 20000 --probe-test-scenes 5000 --probe-views 1 3 5 \
 		--probe-orientations grid free --turning-pairs 1000 $(ARGS)
 

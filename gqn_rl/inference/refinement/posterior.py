@@ -11,7 +11,6 @@ from gqn_rl.gqn.canonical.frame import Frame
 from gqn_rl.gqn.canonical.generator import CellScene
 from gqn_rl.gqn.scene_posterior import ScenePosterior
 from gqn_rl.inference.refinement.alternatives import Alternatives
-from gqn_rl.inference.refinement.colours import colours_of_cubes
 from gqn_rl.inference.refinement.opaque import OpaqueScene
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ class RefinedPosterior(ScenePosterior):
 
     A sample is one of the explanations of the views, drawn with its probability, which keeps the
     cells that are seen. Those that no view shows are filled with the chance that the network gives
-    them, in colours drawn from all that cubes have: nobody has seen theirs.
+    them, in the colours that it expects.
 
     >>> import numpy as np
     >>> from gqn_rl import GenerativeQueryNetwork
@@ -83,13 +82,12 @@ class RefinedPosterior(ScenePosterior):
         model, pick = self._model, self.refined
         n, cells = len(self.bare), self.unseen.shape[1]
         noise = model.noise(n, generator)
-        chances = torch.rand(n, 1 + 3 * cells, generator=generator, device=model.device)
-        chance, filled, hue, saturation = chances.split([1, cells, cells, cells], dim=1)
-        which = self.explained.draw(chance[:, 0])
+        filled = torch.rand(n, cells, generator=generator, device=model.device)
+        which = self.explained.draw(torch.rand(n, generator=generator, device=model.device))
         found = self.explained.scene.select(which)
         imagined = model.imagine(self.r[which], noise)
         hidden = self._hidden(imagined.content[:, 0], filled) & self.unseen[which]
-        content = self._with_cells(found, hidden, colours_of_cubes(hue, saturation))
+        content = self._with_cells(found, hidden, imagined.content[:, 1:])
         if bool(pick.all()):
             return CellScene(found.frame, found.brightness, content)
         plain = model.imagine(self.bare, noise)

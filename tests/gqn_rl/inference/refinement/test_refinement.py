@@ -8,6 +8,7 @@ from torch import Tensor
 
 from gqn_rl import GenerativeQueryNetwork
 from gqn_rl.errors import UserError
+from gqn_rl.evaluation.uncertainty import spread_against_error
 from gqn_rl.geometry.view import Context
 from gqn_rl.inference.refinement.posterior import RefinedPosterior
 from tests.gqn_rl.gqn.models import make_model
@@ -126,7 +127,23 @@ def test_samples_differ_in_what_no_view_shows_and_explain_what_was_seen(
     spread_there = 255 * there.std(0).square().mean((1, 2, 3)).sqrt()
     assert spread_here.max() < 3
     assert (spread_there > 5).float().mean() > 0.2
-    assert rmse(here.mean(0), views.images[:, 0]).median() < 4
+    assert all(rmse(sample, views.images[:, 0]).median() < 4 for sample in here)
+
+
+def test_spread_falls_with_views_and_says_where_errors_are(model: GenerativeQueryNetwork) -> None:
+    views = seen_from(random_scenes(32, 34), 4, seed=35)
+    truth = views.images[:, 3]
+    found = {}
+    for count in (1, 3):
+        posterior = model.infer(first(views, count))
+        drawn = model.sample_views(posterior, views.viewpoints[:, 3], 6, seeded(count))
+        squared = (drawn.mean(0) - truth).square().mean((1, 2, 3)).numpy()
+        variance = drawn.var(0).mean((1, 2, 3)).numpy()
+        found[count] = spread_against_error(squared, variance, samples=6)
+        one = (drawn - truth).square().mean((1, 2, 3, 4)).mean().sqrt()
+        assert found[count]["error"] <= 255 * one
+    assert found[3]["expected"] < 0.5 * found[1]["expected"]
+    assert found[1]["ause"] < found[1]["ause_random"] - 0.1
 
 
 def test_views_that_contradict_each_other_are_not_explained(
