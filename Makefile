@@ -110,7 +110,7 @@ format: $(INSTALLED) ## format the code and sort the imports
 	$(RUN) ruff check --fix $(PACKAGES) tests docs
 	$(RUN) ruff format $(PACKAGES) tests docs
 
-CARD = --scenes 1000 --views 1 2 3 5 10 --turning-pairs 0 --probe-scenes 0 $(ARGS)
+CARD = --scenes 1000 --views 1 2 3 5 10 --curve-samples 4 --samples 8 --turning-pairs 0 --probe-scenes 0 $(ARGS)
 card: $(INSTALLED) ## measure the table of docs/weights.md and write it there; takes an hour
 	$(RUN) experiments.evaluate_gqn --model base $(CARD) --ideal-scenes 1000 --output runs/card-base
 	$(RUN) experiments.evaluate_gqn --model small $(CARD) --ideal-scenes 0 --output runs/card-small

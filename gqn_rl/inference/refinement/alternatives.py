@@ -31,14 +31,14 @@ class Alternatives(NamedTuple):
     Attributes:
         scene: the explanations.
         row: int64 (E,), of which of the N scenes each is.
-        index: int64 (N, A), which of the E a scene has, the best first.
+        choices: int64 (N, A), which of the E a scene has, the best first.
         weight: float32 (N, A), their probabilities, which add up to 1; 0 where there are fewer.
         error: float32 (N,), RMSE of the best in [0, 1].
     """
 
     scene: OpaqueScene
     row: Tensor
-    index: Tensor
+    choices: Tensor
     weight: Tensor
     error: Tensor
 
@@ -49,8 +49,8 @@ class Alternatives(NamedTuple):
         scenes = explanations = 0
         for part in parts:
             row.append(part.row + scenes)
-            index.append(part.index + explanations)
-            scenes, explanations = scenes + len(part.index), explanations + len(part.row)
+            index.append(part.choices + explanations)
+            scenes, explanations = scenes + len(part.choices), explanations + len(part.row)
         return Alternatives(
             OpaqueScene.cat([part.scene for part in parts]),
             torch.cat(row),
@@ -62,7 +62,7 @@ class Alternatives(NamedTuple):
     def draw(self, chance: Tensor) -> Tensor:
         """One explanation of each scene, int64 (N,), given chances uniform in [0, 1), (N,)."""
         passed = self.weight.cumsum(1)[:, :-1] <= chance[:, None]
-        return self.index.gather(1, passed.sum(1, keepdim=True))[:, 0]
+        return self.choices.gather(1, passed.sum(1, keepdim=True))[:, 0]
 
 
 def weigh(scene: OpaqueScene, row: Tensor, error: Tensor, regions: int) -> Alternatives:

@@ -33,7 +33,7 @@ def weighed(shifts: list[float], rmse: list[float], row: list[int]) -> Alternati
 
 def test_the_best_comes_first_and_weights_fall_with_the_residual() -> None:
     found = weighed([0, 1, 2], [0.02 + TEMPERATURE, 0.02, 0.5], [0, 0, 0])
-    assert found.scene.frame.offset[found.index[0, :2], 0].tolist() == [1.0, 0.0]
+    assert found.scene.frame.offset[found.choices[0, :2], 0].tolist() == [1.0, 0.0]
     assert found.weight[0, 0] / found.weight[0, 1] == pytest.approx(torch.e, rel=1e-3)
     assert found.weight[0, 2:].sum() == 0
     assert len(found.row) == 2
@@ -61,7 +61,7 @@ def test_explanations_are_drawn_as_often_as_they_are_probable() -> None:
     found = weighed([0, 1], [0.02, 0.02 + TEMPERATURE], [0, 0])
     chances = (torch.arange(1000) + 0.5) / 1000
     drawn = torch.cat([found.draw(chance[None]) for chance in chances])
-    share = (drawn == found.index[0, 0]).float().mean()
+    share = (drawn == found.choices[0, 0]).float().mean()
     assert share == pytest.approx(float(found.weight[0, 0]), abs=2e-3)
 
 
@@ -69,6 +69,6 @@ def test_those_of_all_parts_of_a_batch_stay_with_their_scenes() -> None:
     one = weighed([0, 1], [0.02, 0.02], [0, 1])
     other = weighed([2, 3, 4], [0.02, 0.03, 0.02], [0, 0, 1])
     both = Alternatives.cat([one, other])
-    best = both.scene.frame.offset[both.index[:, 0], 0]
+    best = both.scene.frame.offset[both.choices[:, 0], 0]
     assert best.tolist() == [0.0, 1.0, 2.0, 4.0]
-    assert both.row[both.index[:, 0]].tolist() == [0, 1, 2, 3]
+    assert both.row[both.choices[:, 0]].tolist() == [0, 1, 2, 3]
