@@ -72,3 +72,10 @@ def test_those_of_all_parts_of_a_batch_stay_with_their_scenes() -> None:
     best = both.scene.frame.offset[both.choices[:, 0], 0]
     assert best.tolist() == [0.0, 1.0, 2.0, 4.0]
     assert both.row[both.choices[:, 0]].tolist() == [0, 1, 2, 3]
+
+
+def test_views_that_are_not_numbers_leave_one_explanation_and_say_so() -> None:
+    found = weighed([0, 1, 2], [torch.nan, torch.nan, 0.02], [0, 0, 1])
+    torch.testing.assert_close(found.weight.sum(1), torch.ones(2))
+    assert found.error.isnan().tolist() == [True, False]
+    assert found.row[found.draw(torch.tensor([0.5, 0.5]))].tolist() == [0, 1]
