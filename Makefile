@@ -114,7 +114,7 @@ results: $(INSTALLED) ## measure the figures of README and docs again; takes hou
 	$(RUN) experiments.results $(ARGS)
 
 card: $(INSTALLED) ## measure the figures of docs/weights.md again; takes an hour
-	$(RUN) experiments.results --names small small_card base_card base_turning $(ARGS)
+	$(RUN) experiments.results --names small small_card base_card $(ARGS)
 
 clean: ## remove .venv, .venv-*, caches and build leftovers; runs/ stays
 	rm -rf $(VENV) .venv-* .coverage* htmlcov site build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache

@@ -7,8 +7,9 @@ family refines what it infers. Probes of the representation
 (gqn_rl/probes/tasks.py) stand beside the same probes on networks with random weights, of which the
 median and the range are given, and on raw pixels. Networks
 that imagine cells are also asked whether two objects are mirror images, without training
-(experiments/gqn/turning.py). The output folder gets metrics.json, curves.png, contact_sheet.png and
-failures.png, the queries with the largest errors.
+(experiments/gqn/turning.py). The output folder gets metrics.json, curves.png, contact_sheet.png,
+failures.png, median.png and best.png, the queries with the largest, the middle and the smallest
+errors, and uncertainty.png, whether the spread of samples says how wrong they are.
 
 The default takes minutes. For figures to publish: --scenes 1000 --probe-scenes 20000
 --probe-test-scenes 5000 --probe-views 1 3 5 --probe-orientations grid free.
@@ -40,6 +41,7 @@ from experiments.gqn.probing import (
 )
 from experiments.gqn.report import key_figures, print_tables, uncertainty_by_views, write_record
 from experiments.gqn.turning import measure_turning
+from experiments.gqn.uncertainty import save_uncertainty
 from experiments.shared.command import new_run_folder, require_at_least, run_command, save_settings
 from experiments.shared.untrained import RANDOM_NETWORKS
 from gqn_rl.data.synthetic import SceneDistribution
@@ -56,6 +58,8 @@ from gqn_rl.scenes.scene import POSITIONS
 from gqn_rl.scenes.shape_catalogue import MAX_ENUMERATED
 from gqn_rl.scenes.shape_source import is_file, num_cubes_of, shape_source
 
+SHEETS = {"worst": "failures", "median": "median", "best": "best"}
+"""Files of the queries by rank."""
 FEWEST_TEST_SCENES = 4
 """Two pairs."""
 
@@ -161,6 +165,8 @@ def main(settings: Settings) -> None:
         "prediction": prediction.numbers,
         "ideal_seconds": prediction.ideal_seconds,
         "uncertainty": uncertainty_by_views(prediction.numbers),
+        "calibration": prediction.calibration,
+        "milliseconds_a_scene": prediction.milliseconds,
         "representation_variance": _measure_variance(settings, encoders, renderer),
         "probes": _measure_probes(settings, encoders, renderer),
         "turning": _measure_turning(settings, model, renderer),
@@ -179,7 +185,10 @@ def main(settings: Settings) -> None:
 def _save_pictures(folder: Path, settings: Settings, prediction: Measured) -> None:
     title = f"{settings.shapes} shapes from {settings.sample_views} views; errors 0-255"
     save_contact_sheet(folder / "contact_sheet.png", prediction.rows, title)
-    save_contact_sheet(folder / "failures.png", prediction.worst, f"the worst of all {title}")
+    for rank, rows in prediction.ranked.items():
+        save_contact_sheet(folder / f"{SHEETS[rank]}.png", rows, f"the {rank} of all {title}")
+    if any(prediction.calibration.values()):
+        save_uncertainty(folder / "uncertainty.png", prediction.calibration)
 
 
 def _check(settings: Settings) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from experiments.gqn.figures import SheetRow
 from experiments.gqn.ideal import IdealFigures, ideal_by_views
 from experiments.gqn.probing import progress
 from experiments.shared import seeds
 from gqn_rl.data.synthetic import SceneDistribution, SceneViews, render_views
-from gqn_rl.evaluation.metrics import baseline_errors
-from gqn_rl.evaluation.prediction import PredictedQueries, predict_by_views
+from gqn_rl.evaluation.metrics import baseline_errors, tensor_chunks
+from gqn_rl.evaluation.prediction import SCENES_PER_CHUNK, PredictedQueries, predict_by_views
+from gqn_rl.geometry.view import Context
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.rendering import Renderer
 from gqn_rl.scenes.scene import SceneBatch
@@ -24,6 +27,8 @@ ORIENTATIONS = {"grid": 0.0, "free": 1.0}
 """Name to share of scenes in free orientation."""
 SHEET_ROWS = 4
 """Queries of each orientation that are shown."""
+RANKS = ("worst", "median", "best")
+TIMED_SCENES = 64
 
 
 @dataclass(frozen=True)
@@ -70,22 +75,29 @@ class Measured:
             `scenes` the ideal observer saw, and its figures by number of `views`; with refinement
             also `bare`, the same as `views` without it.
         rows: of a contact sheet, the first queries.
-        worst: the same of the queries with the largest errors.
+        ranked: the same of the queries with the largest errors (`worst`), of those in the middle
+            (`median`) and of those with the smallest (`best`).
         ideal_seconds: processor time of the ideal observer for the last view, by orientation and
+            number of views.
+        calibration: by orientation and number of views, `spread_against_error`, where there are
+            two samples or more.
+        milliseconds: processor time of `predict` a scene, in batches of 16, by orientation and
             number of views.
     """
 
     numbers: dict[str, Any]
     rows: list[SheetRow]
-    worst: list[SheetRow]
+    ranked: dict[str, list[SheetRow]]
     ideal_seconds: dict[str, dict[str, float]]
+    calibration: dict[str, dict[str, Any]]
+    milliseconds: dict[str, dict[str, float]]
 
 
 def measure_prediction(
     plan: PredictionPlan, model: GenerativeQueryNetwork, renderer: Renderer
 ) -> Measured:
     """Predict, in grid and in free orientation."""
-    measured = Measured({}, [], [], {})
+    measured = Measured({}, [], {name: [] for name in RANKS}, {}, {}, {})
     for index, (name, free) in enumerate(ORIENTATIONS.items()):
         rng = np.random.default_rng([plan.seed, seeds.PREDICTION_STREAM, index])
         distribution = SceneDistribution(plan.num_cubes, plan.shapes, free, plan.position)
@@ -95,6 +107,9 @@ def measure_prediction(
         measured.numbers[name] = {
             "views": {str(count): each.summary() for count, each in found.items()},
             "baselines": {str(count): baseline_errors(views, count) for count in found},
+        }
+        measured.calibration[name] = {
+            str(count): each.uncertainty() for count, each in found.items() if each.num_samples > 1
         }
         if model.steps_to_take(plan.steps) > 0:
             bare = _predicted(replace(plan, steps=0), model, views, f"{name} without refinement")
@@ -109,9 +124,35 @@ def measure_prediction(
         measured.ideal_seconds[name] = ideal.seconds
         shown = found[plan.sample_views]
         measured.rows.extend(_sheet_rows(plan, name, views, shown))
-        worst = views.select(np.argsort(shown.errors.squared)[::-1][:SHEET_ROWS])
-        measured.worst.extend(_sheet_rows(plan, name, worst, _drawn_again(plan, model, worst)))
+        for rank, chosen in _ranked(shown.errors.squared).items():
+            some = views.select(chosen)
+            rows = _sheet_rows(plan, name, some, _drawn_again(plan, model, some))
+            measured.ranked[rank].extend(rows)
+        measured.milliseconds[name] = _milliseconds(plan, model, views)
     return measured
+
+
+def _ranked(squared: NDArray[np.float64]) -> dict[str, NDArray[np.int64]]:
+    """The queries with the smallest, the middle and the largest errors, the largest first."""
+    order = np.argsort(squared)[::-1]
+    middle = max(0, (len(order) - SHEET_ROWS) // 2)
+    starts = zip(RANKS, (0, middle, max(0, len(order) - SHEET_ROWS)), strict=True)
+    return {rank: order[start : start + SHEET_ROWS] for rank, start in starts}
+
+
+def _milliseconds(
+    plan: PredictionPlan, model: GenerativeQueryNetwork, views: SceneViews
+) -> dict[str, float]:
+    """Processor time of `predict` for each of the first scenes, by number of views."""
+    timed = views.select(slice(TIMED_SCENES))
+    found = {}
+    for count in plan.samples_by_views:
+        begin = time.process_time()
+        for images, poses in tensor_chunks(model, timed, SCENES_PER_CHUNK):
+            context = Context(images[:, :count], poses[:, :count])
+            model.predict(context, poses[:, -1], steps=plan.steps)
+        found[str(count)] = 1000 * (time.process_time() - begin) / len(timed)
+    return found
 
 
 def _predicted(

@@ -21,7 +21,7 @@ from gqn_rl.errors import UserError
 from gqn_rl.files import write_json
 
 PACKAGES = ("torch", "numpy", "gymnasium", "pybullet", "stable-baselines3")
-UNITS_OF_TIME = ("seconds", "ideal_seconds")
+UNITS_OF_TIME = ("seconds", "ideal_seconds", "milliseconds_a_scene")
 """Keys that say how long something took, which is no result."""
 LEFT_OUT = ("breakdown", "training", "env_kwargs", "path", "agent_path", "by_angle")
 """Keys of metrics.json that are long or name a folder, and are quoted nowhere."""

@@ -36,7 +36,7 @@ class Measurement:
 
 TEST_SHAPES = "--shapes test --episodes 2000"
 ROTATION = f"{TEST_SHAPES} --labelled-episodes 1000"
-CARD = "--scenes 1000 --views 1 2 3 5 10 --curve-samples 1 --samples 4 --probe-scenes 0"
+CARD = "--scenes 500 --views 1 2 3 5 10 --curve-samples 2 --samples 4 --probe-scenes 0"
 
 MEASUREMENTS = {
     "recognition": Measurement("evaluate_agent", "--env-id GQNShepard-v0", 9),
@@ -58,13 +58,7 @@ MEASUREMENTS = {
     "small": Measurement("evaluate_gqn", "--model small --random-networks 5", 8),
     "small_card": Measurement("evaluate_gqn", f"--model small {CARD} --ideal-scenes 0", 8),
     "base_card": Measurement(
-        "evaluate_gqn", f"--model base {CARD} --ideal-scenes 1000 --turning-pairs 0", 40
-    ),
-    "base_turning": Measurement(
-        "evaluate_gqn",
-        "--model base --scenes 2 --views 3 --ideal-scenes 0 --probe-scenes 0 --probe-views 1 3 5 "
-        "--probe-orientations grid free --turning-pairs 1000 --random-networks 1",
-        8,
+        "evaluate_gqn", f"--model base {CARD} --ideal-scenes 500 --turning-pairs 0", 25
     ),
 }
 """By the name of the record; `python -m experiments.results` runs them."""

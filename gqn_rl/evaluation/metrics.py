@@ -139,14 +139,27 @@ def sparsification_error(squared: NDArray[np.floating], variance: NDArray[np.flo
         squared, variance: (B,), mean squared error and variance of each prediction.
     """
 
+    by_variance, by_error = sparsification_curves(squared, variance)
+    return float((by_variance - by_error).mean() / max(by_error[0], 1e-12))
+
+
+def sparsification_curves(
+    squared: NDArray[np.floating], variance: NDArray[np.floating]
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """RMSE of what is left of B predictions after 0, 1, ... B - 1 are left out, both (B,).
+
+    Returns:
+        for those of the largest variance going first, and for those of the largest error.
+    """
+
     def curve(order: NDArray[np.integer]) -> NDArray[np.floating]:
         rest = squared[order][::-1].cumsum()[::-1] / np.arange(len(order), 0, -1)
         out: NDArray[np.floating] = np.sqrt(rest)
         return out
 
-    by_variance = curve(np.argsort(-variance, kind="stable"))
-    by_error = curve(np.argsort(-squared, kind="stable"))
-    return float((by_variance - by_error).mean() / max(by_error[0], 1e-12))
+    orders = (np.argsort(-key, kind="stable") for key in (variance, squared))
+    by_variance, by_error = (curve(order) for order in orders)
+    return by_variance, by_error
 
 
 def prediction_errors(

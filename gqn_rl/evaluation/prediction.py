@@ -25,6 +25,7 @@ from gqn_rl.evaluation.metrics import (
     summarise_errors,
     tensor_chunks,
 )
+from gqn_rl.evaluation.uncertainty import spread_against_error
 from gqn_rl.geometry.view import Context
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.gqn.view_aggregate import ViewAggregate
@@ -79,6 +80,12 @@ class PredictedQueries:
             numbers["ause"] = sparsification_error(self.mean_errors.squared, self.variance)
             numbers["mean_of_samples"] = summarise_errors(self.mean_errors)
         return numbers
+
+    def uncertainty(self) -> dict[str, Any]:
+        """`spread_against_error` of the samples; nothing of a single one."""
+        if self.num_samples < 2:
+            return {}
+        return spread_against_error(self.mean_errors.squared, self.variance, self.num_samples)
 
 
 @torch.no_grad()

@@ -16,12 +16,15 @@ from gqn_rl.inference.refinement.opaque import OpaqueScene
 
 MOST = 4
 """Alternatives that are kept for each scene."""
-TEMPERATURE = 1.5 / 255
-"""RMSE by which an explanation may be worse until it is e times less probable; the maximum of the
-likelihood of the better explanations over scenes of training shapes."""
+TEMPERATURE = 2 / 255
+"""RMSE by which an explanation may be worse until it is e times less probable. Over 192 scenes of
+training shapes the likelihood of the alternatives that predict best is flat from 1 to 5, and falls
+on either side."""
 SAME_PLACE = 0.25
 """Cube edges up to which cells count as the same."""
 LEAST_WEIGHT = 0.01
+LARGEST = 1e3
+"""RMSE that stands for none, of views that are not numbers."""
 
 
 class Alternatives(NamedTuple):
@@ -74,7 +77,7 @@ def weigh(scene: OpaqueScene, row: Tensor, error: Tensor, regions: int) -> Alter
         regions: the first cells of explanations of one scene are what each takes for the same
             regions.
     """
-    rmse = error.sqrt()
+    rmse = error.sqrt().nan_to_num(nan=LARGEST, posinf=LARGEST)
     index = _by_scene(row, rmse)
     filled = index >= 0
     index = index.clamp(min=0)
@@ -89,7 +92,9 @@ def weigh(scene: OpaqueScene, row: Tensor, error: Tensor, regions: int) -> Alter
     number = (used.cumsum(0) - 1).clamp(min=0)
     # Places of weight 0 repeat the best, so that all numbers exist.
     index = torch.where(weight > 0, index, index[:, :1])
-    return Alternatives(scene.select(kept), row[kept], number[index], weight, left[:, 0])
+    return Alternatives(
+        scene.select(kept), row[kept], number[index], weight, error[index[:, 0]].sqrt()
+    )
 
 
 def _by_scene(row: Tensor, error: Tensor) -> Tensor:

@@ -11,7 +11,6 @@ from gqn_rl.gqn.canonical.frame import Frame
 from gqn_rl.gqn.canonical.generator import CellScene
 from gqn_rl.gqn.scene_posterior import ScenePosterior
 from gqn_rl.inference.refinement.alternatives import Alternatives
-from gqn_rl.inference.refinement.colours import colours_of_cubes
 from gqn_rl.inference.refinement.hidden import chance_of_cells
 from gqn_rl.inference.refinement.opaque import OpaqueScene
 
@@ -27,7 +26,7 @@ class RefinedPosterior(ScenePosterior):
 
     A sample is one of the explanations of the views, drawn with its probability, which keeps the
     cells that are seen. Those that no view shows are filled with the chance of `chance_of_cells`,
-    in colours drawn from all that cubes have: nobody has seen theirs.
+    in the colours that the network expects.
 
     >>> import numpy as np
     >>> from gqn_rl import GenerativeQueryNetwork
@@ -81,15 +80,16 @@ class RefinedPosterior(ScenePosterior):
         model, pick = self._model, self.refined
         n, cells = len(self.bare), self.unseen.shape[1]
         noise = model.noise(n, generator)
-        shape, number = (n, 1 + 3 * cells), torch.float32
-        chances = torch.rand(shape, generator=generator, dtype=number, device=model.device)
-        chance, filled, hue, saturation = chances.split([1, cells, cells, cells], dim=1)
-        which = self.explained.draw(chance[:, 0])
+        chances = torch.rand(
+            n, 1 + cells, generator=generator, dtype=torch.float32, device=model.device
+        )
+        which = self.explained.draw(chances[:, 0])
         found = self.explained.scene.select(which)
         imagined = model.imagine(self.r[which], noise)
         size = model.config.frame_cells
-        hidden = (filled < chance_of_cells(found, imagined.content, size)) & self.unseen[which]
-        content = contents(found, DENSITY * hidden, colours_of_cubes(hue, saturation), size)
+        chance = chance_of_cells(found, imagined.content, size)
+        hidden = (chances[:, 1:] < chance) & self.unseen[which]
+        content = contents(found, DENSITY * hidden, imagined.content[:, 1:], size)
         if bool(pick.all()):
             return CellScene(found.frame, found.brightness, content)
         plain = model.imagine(self.bare, noise)

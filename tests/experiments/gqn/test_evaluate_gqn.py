@@ -103,8 +103,14 @@ def test_a_run_leaves_finite_numbers_and_pictures(runs: Path) -> None:
         falling = metrics["uncertainty"][orientation]
         for count, value in falling["sample_variance"].items():
             assert 255 * math.sqrt(value) == pytest.approx(found[count]["sample_std"])
-    for name in ("contact_sheet.png", "curves.png", "failures.png"):
-        with Image.open(runs / "run-0" / name) as picture:
+        spread = metrics["calibration"][orientation]
+        for count, row in spread.items():
+            assert row["error"] == pytest.approx(found[count]["mean_of_samples"]["rmse"])
+            assert row["ause"] >= 0
+        assert list(metrics["milliseconds_a_scene"][orientation]) == ["1", "2"]
+    for name in ("contact_sheet", "curves", "failures", "median", "best", "uncertainty"):
+        picture_path = runs / "run-0" / f"{name}.png"
+        with Image.open(picture_path) as picture:
             assert min(picture.size) > 300
     assert json.loads((runs / "run-0" / "settings.json").read_text())["scenes"] == 3
 

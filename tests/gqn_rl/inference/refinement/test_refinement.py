@@ -10,6 +10,7 @@ from torch import Tensor
 from gqn_rl import GenerativeQueryNetwork
 from gqn_rl.data.synthetic import SceneDistribution
 from gqn_rl.errors import UserError
+from gqn_rl.evaluation.uncertainty import spread_against_error
 from gqn_rl.geometry.view import Context
 from gqn_rl.inference.refinement.posterior import RefinedPosterior
 from tests.gqn_rl.gqn.models import make_model
@@ -148,7 +149,29 @@ def test_samples_differ_in_what_no_view_shows_and_explain_what_was_seen(
     spread_there = 255 * there.std(0).square().mean((1, 2, 3)).sqrt()
     assert spread_here.max() < 3
     assert (spread_there > 5).float().mean() > 0.2
-    assert rmse(here.mean(0), views.images[:, 0]).median() < 4
+    assert all(rmse(sample, views.images[:, 0]).median() < 4 for sample in here)
+
+
+def test_spread_falls_with_views_and_says_where_errors_are(model: GenerativeQueryNetwork) -> None:
+    squared, variance = [], []
+    for orientation in ("grid", "free"):
+        views = seen_from(random_scenes(48, 34, orientation), 4, seed=35)
+        truth, drawn = _drawn(model, views, 1)
+        squared.append((drawn.mean(0) - truth).square().mean((1, 2, 3)))
+        variance.append(drawn.var(0).mean((1, 2, 3)))
+        assert squared[-1].mean() <= (drawn - truth).square().mean()
+    few = first(views, 4, slice(16))
+    _, later = _drawn(model, few, 3)
+    assert later.var(0).mean() < 0.25 * variance[-1][:16].mean()
+    found = spread_against_error(torch.cat(squared).numpy(), torch.cat(variance).numpy(), 6)
+    assert found["ause"] < found["ause_random"] - 0.1
+
+
+def _drawn(model: GenerativeQueryNetwork, views: Context, count: int) -> tuple[Tensor, Tensor]:
+    """The last of some views, and six samples of it given the first ones."""
+    posterior = model.infer(first(views, count))
+    drawn = model.sample_views(posterior, views.viewpoints[:, -1], 6, seeded(count))
+    return views.images[:, -1], drawn
 
 
 def test_views_that_contradict_each_other_are_not_explained(
