@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from agents.factory import load_hyperparameters
+from agents.hyperparameter_values import read_yaml
 from experiments.shared.continuation import RunFlags
 from gqn_rl.errors import UserError
 
@@ -118,7 +119,7 @@ def parse_changes(changes: Sequence[str]) -> dict[str, Any]:
     """ "a.b=1" to {"a": {"b": 1}}; values are read as YAML.
 
     Raises:
-        UserError: for text without "=".
+        UserError: for text without "=", or with a value that cannot be read.
     """
     result: dict[str, Any] = {}
     for change in changes:
@@ -126,16 +127,13 @@ def parse_changes(changes: Sequence[str]) -> dict[str, Any]:
         if not equals or not name:
             raise UserError(f"hyperparameter {change!r} is not of the form name=value")
         *path, last = name.split(".")
-        place = result
+        place: Any = result
         for part in path:
             place = place.setdefault(part, {})
-        place[last] = read_value(value)
+            if not isinstance(place, dict):
+                raise UserError(f"hyperparameter {change!r}: {part} is {place!r} by another change")
+        try:
+            place[last] = read_yaml(value)
+        except yaml.YAMLError as error:
+            raise UserError(f"hyperparameter {change!r} has a value that is no YAML") from error
     return result
-
-
-def read_value(text: str) -> Any:
-    """As YAML reads it, save that 5e-4 is a number with or without a point."""
-    try:
-        return float(text) if "e" in text.lower() else yaml.safe_load(text)
-    except ValueError:
-        return yaml.safe_load(text)
