@@ -34,7 +34,7 @@ def read_yaml(text: str) -> Any:
     >>> read_yaml("{rate: 1e-3, steps: 2E4, schedule: lin_1e-3}")
     {'rate': 0.001, 'steps': 20000.0, 'schedule': 'lin_1e-3'}
     """
-    return yaml.load(text, Loader)  # noqa: S506 - derived from the safe one
+    return yaml.load(text, Loader)
 
 
 @dataclass(frozen=True)

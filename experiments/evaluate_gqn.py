@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from experiments.gqn.figures import save_contact_sheet, save_curves
 from experiments.gqn.prediction import (
@@ -40,6 +39,7 @@ from experiments.gqn.probing import (
 from experiments.gqn.report import key_figures, print_tables, uncertainty_by_views, write_record
 from experiments.gqn.turning import measure_turning
 from experiments.shared.command import new_run_folder, require_at_least, run_command, save_settings
+from experiments.shared.threads import ThreadsFlag, use_threads
 from gqn_rl.data.synthetic import SceneDistribution
 from gqn_rl.devices import PRECISIONS, choose_device
 from gqn_rl.errors import UserError, unknown_name
@@ -58,11 +58,11 @@ FEWEST_TEST_SCENES = 4
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(ThreadsFlag):
     """Flags of `python -m experiments.evaluate_gqn`."""
 
-    model: str = DEFAULT_WEIGHTS
-    """Weights: the name of shipped ones, a .safetensors file, or a folder with one."""
+    weights: str = DEFAULT_WEIGHTS
+    """GQN to measure: shipped weights by name, a .safetensors file, or a folder with one."""
     scenes: int = 100
     """Scenes per orientation on which prediction is measured."""
     views: tuple[int, ...] = tuple(range(1, MOST_VIEWS + 1))
@@ -106,8 +106,6 @@ class Settings:
     """auto, cpu, cuda or another PyTorch device."""
     precision: str = "auto"
     """auto, bf16 or fp32; auto is bf16 where the processor computes it faster."""
-    threads: int = 0
-    """CPU threads of PyTorch; 0 leaves its default."""
     seed: int = 0
     """Of scenes, latents and probes."""
     output: Path | None = None
@@ -120,9 +118,8 @@ class Settings:
 def main(settings: Settings) -> None:
     begin = time.monotonic()
     _check(settings)
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
-    path = pretrained_path(settings.model)
+    use_threads(settings.threads)
+    path = pretrained_path(settings.weights)
     model, sidecar = load_checkpoint(path, choose_device(settings.device))
     model.steps_to_take(settings.steps)  # refuses what the family cannot
     renderer = make_renderer(settings.renderer, model.image_size)

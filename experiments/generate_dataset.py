@@ -31,7 +31,7 @@ class GenerateDatasetSettings:
     """Folder of the data set; made if it is missing, continued if it holds the same data set."""
     scenes: int = 10_000
     """Number of scenes."""
-    views: int = 10
+    num_views: int = 10
     """Views of each scene, uniform on the viewing sphere."""
     scenes_per_shard: int = 256
     """Scenes in one file; at 64 pixels a view takes 12 kB."""
@@ -75,13 +75,10 @@ def main(settings: GenerateDatasetSettings) -> None:
 
 
 def _describe(settings: GenerateDatasetSettings) -> DataDescription:
-    require_at_least(settings, {"scenes": 1, "views": 1})
+    require_at_least(settings, {"scenes": 1, "num_views": 1})
     check_workers(settings.workers)
     shape_catalogue(settings.num_cubes).indices(settings.shapes)  # a wrong name fails here
-    shared = {f.name for f in fields(DataDescription)} - {"num_views"}
-    return DataDescription(
-        num_views=settings.views, **{name: getattr(settings, name) for name in shared}
-    )
+    return DataDescription(**{f.name: getattr(settings, f.name) for f in fields(DataDescription)})
 
 
 def _scenes_of_each_shard(settings: GenerateDatasetSettings) -> dict[int, int]:

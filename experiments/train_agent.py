@@ -28,6 +28,7 @@ from experiments.shared.continuation import (
     require_something_to_do,
     say_how_to_go_on,
 )
+from experiments.shared.threads import use_threads
 from gqn_rl.files import write_json
 from gqn_rl.training.interruption import noted_interruption
 
@@ -36,6 +37,7 @@ def main(settings: TrainAgentSettings) -> None:
     """Train, measure, write the run folder."""
     start = time.monotonic()
     check_numbers(settings)
+    use_threads(settings.threads)
     if settings.study is not None:
         settings = study_settings(settings)
     elif settings.resume is not None:

@@ -32,6 +32,7 @@ from experiments.shared.continuation import (
     resumed,
     say_how_to_go_on,
 )
+from experiments.shared.threads import use_threads
 from gqn_rl.files import write_json
 from gqn_rl.training.interruption import noted_interruption
 
@@ -41,6 +42,7 @@ def main(settings: TrainRllibSettings) -> None:
     start = time.monotonic()
     imported_ray()
     check(settings)
+    use_threads(settings.threads)
     if settings.address not in (None, AUTO):
         require_listener(str(settings.address))  # before anything that takes time
     if settings.resume is not None:

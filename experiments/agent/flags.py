@@ -12,6 +12,7 @@ import yaml
 from agents.factory import load_hyperparameters
 from agents.hyperparameter_values import read_yaml
 from experiments.shared.continuation import RunFlags
+from experiments.shared.threads import ThreadsFlag
 from gqn_rl.errors import UserError
 
 
@@ -37,7 +38,7 @@ class EnvironmentFlags:
 
 
 @dataclass(frozen=True)
-class AgentFlags(EnvironmentFlags):
+class AgentFlags(ThreadsFlag, EnvironmentFlags):
     """A trained agent, in its environment or one that differs in what `EnvironmentFlags` name."""
 
     agent: Path | None = None
@@ -86,13 +87,13 @@ class NewAgentFlags(EnvironmentFlags):
 
 
 @dataclass(frozen=True)
-class TrainingFlags(RunFlags, NewAgentFlags):
+class TrainingFlags(RunFlags, ThreadsFlag, NewAgentFlags):
     """A training, whatever library does it: how long, how it is watched and when it is saved."""
 
     total_timesteps: int | None = None
     """Environment steps to train for; by default the hyperparameter file's."""
-    time_limit: float = 420.0
-    """Seconds after which training ends, to be followed by the final measurement."""
+    max_minutes: float = 7.0
+    """Minutes after which training ends, to be followed by the final measurement."""
     eval_episodes: int = 1000
     """Fresh episodes for the final measurement."""
     eval_every: int = 25_000
@@ -104,7 +105,7 @@ class TrainingFlags(RunFlags, NewAgentFlags):
 
 
 MORE_THAN_ZERO = (
-    *("total_timesteps", "time_limit", "checkpoint_every"),
+    *("total_timesteps", "max_minutes", "checkpoint_every"),
     *("eval_episodes", "eval_every", "eval_every_episodes"),
 )
 """Numbers of `TrainingFlags`."""

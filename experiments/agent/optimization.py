@@ -75,13 +75,13 @@ def study_settings(settings: TrainAgentSettings) -> TrainAgentSettings:
     stored = stored_settings(folder, TrainAgentSettings)
     if stored.optimize is None:
         raise UserError(f"the run in {str(folder)!r} is a training, no study to join")
-    if settings.time_limit not in (TrainAgentSettings.time_limit, stored.time_limit):
+    if settings.max_minutes not in (TrainAgentSettings.max_minutes, stored.max_minutes):
         raise UserError(
-            f"time_limit is {settings.time_limit:g}, but the trials of the study in "
-            f"{str(folder)!r} have {stored.time_limit:g}"
+            f"max_minutes is {settings.max_minutes:g}, but the trials of the study in "
+            f"{str(folder)!r} have {stored.max_minutes:g}"
         )
     joined = resumed_settings(replace(settings, resume=folder))
-    return replace(joined, time_limit=stored.time_limit)
+    return replace(joined, max_minutes=stored.max_minutes)
 
 
 def begun_study(settings: TrainAgentSettings, hyperparameters: dict[str, Any]) -> Path:
@@ -163,7 +163,7 @@ def objective_of(settings: TrainAgentSettings, trainee: Trainee) -> Callable[[Tr
             settings.seed + seeds.EVALUATION,
             lambda best, evaluation: None,
         )
-        limit, progress = TimeLimitCallback(settings.time_limit), ProgressCallback()
+        limit, progress = TimeLimitCallback(60 * settings.max_minutes), ProgressCallback()
         callbacks = [limit, progress, evaluations, ReportCallback(trial, evaluations)]
         log_interval = algorithm_named(settings.algo).log_interval
         try:
@@ -203,8 +203,8 @@ def write_results(
     about = (
         f"# {settings.algo} on {env_id}: the best of {len(rows)} trials, number {best['number']}.\n"
         f"# Mean reward {best['reward']:.3f} of {settings.eval_every_episodes} held-out episodes, "
-        f"too good by the choice,\n# after {trainee.steps} steps or {settings.time_limit:.0f} "
-        f"seconds. For train_agent --hyperparameters.\n"
+        f"too good by the choice,\n# after {trainee.steps} steps or {settings.max_minutes:g} "
+        f"minutes. For train_agent --hyperparameters.\n"
     )
     write_text(folder / BEST, about + yaml.safe_dump({env_id: best["changes"]}, sort_keys=False))
     print(f"trial {number}: {rows[number]['state']}, best reward {best['reward']:.3f}")

@@ -8,6 +8,7 @@ from pathlib import Path
 from experiments.agent.flags import MORE_THAN_ZERO, TrainingFlags
 from experiments.shared.command import require_more_than_zero
 from experiments.shared.continuation import resumed, stored_settings
+from experiments.shared.threads import check_threads
 from gqn_rl.errors import UserError
 from gqn_rl.training.run_logs import check_loggers
 
@@ -22,11 +23,11 @@ class TrainAgentSettings(TrainingFlags):
     num_envs: int | None = None
     """Environments side by side; by default the hyperparameter file's (64)."""
     resume: Path | None = None
-    """Run folder to go on with, to the bit, with its own settings; only time limit, device,
-    logger, checkpoint-every and a given number of total timesteps are read anew."""
+    """Run folder to go on with, to the bit, with its own settings; only max-minutes, device,
+    threads, logger, checkpoint-every and a given number of total timesteps are read anew."""
     optimize: int | None = None
     """Instead of one training, so many short ones with other hyperparameters, chosen by Optuna
-    from agents/search/spaces. total-timesteps and time-limit then count for each."""
+    from agents/search/spaces. total-timesteps and max-minutes then count for each."""
     study: Path | None = None
     """With --optimize: a folder that any number of these commands share, on one host or on several
     with a common file system; each does trials until there are N in all. The first begins it."""
@@ -42,6 +43,7 @@ class TrainAgentSettings(TrainingFlags):
 def check_numbers(settings: TrainAgentSettings) -> None:
     """Refuse counts that are not positive and loggers that are not there, before all else."""
     check_loggers(settings.logger)
+    check_threads(settings.threads)
     require_more_than_zero(settings, (*MORE_THAN_ZERO, "num_envs", "optimize", "study_timeout"))
 
 

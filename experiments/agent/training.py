@@ -125,7 +125,7 @@ class AgentTraining:
         self._settings, self._trainee, self._folder = settings, trainee, folder
         self._interrupted = interrupted
         self._limit, self._curve = (
-            TimeLimitCallback(settings.time_limit),
+            TimeLimitCallback(60 * settings.max_minutes),
             CurveCallback(CURVE_EVERY),
         )
         self._progress = ProgressCallback(interrupted)

@@ -41,6 +41,7 @@ from experiments.benchmark.timing import CLOCKS, Case, Plan, measure
 from experiments.shared.command import new_run_folder, require_at_least, save_settings
 from experiments.shared.machine import describe_machine, load
 from experiments.shared.parallel import available_cores
+from experiments.shared.threads import check_threads
 from gqn_rl.devices import choose_device
 from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.files import write_json
@@ -123,6 +124,7 @@ def _check(settings: Settings) -> None:
         raise unknown_name("clock", settings.clock, CLOCKS)
     least = {"rows": 1, "render_workers": 1, "rounds": 1, "memory_steps": MEMORY_ROWS}
     least |= dict.fromkeys(("subprocess_threads", "warmup", "threads", "seed"), 0)
+    check_threads(settings.threads)
     require_at_least(settings, least)
     for name in ("sizes", "subprocesses"):
         numbers = getattr(settings, name)

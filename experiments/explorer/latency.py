@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
@@ -25,6 +24,7 @@ from experiments.explorer.scenes import Studio
 from experiments.explorer.watching import Watched, watchable_agents
 from experiments.shared.command import new_run_folder
 from experiments.shared.machine import describe_machine
+from experiments.shared.terminal import console
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_json
 from gqn_rl.gqn.checkpoint import shipped_names
@@ -92,7 +92,7 @@ def print_table(measured: dict[str, dict[str, Any]]) -> None:
     for name, row in measured.items():
         numbers = [row[key] for key in ("median_ms", "largest_ms", "processor_median_ms")]
         table.add_row(name, *(f"{number:.0f}" for number in numbers))
-    Console().print(table)
+    console().print(table)
 
 
 class _Walk:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 from scipy import stats
 
+from experiments.shared.terminal import console
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_json
 from gqn_rl.gqn.checkpoint import read_sidecar, sidecar_path
@@ -66,18 +66,18 @@ def uncertainty_by_views(prediction: dict[str, Any]) -> dict[str, Any]:
 
 def print_tables(metrics: dict[str, Any]) -> None:
     """Prediction by number of views, the probes, and the two checks of the representation."""
-    console = Console()
+    out = console()
     for orientation, found in metrics["prediction"].items():
-        console.print(_prediction_table(orientation, found, metrics["scenes"]))
+        out.print(_prediction_table(orientation, found, metrics["scenes"]))
     if metrics["probes"]:
         for found in metrics["probes"]["results"].values():
-            console.print(_probe_table(found, metrics["probes"]["scenes"]))
+            out.print(_probe_table(found, metrics["probes"]["scenes"]))
     if metrics["turning"]:
-        console.print(_turning_table(metrics["turning"]))
-    console.print(_variance_table(metrics["representation_variance"]))
+        out.print(_turning_table(metrics["turning"]))
+    out.print(_variance_table(metrics["representation_variance"]))
     for orientation, found in metrics["uncertainty"].items():
-        console.print(_uncertainty_line(orientation, found))
-    console.print(f"{metrics['seconds']:.0f} s")
+        out.print(_uncertainty_line(orientation, found))
+    out.print(f"{metrics['seconds']:.0f} s")
 
 
 def _uncertainty_line(orientation: str, found: dict[str, Any]) -> str:

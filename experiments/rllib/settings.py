@@ -40,7 +40,7 @@ class TrainRllibSettings(TrainingFlags):
     """Seed of the network and the episodes; which env runner is faster is chance all the same."""
     resume: Path | None = None
     """Run folder to go on with, from its newest checkpoint and with its own settings; only address,
-    time-limit, checkpoint-every and a given number of total timesteps are read anew."""
+    max-minutes, checkpoint-every and a given number of total timesteps are read anew."""
 
 
 def check(settings: TrainRllibSettings) -> None:

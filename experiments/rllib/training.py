@@ -130,7 +130,7 @@ class RLlibTraining:
 
     def _is_over(self) -> bool:
         spent = time.monotonic() - self._start
-        self._timed_out = spent >= self._settings.time_limit
+        self._timed_out = spent >= 60 * self._settings.max_minutes
         return self._timed_out or self._interrupted() or self.progressed.timesteps >= self._steps
 
     def _iterate(self) -> None:

@@ -79,7 +79,7 @@ def test_the_batch_size_is_the_one_asked_for(
 
     monkeypatch.setattr(pretrain_gqn.Trainer, "train_step", spy)
     flags = ["--preset", "tiny", "--renderer", "raycast", "--num-views", 2, "--num-rays", 32]
-    flags += ["--iterations", 2, flag, 3, "--model_path", tmp_path]
+    flags += ["--iterations", 2, flag, 3, "--output_parent", tmp_path]
     assert run(monkeypatch, *flags, small=False) == 0
     assert sizes == [3, 3]
     assert [folder.name.split("-")[0] for folder in tmp_path.iterdir()] == ["pretrain_gqn"]
@@ -239,11 +239,11 @@ def test_data_on_disk_trains_and_resumes_to_the_same_bits(
         (["--num-views", "1"], "num_views is 1"),
         (["--num-cubes", "5"], "num_cubes >= 6"),
         (["--num-cubes", "0"], "num_cubes"),
-        (["--save-every", "0"], "save_every is 0"),
-        (["--evaluate-every", "0"], "evaluate_every is 0"),
+        (["--save-every", "0"], "checkpoint_every is 0"),
+        (["--evaluate-every", "0"], "eval_every is 0"),
         (["--workers", "-1"], "workers is -1"),
         (["--threads", "-1"], "threads is -1"),
-        (["--time-limit", "-1"], "time_limit is -1"),
+        (["--max-minutes", "-1"], "max_minutes is -1"),
         (["--seed", "-1"], "seed is -1"),
         (["--resume", "no/such/run"], "'no/such/run/training_state.safetensors' does not exist"),
         (["--data-path", "no/such/data"], "no data in 'no/such/data'"),
