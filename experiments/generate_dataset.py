@@ -15,7 +15,7 @@ from tqdm import tqdm
 from experiments.shared.command import make_folder, require_at_least, run_command
 from experiments.shared.parallel import check_workers, processes
 from gqn_rl.data.description import DataDescription
-from gqn_rl.data.shard_file import find_shard, write_shard
+from gqn_rl.data.shard_file import find_shard, require_data_folder, write_shard
 from gqn_rl.data.shards import make_shard
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_json
@@ -56,6 +56,7 @@ def main(settings: GenerateDatasetSettings) -> None:
     identity = _renderer(settings.renderer, settings.image_size).identity
     counts = _scenes_of_each_shard(settings)
     make_folder("folder", settings.output)
+    require_data_folder(settings.output)
     missing = {
         index: count
         for index, count in counts.items()

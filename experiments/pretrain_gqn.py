@@ -18,9 +18,16 @@ import torch
 
 from experiments.gqn.pretraining import Data, DataFlags, open_data, save_picture
 from experiments.shared.command import new_run_folder, require_at_least, run_command, save_settings
-from experiments.shared.continuation import METRICS_NAME, Run, RunFlags, find_run
+from experiments.shared.continuation import (
+    METRICS_NAME,
+    Run,
+    RunFlags,
+    find_run,
+    limit_line,
+    say_how_to_go_on,
+)
 from experiments.shared.threads import ThreadsFlag, use_threads
-from gqn_rl.devices import PRECISIONS, choose_device, has_fast_bf16
+from gqn_rl.devices import PRECISIONS, choose_device, has_fast_bf16, require_compiler
 from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.files import write_json
 from gqn_rl.gqn.checkpoint import pretrained_path, read_sidecar, read_weights, save_checkpoint
@@ -143,7 +150,15 @@ def _pretrain(given: Settings, device: torch.device, group: Group) -> None:
         raise
     if group.leads:
         _finish(folder, trainer, record, settings, data)
+        if trainer.step < recipe.iterations:
+            _say_limit(folder, trainer, settings)
     group.wait()  # A process that has ended could not be started again with the others.
+
+
+def _say_limit(folder: Path, trainer: Trainer, settings: Settings) -> None:
+    steps = trainer.recipe.iterations
+    print(limit_line(settings.max_minutes, 0.0, trainer.step, steps), file=sys.stderr)
+    say_how_to_go_on("pretrain_gqn", folder)
 
 
 def _report_done(run: Run[Settings], recipe: Recipe, group: Group) -> None:
@@ -162,6 +177,8 @@ def _check(settings: Settings) -> None:
     if settings.evaluation_path is not None and settings.data_path is None:
         raise UserError("evaluation_path goes with data_path: rendered scenes evaluate themselves")
     preset(settings.preset)
+    if settings.compile:
+        require_compiler()
     check_loggers(settings.logger)
     if (restarts := allowed_restarts()) and settings.output is None and settings.resume is None:
         raise UserError(

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from agents.algorithms.algorithm import ALGORITHMS, algorithm_named
+from envs.camera.control import make_control
+from envs.registration import fixed_arguments, known_id
 from experiments.agent.flags import MORE_THAN_ZERO, TrainingFlags
 from experiments.shared.command import require_more_than_zero
-from experiments.shared.continuation import resumed, stored_settings
+from experiments.shared.continuation import limit_line, resumed, stored_settings
 from experiments.shared.threads import check_threads
 from gqn_rl.errors import UserError
 from gqn_rl.training.run_logs import check_loggers
@@ -17,9 +20,9 @@ from gqn_rl.training.run_logs import check_loggers
 class TrainAgentSettings(TrainingFlags):
     """Flags of `python -m experiments.train_agent`."""
 
-    algo: str = "ppo"
-    """Algorithm: ppo for Discrete ids, sac for Continuous ones, or module:class of your own; see
-    agents/hyperparameters."""
+    algo: str | None = None
+    """Algorithm: ppo, sac or module:class of your own, see agents/hyperparameters; by default the
+    one that fits the environment, ppo for Discrete ids and sac for Continuous ones."""
     num_envs: int | None = None
     """Environments side by side; by default the hyperparameter file's (64)."""
     resume: Path | None = None
@@ -38,6 +41,33 @@ class TrainAgentSettings(TrainingFlags):
     """Device of encoder and agent: cpu, cuda or auto."""
     logger: tuple[str, ...] = ("tensorboard",)
     """Where the curves go beside the folder's own files: tensorboard, wandb, both or nothing."""
+
+    @property
+    def algorithm(self) -> str:
+        """The name of the algorithm, given or fitting."""
+        return fitting_algorithm(self.env_id) if self.algo is None else self.algo
+
+
+def limit_of(settings: TrainingFlags, done: int, steps: int) -> str:
+    """What to say when the time limit of these settings has ended a training."""
+    return limit_line(settings.max_minutes, TrainingFlags.max_minutes, done, steps)
+
+
+def fitting_algorithm(env_id: str) -> str:
+    """The first algorithm that works on an environment's kind of actions.
+
+    Raises:
+        UserError: for an unknown id, or one with a control for which there is none.
+
+    >>> fitting_algorithm("GQNShepardContinuous-v0")
+    'sac'
+    """
+    control = fixed_arguments(known_id(env_id))["control"]
+    space = make_control(control, num_answers=2).action_space  # of any number of answers alike
+    for name in ALGORITHMS:
+        if isinstance(space, algorithm_named(name).action_space):
+            return name
+    raise UserError(f"no algorithm of {sorted(ALGORITHMS)} works on {space}; name one by --algo")
 
 
 def check_numbers(settings: TrainAgentSettings) -> None:

@@ -28,7 +28,7 @@ from experiments.benchmark.timing import CLOCKS, Case, Plan, measure
 from experiments.shared.command import new_run_folder, require_at_least, save_settings
 from experiments.shared.machine import describe_machine, load
 from experiments.shared.threads import check_threads
-from gqn_rl.devices import PRECISIONS, choose_device
+from gqn_rl.devices import PRECISIONS, choose_device, require_compiler
 from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.files import write_json
 from gqn_rl.gqn.families import FAMILIES, preset
@@ -120,6 +120,8 @@ def _check(settings: Settings) -> None:
     least = {"batch_size": 1, "num_views": 2, "paper_views": 2, "rounds": 1}
     least |= dict.fromkeys(("layers", "warmup", "paper_batch", "threads", "seed"), 0)
     check_threads(settings.threads)
+    if settings.compile:
+        require_compiler()
     require_at_least(settings, least)
 
 
