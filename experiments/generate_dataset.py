@@ -65,7 +65,9 @@ def main(settings: GenerateDatasetSettings) -> None:
     make = partial(_make, settings, description)
     done = sum(counts.values()) - sum(missing.values())
     with (
-        tqdm(total=settings.scenes, initial=done, unit="scene", dynamic_ncols=True) as bar,
+        tqdm(
+            total=settings.scenes, initial=done, unit="scene", dynamic_ncols=True, disable=None
+        ) as bar,
         processes(settings.workers, len(missing)) as run,
     ):
         for count in run(make, missing.items()):

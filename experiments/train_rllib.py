@@ -42,7 +42,6 @@ from gqn_rl.training.interruption import noted_interruption
 def main(settings: TrainRllibSettings) -> None:
     """Train, measure, write the run folder."""
     start = time.monotonic()
-    imported_ray()
     check(settings)
     use_threads(settings.threads)
     if settings.address not in (None, AUTO):
@@ -50,6 +49,7 @@ def main(settings: TrainRllibSettings) -> None:
     if settings.resume is not None:
         settings = resumed(settings)
     translation = translate(settings.hyperparameters_of(ALGO), settings.total_timesteps)
+    imported_ray()
     if settings.resume is not None:
         _, notes = newest_notes(settings.resume)
         require_something_to_do(settings.resume, notes["timesteps"], translation.steps)

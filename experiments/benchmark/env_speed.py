@@ -143,7 +143,9 @@ def _measure(settings: Settings, device: str) -> tuple[Found, Found, Found]:
         (_clients(settings, device), every_core),
     ]
     turns = settings.rounds + settings.warmup
-    with tqdm(total=turns * sum(len(cases) for cases, _ in plans), unit="turn") as bar:
+    with tqdm(
+        total=turns * sum(len(cases) for cases, _ in plans), unit="turn", disable=None
+    ) as bar:
         advance = _advance(bar)
         limits, sizes, clients = (measure(cases, plan, advance) for cases, plan in plans)
     return limits, sizes, clients
@@ -188,4 +190,8 @@ def _clients(settings: Settings, device: str) -> list[Case]:
 def _watch_memory(settings: Settings) -> list[int]:
     steps = settings.memory_steps // MEMORY_ROWS
     resident = memory_over_steps(MEMORY_ROWS, steps, IMAGE_SIZE, settings.seed)
-    return list(tqdm(resident, total=steps, unit_scale=MEMORY_ROWS, unit="step", desc="memory"))
+    return list(
+        tqdm(
+            resident, total=steps, unit_scale=MEMORY_ROWS, unit="step", desc="memory", disable=None
+        )
+    )

@@ -89,7 +89,7 @@ def main(settings: Settings) -> None:
     plan = Plan(settings.rounds, settings.warmup, threads=settings.threads)
     plans = {name: _plan(name, plan) for name in sections}
     turns = sum((plans[n].warmup + plans[n].rounds) * len(c) for n, c in sections.items())
-    with tqdm(total=turns, unit="turn", dynamic_ncols=True) as bar:
+    with tqdm(total=turns, unit="turn", dynamic_ncols=True, disable=None) as bar:
 
         def advance(name: str) -> None:
             bar.set_postfix_str(name)

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from experiments.agent.flags import MORE_THAN_ZERO, TrainingFlags
-from experiments.shared.command import require_at_least, require_more_than_zero
+from experiments.shared.command import (
+    check_new_folder,
+    require_at_least,
+    require_more_than_zero,
+)
 from gqn_rl.errors import unknown_name
 
 ALGO = "ppo"
@@ -48,5 +52,7 @@ def check(settings: TrainRllibSettings) -> None:
     positive = (*MORE_THAN_ZERO, "num_env_runners", "num_envs_per_env_runner")
     require_more_than_zero(settings, positive)
     require_at_least(settings, dict.fromkeys(NOT_NEGATIVE, 0))
+    if settings.output is not None and settings.resume is None:
+        check_new_folder(settings.output)
     if settings.observation not in OBSERVATIONS:
         raise unknown_name("observation", settings.observation, OBSERVATIONS)

@@ -83,7 +83,8 @@ def in_one_line(error: BaseException) -> str | None:
 
 
 def check_values(settings: object) -> None:
-    """Refuse numbers that no command can mean: not finite, beyond 64 bits, seeds out of range.
+    """Refuse what no command can mean: empty texts, and numbers that are not finite, beyond 64
+    bits or, as seeds, out of range.
 
     Raises:
         UserError: for the first.
@@ -95,6 +96,8 @@ def check_values(settings: object) -> None:
                 raise UserError(f"{item.name} is {number}, expected a finite number")
             if isinstance(number, int) and abs(number) >= LARGEST:
                 raise UserError(f"{item.name} is {number}, expected less than 2**63")
+            if number == "":
+                raise UserError(f"{item.name} is '', expected a text")
     seed = getattr(settings, "seed", 0)
     if not 0 <= seed <= seeds.LARGEST:
         raise UserError(f"seed is {seed}, expected 0 to {seeds.LARGEST}")
@@ -158,11 +161,22 @@ def new_run_folder(output: Path | None, command: str, parent: Path = Path("runs"
     if output is None:
         stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
         output = unused(parent / f"{command}-{stamp}")
-    with making("output folder", output):
-        if output.exists() and (not output.is_dir() or any(output.iterdir())):
-            raise UserError(f"output folder {str(output)!r} exists; choose another or remove it")
-        output.mkdir(parents=True, exist_ok=True)
+    check_new_folder(output)
+    make_folder("output folder", output)
     return output
+
+
+def check_new_folder(output: Path) -> None:
+    """Refuse what exists and is not an empty folder, and what lies below a file; makes nothing.
+
+    Raises:
+        UserError: naming it.
+    """
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise UserError(f"output folder {str(output)!r} exists; choose another or remove it")
+    above = next(path for path in (output, *output.absolute().parents) if path.exists())
+    if not above.is_dir():
+        raise UserError(f"cannot make output folder {str(output)!r}: Not a directory")
 
 
 def make_folder(what: str, folder: Path) -> None:
