@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from agents.saving.bundle import load_bundle
-from experiments.shared.command import check_new_folder, require_more_than_zero, run_command
+from experiments.shared.command import check_new_folder, require_at_least, run_command
 from gqn_rl.errors import UserError
 from gqn_rl.gqn.checkpoint import ENCODER_WEIGHTS, pretrained_path
 
@@ -65,7 +65,7 @@ def main(settings: ExploreSettings) -> None:
 
 def check(settings: ExploreSettings) -> None:
     """Refuse now what would fail on a click, or after minutes."""
-    require_more_than_zero(settings, ("rounds",))
+    require_at_least(settings, {"rounds": 1})
     if not 0 <= settings.port <= LAST_PORT:
         raise UserError(f"port is {settings.port}, expected 0 to {LAST_PORT}")
     if settings.output is not None:

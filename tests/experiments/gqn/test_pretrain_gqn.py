@@ -195,7 +195,7 @@ def test_a_run_that_was_killed_before_its_weights_were_written_can_be_finished(
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data") / "train"
     settings = generate_dataset.GenerateDatasetSettings(
-        output=folder, scenes=6, views=3, scenes_per_shard=4, renderer="raycast"
+        output=folder, scenes=6, num_views=3, scenes_per_shard=4, renderer="raycast"
     )
     generate_dataset.main(settings)
     return folder
@@ -294,7 +294,7 @@ def test_held_out_shapes_are_not_trained_on(
 ) -> None:
     generate_dataset.main(
         generate_dataset.GenerateDatasetSettings(
-            tmp_path / "data", scenes=2, views=2, shapes="all", renderer="raycast"
+            tmp_path / "data", scenes=2, num_views=2, shapes="all", renderer="raycast"
         )
     )
     assert run(monkeypatch, "--data-path", tmp_path / "data") == EXIT_BAD_INPUT
