@@ -23,6 +23,7 @@ COLUMNS = {
     "rmse": "RMSE",
     "image_rmse": "image RMSE",
     "psnr": "PSNR",
+    "image_psnr": "image PSNR",
     "foreground_psnr": "object PSNR",
 }
 """Key in metrics.json to heading."""
@@ -94,7 +95,10 @@ def _prediction_table(orientation: str, found: dict[str, Any], scenes: int) -> T
     first = next(iter(found["baselines"].values()))
     title = f"{orientation} orientation: errors (0-255) over {scenes} queries"
     constants = (f"{name} {first[key]['rmse']:.1f}" for key, name in CONSTANTS.items())
-    caption = "RMSE of predictions without a model: " + ", ".join(constants)
+    caption = (
+        "RMSE and PSNR pool all pixels, image RMSE and image PSNR are means over images; "
+        "RMSE of predictions without a model: " + ", ".join(constants)
+    )
     ideal = found["ideal"]
     if ideal["scenes"]:
         caption += f"; ideal: mean of the exact posterior, first {ideal['scenes']} queries"

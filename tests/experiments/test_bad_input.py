@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from experiments import train_rllib
-from experiments.shared.command import EXIT_BAD_INPUT
-from tests.experiments.bad_input import Case, cases
+from experiments.shared.command import EXIT_BAD_INPUT, EXIT_INTERRUPTED
+from tests.experiments.bad_input import BASE, SHIPPED, Case, cases
 from tests.experiments.running import COMMANDS, exit_code
 
 WORK = {
@@ -84,6 +87,88 @@ def test_bad_input_is_refused_in_one_line_and_nothing_is_lost(
     names = (case.flag, case.flag.replace("_", "-"), case.value.format(files=files) or "''")
     assert any(name in message for name in names), message
     assert contents(files) == before
+
+
+INTERRUPTIBLE = {
+    "benchmark env": "experiments.benchmark.env_speed.measure",
+    "benchmark gqn": "experiments.benchmark.gqn_speed.measure",
+    "compare_observations": "experiments.compare_observations.train",
+    "convert_dataset": "experiments.convert_dataset.convert",
+    "download_dataset": "experiments.download_dataset._download",
+    "evaluate_agent": "experiments.evaluate_agent.measure",
+    "evaluate_gqn": "experiments.evaluate_gqn._measure_prediction",
+    "export_onnx": "experiments.export_onnx.export",
+    "generate_dataset": "experiments.generate_dataset._make",
+    "hub pull": "experiments.hub.__main__.pull",
+    "hub push": "experiments.hub.__main__.push",
+    "play_episode": "experiments.play_episode.record_episode",
+    "pretrain_gqn": "experiments.pretrain_gqn.train",
+    "train_agent": "experiments.train_agent.train_and_measure",
+    "train_rllib": "experiments.train_rllib.train",
+}
+
+
+@pytest.mark.parametrize("command", INTERRUPTIBLE)
+def test_an_interrupt_is_no_error(
+    command: str,
+    files: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupted(*args: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(INTERRUPTIBLE[command], interrupted)
+    small = {"generate_dataset": ["--workers", "0"], "pretrain_gqn": ["--preset", "tiny"]}
+    words = [word.format(files=files, new=tmp_path / "new") for word in BASE.get(command, ())]
+    assert exit_code(monkeypatch, command, words + small.get(command, [])) == EXIT_INTERRUPTED
+    message = capsys.readouterr().err
+    assert message.endswith("interrupted\n")
+    assert "Traceback" not in message
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 16 kB with a file on it that must not be lost."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(disk)]
+    if shutil.which("mount") is None or subprocess.run(command, check=False).returncode:
+        pytest.skip("a small disk can be made by root alone")
+    try:
+        (disk / "precious").write_text("precious")
+        yield disk
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+WRITERS = {
+    "generate_dataset": "--output {disk}/new --scenes 4 --workers 0",
+    "play_episode": "--output {disk}/new.gif --moves left",
+    "convert_agent": f"--source {SHIPPED} --output {{disk}}/new.zip",
+    "train_agent": "--output {disk}/new --observation state --num-envs 2 --total-timesteps 64",
+}
+"""Commands that write something, at once or in the end."""
+
+
+@pytest.mark.parametrize("command", WRITERS)
+def test_a_full_disk_is_one_line_and_costs_nothing(
+    command: str,
+    full_disk: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.undo()  # of `nothing_is_done`: this is about the work
+    words = WRITERS[command].format(disk=full_disk).split()
+    assert exit_code(monkeypatch, command, words) == EXIT_BAD_INPUT
+    errors = capsys.readouterr().err.splitlines()
+    assert len([line for line in errors if line.startswith("error: ")]) == 1
+    assert "No space left" in errors[-1]
+    found = contents(full_disk)
+    assert found.pop("precious") == b"precious"
+    assert all(content and ".tmp" not in name for name, content in found.items())  # nothing torn
 
 
 def test_the_battery_is_large() -> None:
