@@ -16,10 +16,8 @@ EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
 """Numbers that YAML 1.1, which PyYAML reads, takes for text unless they have a point and a sign."""
 
 
-class Loader(yaml.SafeLoader):
-    """YAML's own loader, with the numbers of YAML 1.2."""
-
-
+Loader: Any = type("Loader", (yaml.SafeLoader,), {})
+"""YAML's own loader, with the numbers of YAML 1.2."""
 Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(f"^{EXPONENT.pattern}$"), list("-+.0123456789")
 )

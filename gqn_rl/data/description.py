@@ -51,8 +51,7 @@ class DataDescription:
                 raise UserError(f"{name} is {getattr(self, name)}, expected at least 1")
         if self.seed < 0:
             raise UserError(f"seed is {self.seed}, expected at least 0")
-        if not 0.0 <= self.free_fraction <= 1.0:
-            raise UserError(f"free_fraction is {self.free_fraction}, expected within [0, 1]")
+        _ = self.distribution  # checks what it has
 
     @property
     def distribution(self) -> SceneDistribution:

@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.geometry.viewpoint import ENCODING_SIZE, Viewpoints, sample_on_sphere
 from gqn_rl.rendering import Renderer
 from gqn_rl.scenes.scene import SceneBatch, sample_scenes
+from gqn_rl.scenes.shape_catalogue import SHAPES
+from gqn_rl.scenes.shepard_metzler import check_num_cubes
 
 SCENE_LABELS: dict[str, Callable[[SceneBatch], NDArray[np.float32]]] = {
     "grid_pose": SceneBatch.grid_poses,
@@ -65,11 +68,21 @@ class SceneDistribution:
         num_cubes: cubes per object.
         shapes: "train", "validation", "test" or "all", see `gqn_rl.scenes.shape_catalogue`.
         free_fraction: share of scenes in free orientation, the others in grid orientation.
+
+    Raises:
+        UserError: for other values than these.
     """
 
     num_cubes: int = 7
     shapes: str = "train"
     free_fraction: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_num_cubes(self.num_cubes)
+        if self.shapes not in SHAPES:
+            raise unknown_name("shapes", self.shapes, SHAPES)
+        if not 0.0 <= self.free_fraction <= 1.0:
+            raise UserError(f"free_fraction is {self.free_fraction}, expected within [0, 1]")
 
     def sample(self, rng: np.random.Generator, n: int) -> SceneBatch:
         """n scenes; the free ones first."""
