@@ -111,7 +111,7 @@ format: $(INSTALLED) ## format the code and sort the imports
 	$(RUN) ruff format $(PACKAGES) tests docs
 
 card: $(INSTALLED) ## measure what docs/weights.md says of base; takes hours
-	$(RUN) experiments.evaluate_gqn --model base --scenes 1000 --views 1 2 3 5 10 \
+	$(RUN) experiments.evaluate_gqn --weights base --scenes 1000 --views 1 2 3 5 10 \
 		--probes shape --probe-scenes 20000 --probe-test-scenes 5000 --probe-views 1 3 5 \
 		--probe-orientations grid free --turning-pairs 1000 $(ARGS)
 

@@ -38,7 +38,8 @@ def load_hyperparameters(
 ) -> dict[str, Any]:
     """The settings of `algo` for `env_id`: defaults, the id's own section, then `overrides`.
 
-    Nested settings (policy_kwargs) are merged key by key.
+    Nested settings (policy_kwargs) are merged key by key; null takes a name of them away, which
+    leaves it to the policy.
 
     Args:
         path: a file of the same form as the package's, to be laid over it.
@@ -57,6 +58,9 @@ def load_hyperparameters(
             if name not in settings:
                 raise unknown_name("hyperparameter", name, settings)
         settings = merged(settings, changes)
+    if isinstance(settings.get("policy_kwargs"), dict):
+        given_kwargs = settings["policy_kwargs"].items()
+        settings["policy_kwargs"] = {key: v for key, v in given_kwargs if v is not None}
     return checked(settings, algorithm.rules)
 
 

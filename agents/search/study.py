@@ -164,9 +164,9 @@ def opened_study(journal: Path) -> Study:
 def sampler_of(seed: int, number: int) -> Any:
     """The sampler of one trial: workers and resumed searches never draw the same trial twice."""
     state = np.random.SeedSequence((seed, number)).generate_state(1)
-    # Both named, for Optuna 5 changed both defaults: equal seeds search alike in 4 and 5.
+    # Both named, as Optuna 5 has them by default and 4 had not: equal seeds search alike in both.
     return imported_optuna().samplers.TPESampler(
-        seed=int(state[0]), multivariate=False, constant_liar=False
+        seed=int(state[0]), multivariate=True, constant_liar=True
     )
 
 

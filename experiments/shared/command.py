@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, fields, is_dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import tyro
 
@@ -46,7 +46,7 @@ def run_command(
 
     Flags, defaults and help come from the dataclass: its fields and the docstring below each.
     """
-    names = [item.name for item in fields(settings_type)]  # type: ignore[arg-type]
+    names = [item.name for item in fields(cast(Any, settings_type))]
     arguments = current_arguments(sys.argv[1:], names)
     settings = tyro.cli(settings_type, args=arguments, description=description)
     keep_freed_memory()
@@ -89,7 +89,7 @@ def check_values(settings: object) -> None:
     Raises:
         UserError: for the first.
     """
-    for item in fields(settings):  # type: ignore[arg-type]
+    for item in fields(cast(Any, settings)):
         value = getattr(settings, item.name)
         for number in value if isinstance(value, tuple) else (value,):
             if isinstance(number, float) and not math.isfinite(number):

@@ -25,8 +25,8 @@ REFUSED = {
     "aux_coef": (*NEVER, -1),
     "policy": (None, 3, ["a"]),
     "policy_kwargs": (None, 3, "a", ["a"]),
-    "policy_kwargs.net_arch": (None, 3, "64", [0], ["a"], [[64]], [-1], [1.5]),
-    "policy_kwargs.activation_fn": (None, 3, ["silu"]),
+    "policy_kwargs.net_arch": (3, "64", [0], ["a"], [[64]], [-1], [1.5]),
+    "policy_kwargs.activation_fn": (3, ["silu"]),
     "policy_kwargs.features_extractor_kwargs.hidden": (None, 3, "64", [0], [None]),
     "policy_kwargs.features_extractor_kwargs.dropout": (None, "a", 1.5, -0.1),
 }
