@@ -16,15 +16,13 @@ The default takes minutes. For figures to publish: --scenes 1000 --probe-scenes 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from experiments.gqn.evaluation_settings import Settings, check, probe_scenes_of
 from experiments.gqn.figures import save_contact_sheet, save_curves
 from experiments.gqn.prediction import (
-    MOST_VIEWS,
     ORIENTATIONS,
     Measured,
     PredictionPlan,
@@ -36,92 +34,36 @@ from experiments.gqn.probing import (
     encoders_to_compare,
     variance_of_encoders,
 )
-from experiments.gqn.report import key_figures, print_tables, uncertainty_by_views, write_record
+from experiments.gqn.report import (
+    key_figures,
+    print_prediction,
+    print_tables,
+    uncertainty_by_views,
+    write_record,
+)
+from experiments.gqn.stored import check_stored, measure_stored
 from experiments.gqn.turning import measure_turning
-from experiments.shared.command import new_run_folder, require_at_least, run_command, save_settings
-from experiments.shared.threads import ThreadsFlag, use_threads
+from experiments.shared.command import new_run_folder, run_command, save_settings
+from experiments.shared.threads import use_threads
 from gqn_rl.data.synthetic import SceneDistribution
-from gqn_rl.devices import PRECISIONS, choose_device
-from gqn_rl.errors import UserError, unknown_name
+from gqn_rl.devices import choose_device
 from gqn_rl.files import write_json
-from gqn_rl.gqn.checkpoint import DEFAULT_WEIGHTS, load_checkpoint, pretrained_path
+from gqn_rl.gqn.checkpoint import load_checkpoint, pretrained_path
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.probes.features import Features
-from gqn_rl.probes.scenes import ProbeScenes
-from gqn_rl.probes.tasks import PROBES
 from gqn_rl.rendering import Renderer, make_renderer
-from gqn_rl.scenes.shape_catalogue import shape_catalogue
-from gqn_rl.scenes.shepard_metzler import check_num_cubes
-
-FEWEST_TEST_SCENES = 4
-"""Two pairs."""
-
-
-@dataclass(frozen=True)
-class Settings(ThreadsFlag):
-    """Flags of `python -m experiments.evaluate_gqn`."""
-
-    weights: str = DEFAULT_WEIGHTS
-    """GQN to measure: shipped weights by name, a .safetensors file, or a folder with one."""
-    scenes: int = 100
-    """Scenes per orientation on which prediction is measured."""
-    views: tuple[int, ...] = tuple(range(1, MOST_VIEWS + 1))
-    """Numbers of context views, each 1 to 10."""
-    curve_samples: int = 2
-    """Prior-path samples per query at each number of views."""
-    sample_views: int = 3
-    """The number of context views of the contact sheet and of the mean of many samples."""
-    samples: int = 10
-    """Prior-path samples per query at that number of views."""
-    steps: int | None = None
-    """Steps of refinement, with which predictions explain the views they are made from; 0 for one
-    pass through the network. By default as many as `predict` takes; both are reported."""
-    ideal_scenes: int = 50
-    """Scenes per orientation, the first ones, that the ideal observer sees too, to say how well
-    anybody could predict (docs/ideal-observer.md); 0 leaves it out."""
-    shapes: str = "test"
-    """test or validation (never shown in pre-training), train or all."""
-    num_cubes: int = 7
-    """Cubes per object."""
-    probes: tuple[str, ...] = tuple(PROBES)
-    """What is probed: any of shape, chirality, orientation, colour."""
-    probe_scenes: int = 3000
-    """Labelled scenes that train each probe; 0 leaves the probes out."""
-    probe_test_scenes: int = 1000
-    """Fresh labelled scenes that test it."""
-    probe_views: tuple[int, ...] = (3,)
-    """Numbers of views from which the probes' representations are made."""
-    probe_orientations: tuple[str, ...] = ("grid",)
-    """Orientations of the probes' scenes: grid, free or both."""
-    gallery_size: int = 10
-    """Shapes of the probes, save that of chirality: it has every chiral shape there is."""
-    turning_pairs: int = 200
-    """Pairs of objects told apart by turning what is imagined of them (experiments/gqn/turning.py),
-    for families that imagine cells; 0 leaves it out."""
-    variance_views: tuple[int, ...] = (1, 3, 10)
-    """Numbers of views at which the variance of r within and across scenes is measured."""
-    renderer: str = "pybullet"
-    """What draws the scenes: pybullet or raycast; they draw the same pictures."""
-    device: str = "auto"
-    """auto, cpu, cuda or another PyTorch device."""
-    precision: str = "auto"
-    """auto, bf16 or fp32; auto is bf16 where the processor computes it faster."""
-    seed: int = 0
-    """Of scenes, latents and probes."""
-    output: Path | None = None
-    """Output folder; by default runs/evaluate_gqn-<time>."""
-    write_record: bool = False
-    """Store the key figures in the JSON beside the weights; the weights stay as they are.
-    False or True."""
 
 
 def main(settings: Settings) -> None:
     begin = time.monotonic()
-    _check(settings)
+    check(settings)
     use_threads(settings.threads)
     path = pretrained_path(settings.weights)
     model, sidecar = load_checkpoint(path, choose_device(settings.device))
     model.steps_to_take(settings.steps)  # refuses what the family cannot
+    if settings.data_path is not None:
+        _evaluate_stored(settings, settings.data_path, model, path, sidecar)
+        return
     renderer = make_renderer(settings.renderer, model.image_size)
     renderer.identity.require_same_pictures(sidecar["renderer"], str(path))
     folder = new_run_folder(settings.output, "evaluate_gqn")
@@ -147,7 +89,7 @@ def main(settings: Settings) -> None:
     }
     renderer.close()
     write_json(folder / "metrics.json", metrics)
-    _save_pictures(folder, settings, prediction)
+    _save_pictures(folder, f"{settings.shapes} shapes", settings, prediction)
     save_curves(folder / "curves.png", prediction.numbers, metrics["representation_variance"])
     if settings.write_record:
         write_record(path, sidecar["sha256"], key_figures(metrics))
@@ -155,59 +97,36 @@ def main(settings: Settings) -> None:
     print(folder)
 
 
-def _save_pictures(folder: Path, settings: Settings, prediction: Measured) -> None:
-    title = f"{settings.shapes} shapes from {settings.sample_views} views; errors 0-255"
+def _evaluate_stored(
+    settings: Settings,
+    data: Path,
+    model: GenerativeQueryNetwork,
+    path: Path,
+    sidecar: dict[str, Any],
+) -> None:
+    """Prediction on scenes from disk."""
+    plan = _prediction_plan(settings)
+    check_stored(plan, data, sidecar)  # before a folder is made
+    folder = new_run_folder(settings.output, "evaluate_gqn")
+    save_settings(folder, settings)
+    prediction = measure_stored(plan, model, data)
+    metrics = {
+        "model": _describe(path, model, sidecar),
+        "data_path": str(data),
+        **{name: getattr(settings, name) for name in ("scenes", "sample_views", "seed")},
+        "prediction": prediction.numbers,
+        "uncertainty": uncertainty_by_views(prediction.numbers),
+    }
+    write_json(folder / "metrics.json", metrics)
+    _save_pictures(folder, f"{data.name}", settings, prediction)
+    print_prediction(metrics)
+    print(folder)
+
+
+def _save_pictures(folder: Path, what: str, settings: Settings, prediction: Measured) -> None:
+    title = f"{what} from {settings.sample_views} views; errors 0-255"
     save_contact_sheet(folder / "contact_sheet.png", prediction.rows, title)
     save_contact_sheet(folder / "failures.png", prediction.worst, f"the worst of all {title}")
-
-
-def _check(settings: Settings) -> None:
-    """Refuse what cannot be measured, before anything is loaded or made."""
-    least = {"scenes": 2, "samples": 1, "curve_samples": 1}
-    least |= {"ideal_scenes": 0, "turning_pairs": 0, "seed": 0}
-    require_at_least(settings, least)
-    check_num_cubes(settings.num_cubes)
-    shape_catalogue(settings.num_cubes).indices(settings.shapes)
-    if settings.probe_scenes:
-        _check_probes(settings)
-    for name, counts in (
-        ("views", settings.views),
-        ("sample_views", (settings.sample_views,)),
-        ("probe_views", settings.probe_views),
-        ("variance_views", settings.variance_views),
-    ):
-        for count in counts:
-            if not 1 <= count <= MOST_VIEWS:
-                raise UserError(f"{name} has {count}, expected 1 to {MOST_VIEWS}")
-        if not counts:
-            raise UserError(f"{name} is empty, expected numbers from 1 to {MOST_VIEWS}")
-    if settings.precision not in PRECISIONS:
-        raise unknown_name("precision", settings.precision, PRECISIONS)
-
-
-def _check_probes(settings: Settings) -> None:
-    for kind, received, valid in (
-        ("orientation", settings.probe_orientations, ORIENTATIONS),
-        ("probe", settings.probes, PROBES),
-    ):
-        for name in received:
-            if name not in valid:
-                raise unknown_name(kind, name, valid)
-    for name in settings.probes:  # shapes that do not suffice fail here
-        for part in ("train", "test"):
-            PROBES[name].sample(_probe_scenes(settings), np.random.default_rng(0), 4, part)
-    fewest = 2 * settings.gallery_size
-    if settings.probe_scenes < fewest:
-        raise UserError(f"probe_scenes is {settings.probe_scenes}, expected 0 or at least {fewest}")
-    if settings.probe_test_scenes < FEWEST_TEST_SCENES:
-        raise UserError(
-            f"probe_test_scenes is {settings.probe_test_scenes}, expected at least "
-            f"{FEWEST_TEST_SCENES}"
-        )
-
-
-def _probe_scenes(settings: Settings) -> ProbeScenes:
-    return ProbeScenes(settings.num_cubes, settings.shapes, settings.gallery_size)
 
 
 def _describe(path: Path, model: GenerativeQueryNetwork, sidecar: dict[str, Any]) -> dict[str, Any]:
@@ -224,9 +143,12 @@ def _describe(path: Path, model: GenerativeQueryNetwork, sidecar: dict[str, Any]
 def _measure_prediction(
     settings: Settings, model: GenerativeQueryNetwork, renderer: Renderer
 ) -> Measured:
+    return measure_prediction(_prediction_plan(settings), model, renderer)
+
+
+def _prediction_plan(settings: Settings) -> PredictionPlan:
     names = {field.name for field in fields(PredictionPlan)}
-    plan = PredictionPlan(**{name: getattr(settings, name) for name in names})
-    return measure_prediction(plan, model, renderer)
+    return PredictionPlan(**{name: getattr(settings, name) for name in names})
 
 
 def _measure_variance(
@@ -254,7 +176,7 @@ def _measure_turning(
     return measure_turning(
         model,
         renderer,
-        _probe_scenes(settings),
+        probe_scenes_of(settings),
         orientations=settings.probe_orientations,
         views=settings.probe_views,
         pairs=settings.turning_pairs,
@@ -271,7 +193,7 @@ def _measure_probes(
         return {}
     plan = ProbePlan(
         names=tuple(dict.fromkeys(settings.probes)),
-        scenes=_probe_scenes(settings),
+        scenes=probe_scenes_of(settings),
         orientations=settings.probe_orientations,
         views=settings.probe_views,
         train_scenes=settings.probe_scenes,

@@ -89,27 +89,38 @@ def measure_prediction(
         rng = np.random.default_rng([plan.seed, seeds.PREDICTION_STREAM, index])
         scenes = SceneDistribution(plan.num_cubes, plan.shapes, free).sample(rng, plan.scenes)
         views = render_views(renderer, scenes, MOST_VIEWS + 1, rng)
-        found = _predicted(plan, model, views, name)
-        measured.numbers[name] = {
-            "views": {str(count): each.summary() for count, each in found.items()},
-            "baselines": {str(count): baseline_errors(views, count) for count in found},
-        }
-        if model.steps_to_take(plan.steps) > 0:
-            bare = _predicted(replace(plan, steps=0), model, views, f"{name} without refinement")
-            measured.numbers[name]["bare"] = {
-                str(count): each.summary() for count, each in bare.items()
-            }
+        measure_views(measured, plan, model, views, name)
         ideal = _ideal(plan, views, scenes, name)
         measured.numbers[name]["ideal"] = {
             "scenes": min(plan.ideal_scenes, plan.scenes),
             "views": ideal.views,
         }
         measured.ideal_seconds[name] = ideal.seconds
-        shown = found[plan.sample_views]
-        measured.rows.extend(_sheet_rows(plan, name, views, shown))
-        worst = views.select(np.argsort(shown.errors.squared)[::-1][:SHEET_ROWS])
-        measured.worst.extend(_sheet_rows(plan, name, worst, _drawn_again(plan, model, worst)))
     return measured
+
+
+def measure_views(
+    measured: Measured,
+    plan: PredictionPlan,
+    model: GenerativeQueryNetwork,
+    views: SceneViews,
+    name: str,
+) -> None:
+    """Add what is predicted of the last view of each scene, under a name for the scenes."""
+    found = _predicted(plan, model, views, name)
+    measured.numbers[name] = {
+        "views": {str(count): each.summary() for count, each in found.items()},
+        "baselines": {str(count): baseline_errors(views, count) for count in found},
+    }
+    if model.steps_to_take(plan.steps) > 0:
+        bare = _predicted(replace(plan, steps=0), model, views, f"{name} without refinement")
+        measured.numbers[name]["bare"] = {
+            str(count): each.summary() for count, each in bare.items()
+        }
+    shown = found[plan.sample_views]
+    measured.rows.extend(_sheet_rows(plan, name, views, shown))
+    worst = views.select(np.argsort(shown.errors.squared)[::-1][:SHEET_ROWS])
+    measured.worst.extend(_sheet_rows(plan, name, worst, _drawn_again(plan, model, worst)))
 
 
 def _predicted(

@@ -10,6 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from scipy import stats
 
+from experiments.gqn.prediction import ORIENTATIONS
 from experiments.shared.terminal import console
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_json
@@ -68,17 +69,23 @@ def uncertainty_by_views(prediction: dict[str, Any]) -> dict[str, Any]:
 def print_tables(metrics: dict[str, Any]) -> None:
     """Prediction by number of views, the probes, and the two checks of the representation."""
     out = console()
-    for orientation, found in metrics["prediction"].items():
-        out.print(_prediction_table(orientation, found, metrics["scenes"]))
+    print_prediction(metrics)
     if metrics["probes"]:
         for found in metrics["probes"]["results"].values():
             out.print(_probe_table(found, metrics["probes"]["scenes"]))
     if metrics["turning"]:
         out.print(_turning_table(metrics["turning"]))
     out.print(_variance_table(metrics["representation_variance"]))
+    out.print(f"{metrics['seconds']:.0f} s")
+
+
+def print_prediction(metrics: dict[str, Any]) -> None:
+    """Errors by number of views, and whether uncertainty falls."""
+    out = console()
+    for orientation, found in metrics["prediction"].items():
+        out.print(_prediction_table(orientation, found, metrics["scenes"]))
     for orientation, found in metrics["uncertainty"].items():
         out.print(_uncertainty_line(orientation, found))
-    out.print(f"{metrics['seconds']:.0f} s")
 
 
 def _uncertainty_line(orientation: str, found: dict[str, Any]) -> str:
@@ -93,7 +100,8 @@ def _uncertainty_line(orientation: str, found: dict[str, Any]) -> str:
 
 def _prediction_table(orientation: str, found: dict[str, Any], scenes: int) -> Table:
     first = next(iter(found["baselines"].values()))
-    title = f"{orientation} orientation: errors (0-255) over {scenes} queries"
+    kind = orientation if orientation not in ORIENTATIONS else f"{orientation} orientation"
+    title = f"{kind}: errors (0-255) over {scenes} queries"
     constants = (f"{name} {first[key]['rmse']:.1f}" for key, name in CONSTANTS.items())
     caption = (
         "RMSE and PSNR pool all pixels, image RMSE and image PSNR are means over images; "
