@@ -14,6 +14,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import nn
 
 from agents.algorithms.algorithm import Algorithm, algorithm_named, read_sections
+from agents.hyperparameter_values import checked
 from agents.policies.answer_posterior import PosteriorPolicy
 from agents.policies.features import SceneFeatures
 from agents.policies.pixel_features import ViewFeatures
@@ -37,16 +38,18 @@ def load_hyperparameters(
 ) -> dict[str, Any]:
     """The settings of `algo` for `env_id`: defaults, the id's own section, then `overrides`.
 
-    Nested settings (policy_kwargs) are merged key by key.
+    Nested settings (policy_kwargs) are merged key by key; null takes a name of them away, which
+    leaves it to the policy.
 
     Args:
         path: a file of the same form as the package's, to be laid over it.
 
     Raises:
-        UserError: for an unknown algorithm, a file that cannot be read, or an override whose name
-            no setting has.
+        UserError: for an unknown algorithm, a file that cannot be read, an override whose name
+            no setting has, or a value of the wrong kind or out of its range.
     """
-    sections = algorithm_named(algo).hyperparameters()
+    algorithm = algorithm_named(algo)
+    sections = algorithm.hyperparameters()
     settings = merged(sections["default"], sections.get(env_id) or {})
     given = {} if path is None else read_sections(path)
     for given_changes in (given.get("default"), given.get(env_id), overrides):
@@ -55,7 +58,10 @@ def load_hyperparameters(
             if name not in settings:
                 raise unknown_name("hyperparameter", name, settings)
         settings = merged(settings, changes)
-    return settings
+    if isinstance(settings.get("policy_kwargs"), dict):
+        given_kwargs = settings["policy_kwargs"].items()
+        settings["policy_kwargs"] = {key: v for key, v in given_kwargs if v is not None}
+    return checked(settings, algorithm.rules)
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,11 +95,12 @@ def make_model(
             `aux_turned` is "auto"; see `agents.algorithms.turning.RandomTurns`.
 
     Raises:
-        UserError: for an unknown name, or an environment that the algorithm cannot act in.
+        UserError: for an unknown name, a value that cannot be, or an environment that the
+            algorithm cannot act in.
     """
     algorithm = algorithm_named(algo)
     algorithm.require_actions(env.action_space)
-    settings = current_names(hyperparameters)
+    settings = checked(current_names(hyperparameters), algorithm.rules)
     name = settings["policy"]
     policy, keywords = policy_and_arguments(
         algorithm, name, settings.get("policy_kwargs", {}), num_answers
@@ -112,6 +119,9 @@ def make_model(
         if "keyword argument" not in str(error):
             raise
         raise UserError(f"policy {name!r} does not take its policy_kwargs: {error}") from error
+    except AssertionError as error:  # how Stable-Baselines3 refuses settings
+        reason = " ".join(str(error).split())
+        raise UserError(f"algo {algo!r} refuses its hyperparameters: {reason}") from error
 
 
 def policy_and_arguments(

@@ -21,7 +21,7 @@ def current_names(settings: Mapping[str, Any]) -> dict[str, Any]:
     {'policy_kwargs': {'confidence_gain': 6.0}, 'policy_kwargs.inverse_temperature': 2.0}
     """
     return {
-        ".".join(NEW_NAMES.get(part, part) for part in key.split(".")): (
+        ".".join(NEW_NAMES.get(part, part) for part in str(key).split(".")): (
             current_names(value) if isinstance(value, Mapping) else value
         )
         for key, value in settings.items()

@@ -15,7 +15,6 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from experiments.agent.environment import make_environment
@@ -26,6 +25,8 @@ from experiments.shared.command import (
     run_command,
 )
 from experiments.shared.parallel import check_workers
+from experiments.shared.terminal import console
+from experiments.shared.threads import check_threads
 from experiments.study.figures import learning_curves
 from experiments.study.plan import (
     ENV_ID,
@@ -51,7 +52,7 @@ from gqn_rl.errors import UserError
 from gqn_rl.files import write_json, write_text
 
 STUDY = "study.json"
-NOT_IN_COMMAND = ("output", "report_only", "jobs")
+NOT_IN_COMMAND = ("output", "report_only", "jobs", "threads")
 """Flags without influence on the results."""
 
 
@@ -68,6 +69,8 @@ class CompareObservationsSettings:
     --full runs/compare_observations-full."""
     jobs: int | None = None
     """Processes that train, one run each; None for one per core, 0 to train in this one."""
+    threads: int = 0
+    """CPU threads of PyTorch for each run; 0 for one."""
     agents: tuple[str, ...] = tuple(SUBJECTS)
     """Which agents: representation, representation-unturned, pixels-stack, pixels-recurrent,
     random-tower, state."""
@@ -111,7 +114,7 @@ def main(settings: CompareObservationsSettings) -> None:
     require_conditions(folder, runs[0].conditions)
     make_folder("output folder", folder)
     write_json(folder / STUDY, {"command": command(settings), "planned": [r.name for r in runs]})
-    train(folder, runs, settings.jobs)
+    train(folder, runs, settings.jobs, settings.threads or 1)
     write_report(folder)
 
 
@@ -150,6 +153,7 @@ def check_numbers(settings: CompareObservationsSettings) -> None:
     counts = ("seeds", "total_timesteps", "eval_every", "eval_episodes")
     require_more_than_zero(settings, counts)
     require_at_least(settings, {"seed": 0, "stop_after": 0})
+    check_threads(settings.threads)
     check_workers(settings.jobs)
 
 
@@ -178,7 +182,7 @@ def command(settings: CompareObservationsSettings) -> str:
     return shlex.join(words)
 
 
-def train(folder: Path, runs: Sequence[Run], jobs: int | None) -> None:
+def train(folder: Path, runs: Sequence[Run], jobs: int | None, threads: int) -> None:
     """Do what is missing, with a bar and a line for each run."""
     done = sum(path_of(folder, run).exists() for run in runs)
     columns = (TextColumn("runs"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -189,7 +193,7 @@ def train(folder: Path, runs: Sequence[Run], jobs: int | None) -> None:
             bar.advance(task)
             bar.console.print(describe(read_result(path)), highlight=False)
 
-        perform_missing(folder, runs, jobs, on_run)
+        perform_missing(folder, runs, jobs, on_run, threads)
 
 
 def describe(run: dict[str, Any]) -> str:
@@ -207,11 +211,10 @@ def write_report(folder: Path) -> None:
     write_json(folder / "summary.json", summary)
     write_text(folder / "learning_curves.svg", learning_curves(summary))
     write_text(folder / "report.html", html(summary, found, read_study(folder)))
-    console = Console()
     for camera, ratios in summary["ratios"].items():
         if BEST_PIXELS in ratios:
             for threshold in summary["thresholds"]:
-                console.print(finding(summary, camera, threshold), highlight=False)
+                console().print(finding(summary, camera, threshold), highlight=False)
     print(folder / "report.html")
 
 

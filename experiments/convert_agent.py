@@ -26,8 +26,9 @@ class ConvertAgentSettings(NewAgentFlags):
     """A .zip of Stable-Baselines3; or a run folder or bundle."""
     output: Path
     """The bundle to be written, or for a bundle as source the .zip."""
-    algo: str = "ppo"
-    """Algorithm that has trained the agent of a .zip."""
+    algo: str | None = None
+    """Algorithm that has trained the agent of a .zip; by default the one that fits the
+    environment."""
 
 
 def main(settings: ConvertAgentSettings) -> None:

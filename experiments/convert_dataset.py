@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from experiments.shared.command import run_command
+from experiments.shared.command import make_folder, run_command
 from experiments.shared.parallel import check_workers, processes
 from gqn_rl.data.convert import Conversion, convert, shard_angles_to_origin
 from gqn_rl.data.deepmind import DeepMindDataset, find_dataset
-from gqn_rl.data.shard_file import Shard, read_headers
+from gqn_rl.data.shard_file import Shard, read_headers, require_data_folder
 from gqn_rl.errors import UserError
 from gqn_rl.files import visible_files, write_json
 
@@ -45,11 +45,13 @@ class ConvertDatasetSettings:
 def main(settings: ConvertDatasetSettings) -> None:
     check_workers(settings.workers)
     conversions = _conversions(settings)
+    make_folder("output folder", settings.output)
+    require_data_folder(settings.output)
     missing = [work for work in conversions if not work.is_done()]
     total, there = len(conversions), len(conversions) - len(missing)
     skipped: list[str] = []
     with (
-        tqdm(total=total, initial=there, unit="file", dynamic_ncols=True) as bar,
+        tqdm(total=total, initial=there, unit="file", dynamic_ncols=True, disable=None) as bar,
         processes(settings.workers, len(missing)) as run,
     ):
         for result in run(convert, missing):

@@ -13,7 +13,12 @@ from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
-from experiments.shared.command import require_at_least, require_more_than_zero, run_command
+from experiments.shared.command import (
+    make_folder,
+    require_at_least,
+    require_more_than_zero,
+    run_command,
+)
 from gqn_rl.data.deepmind import find_dataset
 from gqn_rl.data.download import BASE_URL, download
 from gqn_rl.errors import UserError
@@ -41,6 +46,7 @@ class DownloadDatasetSettings:
 
 def main(settings: DownloadDatasetSettings) -> None:
     names = _file_names(settings)
+    make_folder("output folder", settings.output)
     missing = [name for name in names if not (settings.output / name).is_file()]
     print(f"files: {len(names)}, already there: {len(names) - len(missing)}", flush=True)
     try:
@@ -82,7 +88,9 @@ def parse_numbers(text: str, largest: int) -> list[int]:
 
 
 def _download(settings: DownloadDatasetSettings, name: str, label: str) -> None:
-    with tqdm(desc=label, unit="B", unit_scale=True, dynamic_ncols=True, leave=False) as bar:
+    with tqdm(
+        desc=label, unit="B", unit_scale=True, dynamic_ncols=True, leave=False, disable=None
+    ) as bar:
 
         def progress(done: int, total: int) -> None:
             if bar.total != total:

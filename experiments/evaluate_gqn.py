@@ -5,11 +5,11 @@ beside black, mean-image and nearest-view predictions of the same queries, those
 observer (docs/ideal-observer.md), which nobody can better, and samples of the bare network where a
 family refines what it infers. Probes of the representation
 (gqn_rl/probes/tasks.py) stand beside the same probes on networks with random weights, of which the
-median and the range are given, and on raw pixels. Networks
-that imagine cells are also asked whether two objects are mirror images, without training
-(experiments/gqn/turning.py). The output folder gets metrics.json, curves.png, contact_sheet.png,
-failures.png, median.png and best.png, the queries with the largest, the middle and the smallest
-errors, and uncertainty.png, whether the spread of samples says how wrong they are.
+median and the range are given, and on raw pixels. Networks that imagine cells are also asked
+whether two objects are mirror images, without training (experiments/gqn/turning.py). The output
+folder gets metrics.json, curves.png, contact_sheet.png, failures.png, median.png and best.png, the
+queries with the largest, the middle and the smallest errors, and uncertainty.png, whether the
+spread of samples says how wrong they are.
 
 The default takes minutes. For figures to publish: --scenes 1000 --probe-scenes 20000
 --probe-test-scenes 5000 --probe-views 1 3 5 --probe-orientations grid free.
@@ -18,16 +18,13 @@ The default takes minutes. For figures to publish: --scenes 1000 --probe-scenes 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
+from experiments.gqn.evaluation_settings import Settings, check, probe_scenes_of
 from experiments.gqn.figures import save_contact_sheet, save_curves
 from experiments.gqn.prediction import (
-    MOST_VIEWS,
     ORIENTATIONS,
     Measured,
     PredictionPlan,
@@ -39,111 +36,40 @@ from experiments.gqn.probing import (
     encoders_to_compare,
     variance_of_encoders,
 )
-from experiments.gqn.report import key_figures, print_tables, uncertainty_by_views, write_record
+from experiments.gqn.report import (
+    key_figures,
+    print_prediction,
+    print_tables,
+    uncertainty_by_views,
+    write_record,
+)
+from experiments.gqn.stored import check_stored, measure_stored
 from experiments.gqn.turning import measure_turning
 from experiments.gqn.uncertainty import save_uncertainty
-from experiments.shared.command import new_run_folder, require_at_least, run_command, save_settings
-from experiments.shared.untrained import RANDOM_NETWORKS
+from experiments.shared.command import new_run_folder, run_command, save_settings
+from experiments.shared.threads import use_threads
 from gqn_rl.data.synthetic import SceneDistribution
-from gqn_rl.devices import PRECISIONS, choose_device
-from gqn_rl.errors import UserError, unknown_name
+from gqn_rl.devices import choose_device
 from gqn_rl.files import write_json
-from gqn_rl.gqn.checkpoint import DEFAULT_WEIGHTS, load_checkpoint, pretrained_path
+from gqn_rl.gqn.checkpoint import load_checkpoint, pretrained_path
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.probes.features import Features
-from gqn_rl.probes.scenes import ProbeScenes
-from gqn_rl.probes.tasks import PROBES
 from gqn_rl.rendering import Renderer, make_renderer
-from gqn_rl.scenes.scene import POSITIONS
-from gqn_rl.scenes.shape_catalogue import MAX_ENUMERATED
-from gqn_rl.scenes.shape_source import is_file, num_cubes_of, shape_source
 
 SHEETS = {"worst": "failures", "median": "median", "best": "best"}
 """Files of the queries by rank."""
-FEWEST_TEST_SCENES = 4
-"""Two pairs."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Flags of `python -m experiments.evaluate_gqn`."""
-
-    model: str = DEFAULT_WEIGHTS
-    """Weights: the name of shipped ones, a .safetensors file, or a folder with one."""
-    scenes: int = 100
-    """Scenes per orientation on which prediction is measured."""
-    views: tuple[int, ...] = tuple(range(1, MOST_VIEWS + 1))
-    """Numbers of context views, each 1 to 10."""
-    curve_samples: int = 2
-    """Prior-path samples per query at each number of views."""
-    sample_views: int = 3
-    """The number of context views of the contact sheet and of the mean of many samples."""
-    samples: int = 10
-    """Prior-path samples per query at that number of views."""
-    steps: int | None = None
-    """Steps of refinement, with which predictions explain the views they are made from; 0 for one
-    pass through the network. By default as many as `predict` takes; both are reported."""
-    ideal_scenes: int = 50
-    """Scenes per orientation, the first ones, that the ideal observer sees too, to say how well
-    anybody could predict (docs/ideal-observer.md); 0 leaves it out."""
-    shapes: str = "test"
-    """test or validation (never shown in pre-training), train, all, or a file of objects, one a
-    line such as uuuubbuur."""
-    num_cubes: int | None = None
-    """Cubes per object; by default 7, or those of a file's objects."""
-    position: str = "centred"
-    """centred, the middle of the object where all cameras look, or random; of the scenes whose
-    views are predicted."""
-    probes: tuple[str, ...] = tuple(PROBES)
-    """What is probed: any of shape, chirality, orientation, colour."""
-    probe_scenes: int = 3000
-    """Labelled scenes that train each probe; 0 leaves the probes out."""
-    probe_test_scenes: int = 1000
-    """Fresh labelled scenes that test it."""
-    probe_views: tuple[int, ...] = (3,)
-    """Numbers of views from which the probes' representations are made."""
-    probe_orientations: tuple[str, ...] = ("grid",)
-    """Orientations of the probes' scenes: grid, free or both."""
-    gallery_size: int = 10
-    """Shapes of the probes, save that of chirality: it has every chiral shape there is."""
-    random_networks: int = RANDOM_NETWORKS
-    """Networks with random weights beside the trained one: the median and the range of them are
-    reported, since one alone is a lottery (experiments/shared/untrained.py); 0 leaves them out."""
-    turning_pairs: int = 200
-    """Pairs of objects told apart by turning what is imagined of them (experiments/gqn/turning.py),
-    for families that imagine cells; 0 leaves it out."""
-    variance_views: tuple[int, ...] = (1, 3, 10)
-    """Numbers of views at which the variance of r within and across scenes is measured."""
-    renderer: str = "pybullet"
-    """What draws the scenes: pybullet or raycast; they draw the same pictures."""
-    device: str = "auto"
-    """auto, cpu, cuda or another PyTorch device."""
-    precision: str = "auto"
-    """auto, bf16 or fp32; auto is bf16 where the processor computes it faster."""
-    threads: int = 0
-    """CPU threads of PyTorch; 0 leaves its default."""
-    seed: int = 0
-    """Of scenes, latents and probes."""
-    output: Path | None = None
-    """Output folder; by default runs/evaluate_gqn-<time>."""
-    write_record: bool = False
-    """Store the key figures in the JSON beside the weights; the weights stay as they are.
-    False or True."""
-
-    @property
-    def cubes(self) -> int:
-        """Of every object."""
-        return num_cubes_of(self.num_cubes, self.shapes)
 
 
 def main(settings: Settings) -> None:
     begin = time.monotonic()
-    _check(settings)
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
-    path = pretrained_path(settings.model)
+    check(settings)
+    use_threads(settings.threads)
+    path = pretrained_path(settings.weights)
     model, sidecar = load_checkpoint(path, choose_device(settings.device))
     model.steps_to_take(settings.steps)  # refuses what the family cannot
+    if settings.data_path is not None:
+        _evaluate_stored(settings, settings.data_path, model, path, sidecar)
+        return
     renderer = make_renderer(settings.renderer, model.image_size)
     renderer.identity.require_same_pictures(sidecar["renderer"], str(path))
     folder = new_run_folder(settings.output, "evaluate_gqn")
@@ -174,7 +100,7 @@ def main(settings: Settings) -> None:
     }
     renderer.close()
     write_json(folder / "metrics.json", metrics)
-    _save_pictures(folder, settings, prediction)
+    _save_pictures(folder, f"{settings.shapes} shapes", settings, prediction)
     save_curves(folder / "curves.png", prediction.numbers, metrics["representation_variance"])
     if settings.write_record:
         write_record(path, sidecar["sha256"], key_figures(metrics))
@@ -182,80 +108,41 @@ def main(settings: Settings) -> None:
     print(folder)
 
 
-def _save_pictures(folder: Path, settings: Settings, prediction: Measured) -> None:
-    title = f"{settings.shapes} shapes from {settings.sample_views} views; errors 0-255"
+def _evaluate_stored(
+    settings: Settings,
+    data: Path,
+    model: GenerativeQueryNetwork,
+    path: Path,
+    sidecar: dict[str, Any],
+) -> None:
+    """Prediction on scenes from disk."""
+    plan = _prediction_plan(settings)
+    check_stored(plan, data, sidecar)  # before a folder is made
+    folder = new_run_folder(settings.output, "evaluate_gqn")
+    save_settings(folder, settings)
+    prediction = measure_stored(plan, model, data)
+    metrics = {
+        "model": _describe(path, model, sidecar),
+        "data_path": str(data),
+        **{name: getattr(settings, name) for name in ("scenes", "sample_views", "seed")},
+        "prediction": prediction.numbers,
+        "uncertainty": uncertainty_by_views(prediction.numbers),
+        "calibration": prediction.calibration,
+        "milliseconds_a_scene": prediction.milliseconds,
+    }
+    write_json(folder / "metrics.json", metrics)
+    _save_pictures(folder, f"{data.name}", settings, prediction)
+    print_prediction(metrics)
+    print(folder)
+
+
+def _save_pictures(folder: Path, what: str, settings: Settings, prediction: Measured) -> None:
+    title = f"{what} from {settings.sample_views} views; errors 0-255"
     save_contact_sheet(folder / "contact_sheet.png", prediction.rows, title)
     for rank, rows in prediction.ranked.items():
         save_contact_sheet(folder / f"{SHEETS[rank]}.png", rows, f"the {rank} of all {title}")
     if any(prediction.calibration.values()):
         save_uncertainty(folder / "uncertainty.png", prediction.calibration)
-
-
-def _check(settings: Settings) -> None:
-    """Refuse what cannot be measured, before anything is loaded or made."""
-    least = {"scenes": 2, "samples": 1, "curve_samples": 1}
-    least |= {"ideal_scenes": 0, "turning_pairs": 0, "seed": 0, "random_networks": 0}
-    require_at_least(settings, least)
-    shape_source(settings.cubes, settings.shapes)  # refuses unknown names and wrong sizes
-    if settings.position not in POSITIONS:
-        raise unknown_name("position", settings.position, POSITIONS)
-    _check_enumerated(settings)
-    if settings.probe_scenes:
-        _check_probes(settings)
-    for name, counts in (
-        ("views", settings.views),
-        ("sample_views", (settings.sample_views,)),
-        ("probe_views", settings.probe_views),
-        ("variance_views", settings.variance_views),
-    ):
-        for count in counts:
-            if not 1 <= count <= MOST_VIEWS:
-                raise UserError(f"{name} has {count}, expected 1 to {MOST_VIEWS}")
-        if not counts:
-            raise UserError(f"{name} is empty, expected numbers from 1 to {MOST_VIEWS}")
-    if settings.precision not in PRECISIONS:
-        raise unknown_name("precision", settings.precision, PRECISIONS)
-
-
-def _check_enumerated(settings: Settings) -> None:
-    """Refuse what needs to know every shape where that cannot be had."""
-    asked = {
-        "ideal_scenes": settings.cubes > MAX_ENUMERATED or settings.position != POSITIONS[0],
-        "probe_scenes": settings.cubes > MAX_ENUMERATED or is_file(settings.shapes),
-        "turning_pairs": settings.cubes > MAX_ENUMERATED or is_file(settings.shapes),
-    }
-    refused = [name for name, unknown in asked.items() if unknown and getattr(settings, name)]
-    if refused:
-        flags = " ".join(f"--{name.replace('_', '-')} 0" for name in refused)
-        raise UserError(
-            f"num_cubes={settings.cubes}, shapes={settings.shapes!r} and "
-            f"position={settings.position!r} leave no list of what there might be, expected {flags}"
-        )
-
-
-def _check_probes(settings: Settings) -> None:
-    for kind, received, valid in (
-        ("orientation", settings.probe_orientations, ORIENTATIONS),
-        ("probe", settings.probes, PROBES),
-    ):
-        for name in received:
-            if name not in valid:
-                raise unknown_name(kind, name, valid)
-    for name in settings.probes:  # shapes that do not suffice fail here
-        for part in ("train", "test"):
-            PROBES[name].sample(_probe_scenes(settings), np.random.default_rng(0), 4, part)
-    fewest = 2 * settings.gallery_size
-    if settings.probe_scenes < fewest:
-        raise UserError(f"probe_scenes is {settings.probe_scenes}, expected 0 or at least {fewest}")
-    if settings.probe_test_scenes < FEWEST_TEST_SCENES:
-        raise UserError(
-            f"probe_test_scenes is {settings.probe_test_scenes}, expected at least "
-            f"{FEWEST_TEST_SCENES}"
-        )
-
-
-def _probe_scenes(settings: Settings) -> ProbeScenes:
-    return ProbeScenes(settings.cubes, settings.shapes, settings.gallery_size)
 
 
 def _describe(path: Path, model: GenerativeQueryNetwork, sidecar: dict[str, Any]) -> dict[str, Any]:
@@ -272,10 +159,13 @@ def _describe(path: Path, model: GenerativeQueryNetwork, sidecar: dict[str, Any]
 def _measure_prediction(
     settings: Settings, model: GenerativeQueryNetwork, renderer: Renderer
 ) -> Measured:
+    return measure_prediction(_prediction_plan(settings), model, renderer)
+
+
+def _prediction_plan(settings: Settings) -> PredictionPlan:
     names = {field.name for field in fields(PredictionPlan)}
-    given = {name: getattr(settings, name) for name in names} | {"num_cubes": settings.cubes}
-    plan = PredictionPlan(**given)
-    return measure_prediction(plan, model, renderer)
+    values = {name: getattr(settings, name) for name in names - {"num_cubes"}}
+    return PredictionPlan(num_cubes=settings.cubes, **values)
 
 
 def _measure_variance(
@@ -286,7 +176,7 @@ def _measure_variance(
         name: variance_of_encoders(
             encoders,
             renderer,
-            SceneDistribution(settings.cubes, settings.shapes, free, settings.position),
+            SceneDistribution(settings.cubes, settings.shapes, free),
             sorted(set(settings.variance_views)),
             seed=settings.seed,
         )
@@ -303,7 +193,7 @@ def _measure_turning(
     return measure_turning(
         model,
         renderer,
-        _probe_scenes(settings),
+        probe_scenes_of(settings),
         orientations=settings.probe_orientations,
         views=settings.probe_views,
         pairs=settings.turning_pairs,
@@ -321,7 +211,7 @@ def _measure_probes(
         return {}
     plan = ProbePlan(
         names=tuple(dict.fromkeys(settings.probes)),
-        scenes=_probe_scenes(settings),
+        scenes=probe_scenes_of(settings),
         orientations=settings.probe_orientations,
         views=settings.probe_views,
         train_scenes=settings.probe_scenes,

@@ -11,9 +11,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from agents.saving.bundle import load_bundle
-from experiments.shared.command import run_command
+from experiments.shared.command import check_new_folder, require_at_least, run_command
 from gqn_rl.errors import UserError
-from gqn_rl.gqn.checkpoint import ENCODER_WEIGHTS
+from gqn_rl.gqn.checkpoint import ENCODER_WEIGHTS, pretrained_path
+
+LAST_PORT = 65_535
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class ExploreSettings:
 
 def main(settings: ExploreSettings) -> None:
     """Serve, or measure."""
+    check(settings)
     if settings.measure:
         from experiments.explorer.latency import measure_actions
 
@@ -52,14 +55,24 @@ def main(settings: ExploreSettings) -> None:
     from experiments.explorer.server import make_app, open_port, serve
 
     waiting = open_port(settings.host, settings.port)
-    if settings.agent is not None:
-        load_bundle(settings.agent)  # a wrong one is refused now, not on a click
     workshop = Workshop(settings.weights, settings.seed)
     print(f"encoding the shapes of the gallery with {settings.weights!r}, some seconds", flush=True)
     workshop.gallery(settings.weights).prepare()
     app = make_app(build_page(workshop, settings.agent))
     print(f"http://{settings.host}:{waiting.getsockname()[1]} (Ctrl-C ends it)", flush=True)
     serve(app, waiting)
+
+
+def check(settings: ExploreSettings) -> None:
+    """Refuse now what would fail on a click, or after minutes."""
+    require_at_least(settings, {"rounds": 1})
+    if not 0 <= settings.port <= LAST_PORT:
+        raise UserError(f"port is {settings.port}, expected 0 to {LAST_PORT}")
+    if settings.output is not None:
+        check_new_folder(settings.output)
+    pretrained_path(settings.weights)
+    if settings.agent is not None:
+        load_bundle(settings.agent)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from experiments.shared.command import make_folder, require_at_least, run_command
 from experiments.shared.parallel import check_workers, processes
 from gqn_rl.data.description import DataDescription, fields_to_store
-from gqn_rl.data.shard_file import find_shard, write_shard
+from gqn_rl.data.shard_file import find_shard, require_data_folder, write_shard
 from gqn_rl.data.shards import make_shard
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_json
@@ -31,7 +31,7 @@ class GenerateDatasetSettings:
     """Folder of the data set; made if it is missing, continued if it holds the same data set."""
     scenes: int = 10_000
     """Number of scenes."""
-    views: int = 10
+    num_views: int = 10
     """Views of each scene, uniform on the viewing sphere."""
     scenes_per_shard: int = 256
     """Scenes in one file; at 64 pixels a view takes 12 kB."""
@@ -59,6 +59,7 @@ def main(settings: GenerateDatasetSettings) -> None:
     identity = _renderer(settings.renderer, settings.image_size).identity
     counts = _scenes_of_each_shard(settings)
     make_folder("folder", settings.output)
+    require_data_folder(settings.output)
     missing = {
         index: count
         for index, count in counts.items()
@@ -67,7 +68,9 @@ def main(settings: GenerateDatasetSettings) -> None:
     make = partial(_make, settings, description)
     done = sum(counts.values()) - sum(missing.values())
     with (
-        tqdm(total=settings.scenes, initial=done, unit="scene", dynamic_ncols=True) as bar,
+        tqdm(
+            total=settings.scenes, initial=done, unit="scene", dynamic_ncols=True, disable=None
+        ) as bar,
         processes(settings.workers, len(missing)) as run,
     ):
         for count in run(make, missing.items()):
@@ -81,15 +84,13 @@ def main(settings: GenerateDatasetSettings) -> None:
 
 
 def _describe(settings: GenerateDatasetSettings) -> DataDescription:
-    require_at_least(settings, {"scenes": 1, "views": 1})
+    require_at_least(settings, {"scenes": 1, "num_views": 1})
     check_workers(settings.workers)
     num_cubes = num_cubes_of(settings.num_cubes, settings.shapes)
     shape_source(num_cubes, settings.shapes)  # a wrong name fails here
-    shared = {f.name for f in fields(DataDescription)} - {"num_views", "num_cubes"}
+    shared = {f.name for f in fields(DataDescription)} - {"num_cubes"}
     return DataDescription(
-        num_cubes=num_cubes,
-        num_views=settings.views,
-        **{name: getattr(settings, name) for name in shared},
+        num_cubes=num_cubes, **{name: getattr(settings, name) for name in shared}
     )
 
 

@@ -19,6 +19,7 @@ from experiments.agent.figures import save_animation
 from experiments.agent.flags import AgentFlags
 from experiments.agent.trained import agent_and_environment
 from experiments.shared.command import make_folder, new_run_folder, run_command
+from experiments.shared.threads import use_threads
 from gqn_rl.errors import UserError
 
 Actions = NDArray[Any]
@@ -65,6 +66,7 @@ class ScriptedPlayer:
 def main(settings: PlayEpisodeSettings) -> None:
     """Play, save, say how it ended."""
     check_output(settings.output)
+    use_threads(settings.threads)
     player, environment = player_and_environment(settings)
     try:
         episode = record_episode(environment, player, settings.seed)

@@ -18,8 +18,16 @@ import torch
 
 from experiments.gqn.pretraining import Data, DataFlags, open_data, save_picture
 from experiments.shared.command import new_run_folder, require_at_least, run_command, save_settings
-from experiments.shared.continuation import METRICS_NAME, Run, RunFlags, find_run
-from gqn_rl.devices import PRECISIONS, choose_device, has_fast_bf16
+from experiments.shared.continuation import (
+    METRICS_NAME,
+    Run,
+    RunFlags,
+    find_run,
+    limit_line,
+    say_how_to_go_on,
+)
+from experiments.shared.threads import ThreadsFlag, use_threads
+from gqn_rl.devices import PRECISIONS, choose_device, has_fast_bf16, require_compiler
 from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.files import write_json
 from gqn_rl.gqn.checkpoint import pretrained_path, read_sidecar, read_weights, save_checkpoint
@@ -37,7 +45,7 @@ WEIGHTS = "model.safetensors"
 
 
 @dataclass(frozen=True)
-class Settings(RunFlags, DataFlags):
+class Settings(RunFlags, ThreadsFlag, DataFlags):
     """Settings of `python -m experiments.pretrain_gqn`; None leaves a number to the recipe."""
 
     preset: str = "small"
@@ -49,14 +57,14 @@ class Settings(RunFlags, DataFlags):
     """Optimiser steps of the whole run; the modern schedules span them."""
     batch_size: int | None = None
     """Scenes per step, over all processes."""
-    model_path: Path = Path("runs")
+    output_parent: Path = Path("runs")
     """Folder in which the run's own folder, named by the time, is made."""
     output: Path | None = None
-    """The run's folder itself, instead of a new one under model_path. Where the same flags have
+    """The run's folder itself, instead of a new one under output_parent. Where the same flags have
     begun a run there, it goes on from its last saved state, as after a restart by torchrun."""
     resume: Path | None = None
-    """Run folder to continue with its own settings; only time limit, device, threads, workers,
-    save-every, compile and logger are read anew."""
+    """Run folder to continue with its own settings; only max-minutes, device, threads, workers,
+    checkpoint-every, compile and logger are read anew."""
     initial_weights: str | None = None
     """Shipped weights, a .safetensors file or a run folder to start from; none: random weights."""
     freeze_representation: bool = False
@@ -92,13 +100,11 @@ class Settings(RunFlags, DataFlags):
     """auto, cpu, cuda or another PyTorch device."""
     compile: bool = False
     """Compile the network; takes minutes and pays off on a GPU."""
-    threads: int = 0
-    """CPU threads of PyTorch; 0 leaves its default."""
-    time_limit: float = 0.0
+    max_minutes: float = 0.0
     """Minutes after which to stop and save; 0 for none."""
-    save_every: int = 500
+    checkpoint_every: int = 500
     """Steps between saved training states."""
-    evaluate_every: int = 500
+    eval_every: int = 500
     """Steps between evaluations of the prior path on held-out scenes."""
     logger: tuple[str, ...] = ("tensorboard",)
     """Where the curves go beside the run's own record: tensorboard, wandb, both or nothing."""
@@ -106,8 +112,7 @@ class Settings(RunFlags, DataFlags):
 
 def main(settings: Settings) -> None:
     _check(settings)
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
+    use_threads(settings.threads)
     device = choose_device(settings.device)
     with joined_group(device.type) as group:
         _pretrain(settings, device, group)
@@ -132,11 +137,11 @@ def _pretrain(given: Settings, device: torch.device, group: Group) -> None:
             data.stream(trainer.step, recipe.iterations),
             folder,
             stop=recipe.iterations,
-            time_limit=60 * settings.time_limit or None,
-            save_every=settings.save_every,
+            time_limit=60 * settings.max_minutes or None,
+            save_every=settings.checkpoint_every,
             record=record,
             evaluate=data.evaluate,
-            evaluate_every=settings.evaluate_every,
+            evaluate_every=settings.eval_every,
             loggers=settings.logger,
         )
     except KeyboardInterrupt:
@@ -145,7 +150,15 @@ def _pretrain(given: Settings, device: torch.device, group: Group) -> None:
         raise
     if group.leads:
         _finish(folder, trainer, record, settings, data)
+        if trainer.step < recipe.iterations:
+            _say_limit(folder, trainer, settings)
     group.wait()  # A process that has ended could not be started again with the others.
+
+
+def _say_limit(folder: Path, trainer: Trainer, settings: Settings) -> None:
+    steps = trainer.recipe.iterations
+    print(limit_line(settings.max_minutes, 0.0, trainer.step, steps), file=sys.stderr)
+    say_how_to_go_on("pretrain_gqn", folder)
 
 
 def _report_done(run: Run[Settings], recipe: Recipe, group: Group) -> None:
@@ -159,11 +172,13 @@ def _report_done(run: Run[Settings], recipe: Recipe, group: Group) -> None:
 def _check(settings: Settings) -> None:
     if settings.precision not in PRECISIONS:
         raise unknown_name("precision", settings.precision, PRECISIONS)
-    least = {"save_every": 1, "evaluate_every": 1, "workers": 0, "threads": 0, "time_limit": 0}
+    least = {"checkpoint_every": 1, "eval_every": 1, "workers": 0, "max_minutes": 0}
     require_at_least(settings, least | {"seed": 0})
     if settings.evaluation_path is not None and settings.data_path is None:
         raise UserError("evaluation_path goes with data_path: rendered scenes evaluate themselves")
     preset(settings.preset)
+    if settings.compile:
+        require_compiler()
     check_loggers(settings.logger)
     if (restarts := allowed_restarts()) and settings.output is None and settings.resume is None:
         raise UserError(
@@ -182,7 +197,7 @@ def _recipe(run: Run[Settings]) -> Recipe:
 
 def _new_folder(settings: Settings) -> Path:
     if settings.output is None:
-        folder = new_run_folder(None, "pretrain_gqn", settings.model_path)
+        folder = new_run_folder(None, "pretrain_gqn", settings.output_parent)
     else:
         folder = new_run_folder(settings.output, "pretrain_gqn")
     save_settings(folder, settings)

@@ -11,7 +11,10 @@ with --study FOLDER besides, several such commands share the work.
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,14 +23,32 @@ from agents.search.study import JOURNAL
 from agents.training.training_state import NAME as STATE
 from experiments.agent.optimization import begun_study, optimize, study_settings
 from experiments.agent.report import describe, report
-from experiments.agent.settings import TrainAgentSettings, check_numbers, resumed_settings
-from experiments.agent.training import HYPERPARAMETERS, AgentTraining, Trainee, make_trainee
-from experiments.shared.command import new_run_folder, run_command, save_settings
+from experiments.agent.settings import (
+    TrainAgentSettings,
+    check_numbers,
+    limit_of,
+    resumed_settings,
+)
+from experiments.agent.training import (
+    HYPERPARAMETERS,
+    AgentTraining,
+    Trainee,
+    hyperparameters_of,
+    make_trainee,
+)
+from experiments.shared.command import (
+    SETTINGS_NAME,
+    new_run_folder,
+    run_command,
+    save_settings,
+)
 from experiments.shared.continuation import (
     METRICS_NAME,
     require_something_to_do,
     say_how_to_go_on,
 )
+from experiments.shared.terminal import shows_bars
+from experiments.shared.threads import use_threads
 from gqn_rl.files import write_json
 from gqn_rl.training.interruption import noted_interruption
 
@@ -36,14 +57,15 @@ def main(settings: TrainAgentSettings) -> None:
     """Train, measure, write the run folder."""
     start = time.monotonic()
     check_numbers(settings)
+    use_threads(settings.threads)
     if settings.study is not None:
         settings = study_settings(settings)
     elif settings.resume is not None:
         settings = resumed_settings(settings)
-    trainee = make_trainee(settings)
-    folder = settings.resume
+    with new_folder(settings) as folder:
+        trainee = make_trainee(settings)
     try:
-        folder = folder or begun(settings, trainee)
+        folder = folder or settings.resume or begun_study(settings, trainee.hyperparameters)
         if settings.optimize is None:
             train_and_measure(settings, trainee, folder, start)
         else:
@@ -76,16 +98,31 @@ def train_and_measure(
     }
     write_json(folder / METRICS_NAME, metrics)
     print(f"{describe(metrics)}\n{folder}")
+    if training.timed_out:
+        print(limit_of(settings, training.timesteps, trainee.steps), file=sys.stderr)
+        say_how_to_go_on("train_agent", folder)
 
 
-def begun(settings: TrainAgentSettings, trainee: Trainee) -> Path:
-    """A new run folder with the settings of the run."""
-    if settings.study is not None:
-        return begun_study(settings, trainee.hyperparameters)
+@contextmanager
+def new_folder(settings: TrainAgentSettings) -> Iterator[Path | None]:
+    """The folder of a new run with its settings, which an error inside the block takes away again;
+    None for one that is resumed or shared."""
+    if settings.resume is not None or settings.study is not None:
+        yield None
+        return
+    hyperparameters = hyperparameters_of(settings)  # refuses what cannot be before anything is made
     folder = new_run_folder(settings.output, "train_agent")
-    save_settings(folder, settings)
-    write_json(folder / HYPERPARAMETERS, trainee.hyperparameters)
-    return folder
+    try:
+        save_settings(folder, settings)
+        write_json(folder / HYPERPARAMETERS, hyperparameters)
+        if not shows_bars():
+            print(folder, flush=True)
+        yield folder
+    except BaseException:
+        for name in (SETTINGS_NAME, HYPERPARAMETERS):
+            (folder / name).unlink(missing_ok=True)
+        folder.rmdir()
+        raise
 
 
 if __name__ == "__main__":

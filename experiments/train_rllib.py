@@ -9,6 +9,7 @@ saves after the rollout in progress. Needs the extra "ray".
 from __future__ import annotations
 
 import math
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from rich.console import Console
 
 from experiments.agent.environment import AgentEnvironment, make_environment
 from experiments.agent.report import describe
+from experiments.agent.settings import limit_of
 from experiments.rllib.algorithm import batch_sizes
 from experiments.rllib.checkpoints import checkpoints, newest_notes
 from experiments.rllib.cluster import AUTO, cluster, imported_ray, require_listener
@@ -32,6 +34,7 @@ from experiments.shared.continuation import (
     resumed,
     say_how_to_go_on,
 )
+from experiments.shared.threads import use_threads
 from gqn_rl.files import write_json
 from gqn_rl.training.interruption import noted_interruption
 
@@ -39,13 +42,14 @@ from gqn_rl.training.interruption import noted_interruption
 def main(settings: TrainRllibSettings) -> None:
     """Train, measure, write the run folder."""
     start = time.monotonic()
-    imported_ray()
     check(settings)
+    use_threads(settings.threads)
     if settings.address not in (None, AUTO):
         require_listener(str(settings.address))  # before anything that takes time
     if settings.resume is not None:
         settings = resumed(settings)
     translation = translate(settings.hyperparameters_of(ALGO), settings.total_timesteps)
+    imported_ray()
     if settings.resume is not None:
         _, notes = newest_notes(settings.resume)
         require_something_to_do(settings.resume, notes["timesteps"], translation.steps)
@@ -58,6 +62,9 @@ def main(settings: TrainRllibSettings) -> None:
     metrics["wall_seconds"] = round(time.monotonic() - start, 1)
     write_json(folder / METRICS_NAME, metrics)
     print(f"{describe(metrics)}\n{folder}")
+    if metrics["time_limit_reached"]:
+        print(limit_of(settings, metrics["timesteps"], translation.steps), file=sys.stderr)
+        say_how_to_go_on("train_rllib", folder)
 
 
 def train(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
@@ -72,6 +74,19 @@ def has_fast_bf16(device: torch.device) -> bool:
     if device.type == "cpu":
         return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
     return False
+
+
+def require_compiler() -> None:
+    """Refuse to compile networks where PyTorch would find no C++ compiler, and say so at length.
+
+    Raises:
+        UserError: naming what was looked for.
+    """
+    wanted = os.environ.get("CXX", "g++")
+    if shutil.which(wanted) is None:
+        raise UserError(
+            f"compile needs a C++ compiler: {wanted!r} is not found; install it, or name one in CXX"
+        )
 
 
 def choose_device(name: str) -> torch.device:

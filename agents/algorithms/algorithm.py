@@ -16,6 +16,7 @@ from stable_baselines3.common.policies import BasePolicy
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from agents.hyperparameter_values import RULES, Rule, read_yaml
 from agents.restorable import Restorable
 from gqn_rl.entry_points import find
 from gqn_rl.errors import UserError, unknown_name
@@ -56,6 +57,8 @@ class Algorithm(ABC):
         "_current_progress_remaining",
     )
     """Attributes of a model that change while it learns and are plain numbers."""
+    rules: Mapping[str, Rule] = RULES
+    """What each hyperparameter may be, by its dotted name."""
     plain_settings: Mapping[str, Any] = {}
     """Hyperparameters with which a model is one that Stable-Baselines3 can load by itself."""
 
@@ -185,7 +188,7 @@ def read_sections(path: Path) -> dict[str, dict[str, Any]]:
         UserError: for a file that is missing or of another form.
     """
     try:
-        content = yaml.safe_load(path.read_text())
+        content = read_yaml(path.read_text())
     except (OSError, ValueError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"hyperparameters {str(path)!r} cannot be read: {reason}") from error

@@ -22,6 +22,7 @@ from agents.algorithms.algorithm import (
 )
 from agents.algorithms.answer_sac import AnswerSAC
 from agents.algorithms.supervision import supervised_arguments
+from agents.hyperparameter_values import ENTROPY, RULES, Rule
 from agents.policies.answer_sac_policy import AnswerSACPolicy
 from agents.policies.move_sac_policy import MoveSACPolicy
 
@@ -37,6 +38,7 @@ class SACAlgorithm(Algorithm):
         "MultiInputPolicy": MultiInputPolicy,
     }
     log_interval = 500
+    rules: Mapping[str, Rule] = {**RULES, "ent_coef": ENTROPY}
 
     def hyperparameters(self) -> Sections:
         return shipped_hyperparameters("sac")

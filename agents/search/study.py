@@ -164,7 +164,10 @@ def opened_study(journal: Path) -> Study:
 def sampler_of(seed: int, number: int) -> Any:
     """The sampler of one trial: workers and resumed searches never draw the same trial twice."""
     state = np.random.SeedSequence((seed, number)).generate_state(1)
-    return imported_optuna().samplers.TPESampler(seed=int(state[0]))
+    # Both named, as Optuna 5 has them by default and 4 had not: equal seeds search alike in both.
+    return imported_optuna().samplers.TPESampler(
+        seed=int(state[0]), multivariate=True, constant_liar=True
+    )
 
 
 def cut_torn_line(journal: Path) -> None:

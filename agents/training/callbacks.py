@@ -77,6 +77,7 @@ class EvaluationCallback(Resumable):
         episodes: per evaluation; the same ones each time, so that scores differ by the agent only.
         seed: of those episodes.
         on_best: called with the model and its evaluation whenever it is the best so far.
+        on_row: called with each new row of the curve.
 
     Attributes:
         curve: one row per evaluation: timesteps, seconds and `Evaluation.summary`.
@@ -89,10 +90,11 @@ class EvaluationCallback(Resumable):
         episodes: int,
         seed: int,
         on_best: Callable[[BaseAlgorithm, Evaluation], None],
+        on_row: Callable[[Row], None] = lambda row: None,
     ) -> None:
         super().__init__()
         self._env, self._every, self._episodes = env, every, episodes
-        self._seed, self._on_best = seed, on_best
+        self._seed, self._on_best, self._on_row = seed, on_best, on_row
         self._next = 0
         self.best_reward = -np.inf
         self.curve: list[Row] = []
@@ -122,6 +124,7 @@ class EvaluationCallback(Resumable):
         if evaluation.reward > self.best_reward:
             self.best_reward = evaluation.reward
             self._on_best(self.model, evaluation)
+        self._on_row(self.curve[-1])
 
     def state(self) -> Row:
         best = None if np.isinf(self.best_reward) else float(self.best_reward)
@@ -234,9 +237,10 @@ class ProgressCallback(BaseCallback):
 
     Args:
         stopping: whether training is about to be stopped, which the bar then says.
+        shown: whether there is somebody to look at it.
     """
 
-    def __init__(self, stopping: Callable[[], bool] = lambda: False) -> None:
+    def __init__(self, stopping: Callable[[], bool] = lambda: False, *, shown: bool = True) -> None:
         super().__init__()
         self._stopping = stopping
         self._bar = Progress(
@@ -245,6 +249,7 @@ class ProgressCallback(BaseCallback):
             MofNCompleteColumn(),
             TextColumn("{task.fields[note]}"),
             TimeRemainingColumn(),
+            disable=not shown,
         )
 
     def _on_training_start(self) -> None:

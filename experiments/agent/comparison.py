@@ -21,6 +21,7 @@ from experiments.agent.environment import AgentEnvironment, make_environment
 from experiments.agent.ideal import ideal_agent, ideal_views
 from experiments.agent.view_strategies import looks_of, view_strategies
 from experiments.shared import seeds
+from experiments.shared.terminal import console
 from experiments.shared.untrained import untrained_encoder
 
 IDEAL = "ideal observer"
@@ -127,7 +128,7 @@ def print_table(table: dict[str, dict[str, Any]], title: str, measures: tuple[st
             low, high = networks[0], networks[-1]
             output.caption = f"{name}: median of {len(networks)} networks, {low:.2f} to {high:.2f}"
         output.add_row(name, *(with_interval(row, key) for key in measures))
-    Console().print(output)
+    console().print(output)
 
 
 def with_interval(row: dict[str, Any], key: str) -> str:

@@ -15,8 +15,12 @@ from envs import known_id
 from envs.camera.control import CameraControl
 from envs.scene_vector_env import SceneVectorEnv
 from envs.tasks import Task
+from gqn_rl.devices import choose_device
 from gqn_rl.encoders import SceneEncoder, SpatialEncoder, make_encoder
 from gqn_rl.errors import UserError
+
+MOST_ENVS = 65_536
+"""Environments side by side: at more, seeds of rows would meet and no machine's memory suffices."""
 
 
 @dataclass(frozen=True)
@@ -124,9 +128,13 @@ def make_environment(
         unrecorded: arguments that are no part of the task, such as `render_mode`.
 
     Raises:
-        UserError: for an unknown id or any argument that the environment refuses.
+        UserError: for an unknown id, a device that is not there, too many rows, or any argument
+            that the environment refuses.
     """
     name = known_id(env_id)
+    choose_device(device)
+    if not 1 <= num_envs <= MOST_ENVS:
+        raise UserError(f"num_envs is {num_envs}, expected 1 to {MOST_ENVS}")
     given = {key: value for key, value in env_kwargs.items() if value is not None}
     arguments = given | unrecorded | {"device": device}
     if encoder is not None:

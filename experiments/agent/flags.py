@@ -10,7 +10,9 @@ from typing import Any
 import yaml
 
 from agents.factory import load_hyperparameters
+from agents.hyperparameter_values import read_yaml
 from experiments.shared.continuation import RunFlags
+from experiments.shared.threads import ThreadsFlag
 from gqn_rl.errors import UserError
 
 
@@ -36,7 +38,7 @@ class EnvironmentFlags:
 
 
 @dataclass(frozen=True)
-class AgentFlags(EnvironmentFlags):
+class AgentFlags(ThreadsFlag, EnvironmentFlags):
     """A trained agent, in its environment or one that differs in what `EnvironmentFlags` name."""
 
     agent: Path | None = None
@@ -86,13 +88,13 @@ class NewAgentFlags(EnvironmentFlags):
 
 
 @dataclass(frozen=True)
-class TrainingFlags(RunFlags, NewAgentFlags):
+class TrainingFlags(RunFlags, ThreadsFlag, NewAgentFlags):
     """A training, whatever library does it: how long, how it is watched and when it is saved."""
 
     total_timesteps: int | None = None
     """Environment steps to train for; by default the hyperparameter file's."""
-    time_limit: float = 420.0
-    """Seconds after which training ends, to be followed by the final measurement."""
+    max_minutes: float = 7.0
+    """Minutes after which training ends, to be followed by the final measurement."""
     eval_episodes: int = 1000
     """Fresh episodes for the final measurement."""
     eval_every: int = 25_000
@@ -104,7 +106,7 @@ class TrainingFlags(RunFlags, NewAgentFlags):
 
 
 MORE_THAN_ZERO = (
-    *("total_timesteps", "time_limit", "checkpoint_every"),
+    *("total_timesteps", "max_minutes", "checkpoint_every"),
     *("eval_episodes", "eval_every", "eval_every_episodes"),
 )
 """Numbers of `TrainingFlags`."""
@@ -119,7 +121,7 @@ def parse_changes(changes: Sequence[str]) -> dict[str, Any]:
     """ "a.b=1" to {"a": {"b": 1}}; values are read as YAML.
 
     Raises:
-        UserError: for text without "=".
+        UserError: for text without "=", or with a value that cannot be read.
     """
     result: dict[str, Any] = {}
     for change in changes:
@@ -127,16 +129,13 @@ def parse_changes(changes: Sequence[str]) -> dict[str, Any]:
         if not equals or not name:
             raise UserError(f"hyperparameter {change!r} is not of the form name=value")
         *path, last = name.split(".")
-        place = result
+        place: Any = result
         for part in path:
             place = place.setdefault(part, {})
-        place[last] = read_value(value)
+            if not isinstance(place, dict):
+                raise UserError(f"hyperparameter {change!r}: {part} is {place!r} by another change")
+        try:
+            place[last] = read_yaml(value)
+        except yaml.YAMLError as error:
+            raise UserError(f"hyperparameter {change!r} has a value that is no YAML") from error
     return result
-
-
-def read_value(text: str) -> Any:
-    """As YAML reads it, save that 5e-4 is a number with or without a point."""
-    try:
-        return float(text) if "e" in text.lower() else yaml.safe_load(text)
-    except ValueError:
-        return yaml.safe_load(text)

@@ -22,11 +22,13 @@ from agents.search.space import parameters_of, search_space, suggested
 from agents.search.study import LOCK, SharedStudy, imported_optuna, lock
 from agents.search.workers import Worker
 from agents.training.callbacks import EvaluationCallback, ProgressCallback, TimeLimitCallback
-from experiments.agent.settings import TrainAgentSettings, resumed_settings
+from experiments.agent.progress import reporter
+from experiments.agent.settings import TrainAgentSettings, limit_of, resumed_settings
 from experiments.agent.training import HYPERPARAMETERS, Trainee, model_for
 from experiments.shared import seeds
 from experiments.shared.command import SETTINGS_NAME, make_folder, save_settings
 from experiments.shared.continuation import stored_settings
+from experiments.shared.terminal import console, shows_bars
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_json, write_text
 
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from optuna import Study, Trial
 
 BEST = "hyperparameters.yml"
+TIMESTEPS = "timesteps"
+"""Attribute of a trial: how far it came, which may be less than it was asked to."""
 
 
 class ReportCallback(BaseCallback):
@@ -75,13 +79,13 @@ def study_settings(settings: TrainAgentSettings) -> TrainAgentSettings:
     stored = stored_settings(folder, TrainAgentSettings)
     if stored.optimize is None:
         raise UserError(f"the run in {str(folder)!r} is a training, no study to join")
-    if settings.time_limit not in (TrainAgentSettings.time_limit, stored.time_limit):
+    if settings.max_minutes not in (TrainAgentSettings.max_minutes, stored.max_minutes):
         raise UserError(
-            f"time_limit is {settings.time_limit:g}, but the trials of the study in "
-            f"{str(folder)!r} have {stored.time_limit:g}"
+            f"max_minutes is {settings.max_minutes:g}, but the trials of the study in "
+            f"{str(folder)!r} have {stored.max_minutes:g}"
         )
     joined = resumed_settings(replace(settings, resume=folder))
-    return replace(joined, time_limit=stored.time_limit)
+    return replace(joined, max_minutes=stored.max_minutes)
 
 
 def begun_study(settings: TrainAgentSettings, hyperparameters: dict[str, Any]) -> Path:
@@ -121,7 +125,7 @@ def optimize(settings: TrainAgentSettings, trainee: Trainee, folder: Path) -> No
     assert settings.optimize is not None
     with Worker(folder, settings.study_timeout) as worker:
         # What is known to be good is tried first: no search ends with less than it began with.
-        space = search_space(settings.algo, trainee.environment.env_id)
+        space = search_space(settings.algorithm, trainee.environment.env_id)
         first = parameters_of(trainee.hyperparameters, space)
         shared = SharedStudy(folder, worker, settings.seed, settings.optimize, first)
         if shared.done >= settings.optimize:
@@ -136,7 +140,7 @@ def optimize(settings: TrainAgentSettings, trainee: Trainee, folder: Path) -> No
             shared.run(trial, objective)
             with lock(folder):
                 write_results(folder, settings, trainee, shared.study, trial.number)
-    Console().print(f"best hyperparameters: {folder / BEST}")
+    console().print(f"best hyperparameters: {folder / BEST}")
 
 
 def next_trial(shared: SharedStudy) -> Trial | None:
@@ -149,7 +153,7 @@ def next_trial(shared: SharedStudy) -> Trial | None:
 
 def objective_of(settings: TrainAgentSettings, trainee: Trainee) -> Callable[[Trial], float]:
     """Trains with the hyperparameters of a trial; the mean reward of held-out episodes."""
-    space = search_space(settings.algo, trainee.environment.env_id)
+    space = search_space(settings.algorithm, trainee.environment.env_id)
 
     def objective(trial: Trial) -> float:
         trial.set_user_attr("changes", suggested(trial, space))
@@ -162,14 +166,19 @@ def objective_of(settings: TrainAgentSettings, trainee: Trainee) -> Callable[[Tr
             settings.eval_every_episodes,
             settings.seed + seeds.EVALUATION,
             lambda best, evaluation: None,
+            reporter(trainee.steps, f"trial {trial.number}, "),
         )
-        limit, progress = TimeLimitCallback(settings.time_limit), ProgressCallback()
+        limit = TimeLimitCallback(60 * settings.max_minutes)
+        progress = ProgressCallback(shown=shows_bars())
         callbacks = [limit, progress, evaluations, ReportCallback(trial, evaluations)]
-        log_interval = algorithm_named(settings.algo).log_interval
+        log_interval = algorithm_named(settings.algorithm).log_interval
         try:
             model.learn(trainee.steps, callback=callbacks, log_interval=log_interval)
         finally:
             progress.close()
+        trial.set_user_attr(TIMESTEPS, model.num_timesteps)
+        if limit.reached:
+            print(f"trial {trial.number}: {limit_of(settings, model.num_timesteps, trainee.steps)}")
         return float(evaluations.curve[-1]["reward"])
 
     return objective
@@ -190,6 +199,7 @@ def write_results(
             "state": trial.state.name.lower(),
             "reward": trial.value,
             "changes": trial.user_attrs.get("changes"),
+            "timesteps": trial.user_attrs.get(TIMESTEPS),
             "seconds": trial.duration.total_seconds() if trial.duration else None,
         }
         for trial in trials
@@ -201,10 +211,11 @@ def write_results(
     best = max(complete, key=lambda row: row["reward"])
     env_id = trainee.environment.env_id
     about = (
-        f"# {settings.algo} on {env_id}: the best of {len(rows)} trials, number {best['number']}.\n"
+        f"# {settings.algorithm} on {env_id}: the best of {len(rows)} trials, "
+        f"number {best['number']}.\n"
         f"# Mean reward {best['reward']:.3f} of {settings.eval_every_episodes} held-out episodes, "
-        f"too good by the choice,\n# after {trainee.steps} steps or {settings.time_limit:.0f} "
-        f"seconds. For train_agent --hyperparameters.\n"
+        f"too good by the choice,\n# after {trainee.steps} steps or {settings.max_minutes:g} "
+        f"minutes. For train_agent --hyperparameters.\n"
     )
     write_text(folder / BEST, about + yaml.safe_dump({env_id: best["changes"]}, sort_keys=False))
     print(f"trial {number}: {rows[number]['state']}, best reward {best['reward']:.3f}")

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from agents.algorithms.algorithm import ALGORITHMS, algorithm_named
+from envs.camera.control import make_control
+from envs.registration import fixed_arguments, known_id
 from experiments.agent.flags import MORE_THAN_ZERO, TrainingFlags
 from experiments.shared.command import require_more_than_zero
-from experiments.shared.continuation import resumed, stored_settings
+from experiments.shared.continuation import limit_line, resumed, stored_settings
+from experiments.shared.threads import check_threads
 from gqn_rl.errors import UserError
 from gqn_rl.training.run_logs import check_loggers
 
@@ -16,17 +20,17 @@ from gqn_rl.training.run_logs import check_loggers
 class TrainAgentSettings(TrainingFlags):
     """Flags of `python -m experiments.train_agent`."""
 
-    algo: str = "ppo"
-    """Algorithm: ppo for Discrete ids, sac for Continuous ones, or module:class of your own; see
-    agents/hyperparameters."""
+    algo: str | None = None
+    """Algorithm: ppo, sac or module:class of your own, see agents/hyperparameters; by default the
+    one that fits the environment, ppo for Discrete ids and sac for Continuous ones."""
     num_envs: int | None = None
     """Environments side by side; by default the hyperparameter file's (64)."""
     resume: Path | None = None
-    """Run folder to go on with, to the bit, with its own settings; only time limit, device,
-    logger, checkpoint-every and a given number of total timesteps are read anew."""
+    """Run folder to go on with, to the bit, with its own settings; only max-minutes, device,
+    threads, logger, checkpoint-every and a given number of total timesteps are read anew."""
     optimize: int | None = None
     """Instead of one training, so many short ones with other hyperparameters, chosen by Optuna
-    from agents/search/spaces. total-timesteps and time-limit then count for each."""
+    from agents/search/spaces. total-timesteps and max-minutes then count for each."""
     study: Path | None = None
     """With --optimize: a folder that any number of these commands share, on one host or on several
     with a common file system; each does trials until there are N in all. The first begins it."""
@@ -38,10 +42,38 @@ class TrainAgentSettings(TrainingFlags):
     logger: tuple[str, ...] = ("tensorboard",)
     """Where the curves go beside the folder's own files: tensorboard, wandb, both or nothing."""
 
+    @property
+    def algorithm(self) -> str:
+        """The name of the algorithm, given or fitting."""
+        return fitting_algorithm(self.env_id) if self.algo is None else self.algo
+
+
+def limit_of(settings: TrainingFlags, done: int, steps: int) -> str:
+    """What to say when the time limit of these settings has ended a training."""
+    return limit_line(settings.max_minutes, TrainingFlags.max_minutes, done, steps)
+
+
+def fitting_algorithm(env_id: str) -> str:
+    """The first algorithm that works on an environment's kind of actions.
+
+    Raises:
+        UserError: for an unknown id, or one with a control for which there is none.
+
+    >>> fitting_algorithm("GQNShepardContinuous-v0")
+    'sac'
+    """
+    control = fixed_arguments(known_id(env_id))["control"]
+    space = make_control(control, num_answers=2).action_space  # of any number of answers alike
+    for name in ALGORITHMS:
+        if isinstance(space, algorithm_named(name).action_space):
+            return name
+    raise UserError(f"no algorithm of {sorted(ALGORITHMS)} works on {space}; name one by --algo")
+
 
 def check_numbers(settings: TrainAgentSettings) -> None:
     """Refuse counts that are not positive and loggers that are not there, before all else."""
     check_loggers(settings.logger)
+    check_threads(settings.threads)
     require_more_than_zero(settings, (*MORE_THAN_ZERO, "num_envs", "optimize", "study_timeout"))
 
 

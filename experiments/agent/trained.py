@@ -8,6 +8,7 @@ from agents.saving.bundle import Agent, load_bundle, shipped_agent
 from envs import known_id
 from experiments.agent.environment import AgentEnvironment, make_environment
 from experiments.agent.flags import AgentFlags
+from gqn_rl.devices import choose_device
 from gqn_rl.errors import UserError
 
 
@@ -23,6 +24,7 @@ def agent_and_environment(
         UserError: where they do not fit, or one of them is not there.
     """
     env_id = known_id(flags.env_id)
+    choose_device(flags.device)
     agent = load_bundle(flags.agent or shipped_agent(env_id), flags.device)
     if agent.record.env_id != env_id:
         raise UserError(

@@ -30,9 +30,11 @@ from agents.training.checkpoints import CheckpointCallback
 from agents.training.log_callback import LogCallback
 from agents.training.training_state import load_training_state, read_record, save_training_state
 from experiments.agent.environment import AgentEnvironment, make_environment
+from experiments.agent.progress import reporter
 from experiments.agent.report import FinishedTraining
 from experiments.agent.settings import TrainAgentSettings
 from experiments.shared import seeds
+from experiments.shared.terminal import shows_bars
 from gqn_rl.errors import UserError
 from gqn_rl.training.run_logs import run_logs
 
@@ -79,7 +81,7 @@ def model_for(
 ) -> BaseAlgorithm:
     """An untrained model in the environment, with the rewards that it is to learn from."""
     return make_model(
-        settings.algo,
+        settings.algorithm,
         shaped(environment.bridge, hyperparameters),
         hyperparameters,
         num_answers=environment.num_answers,
@@ -99,7 +101,7 @@ def shaped(bridge: VecEnv, hyperparameters: dict[str, Any]) -> VecEnv:
 def hyperparameters_of(settings: TrainAgentSettings) -> dict[str, Any]:
     """Those of a resumed run are its own; the files may have changed since."""
     if settings.resume is None:
-        return settings.hyperparameters_of(settings.algo)
+        return settings.hyperparameters_of(settings.algorithm)
     path = settings.resume / HYPERPARAMETERS
     try:
         return current_names(json.loads(path.read_text()))
@@ -125,16 +127,17 @@ class AgentTraining:
         self._settings, self._trainee, self._folder = settings, trainee, folder
         self._interrupted = interrupted
         self._limit, self._curve = (
-            TimeLimitCallback(settings.time_limit),
+            TimeLimitCallback(60 * settings.max_minutes),
             CurveCallback(CURVE_EVERY),
         )
-        self._progress = ProgressCallback(interrupted)
+        self._progress = ProgressCallback(interrupted, shown=shows_bars())
         self._evaluations = EvaluationCallback(
             trainee.held_out.bridge,
             settings.eval_every,
             settings.eval_every_episodes,
             settings.seed + seeds.EVALUATION,
             self._keep,
+            reporter(trainee.steps),
         )
         self._record = record_of(settings, trainee)
         if settings.resume is not None:
@@ -152,7 +155,7 @@ class AgentTraining:
         if not self.is_complete:
             self._learn()
         return FinishedTraining(
-            algo=self._settings.algo,
+            algo=self._settings.algorithm,
             seed=self._settings.seed,
             timesteps=model.num_timesteps,
             steps=model.num_timesteps - self._first_step,
@@ -171,7 +174,7 @@ class AgentTraining:
             self._learn_logged(LogCallback(logs))
 
     def _learn_logged(self, logging: BaseCallback) -> None:
-        model, algo = self._trainee.model, self._settings.algo
+        model, algo = self._trainee.model, self._settings.algorithm
         checkpoints = CheckpointCallback(
             self._save,
             self._settings.checkpoint_every,
@@ -223,7 +226,7 @@ def record_of(settings: TrainAgentSettings, trainee: Trainee) -> AgentRecord:
     """What is known of the agent before it has learned anything."""
     environment = trainee.environment
     return make_record(
-        algo=settings.algo,
+        algo=settings.algorithm,
         hyperparameters=trainee.hyperparameters,
         num_answers=environment.num_answers,
         env_id=environment.env_id,

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
 from experiments.benchmark.statistics import ratio_of_medians, summary
 from experiments.benchmark.timing import Measured
+from experiments.shared.terminal import console
 
 Found = Mapping[str, Measured]
 """By name of the case."""
@@ -112,14 +112,14 @@ def _seconds_per_row(measured: Measured, clock: str) -> list[float]:
 
 def print_tables(metrics: dict[str, Any]) -> None:
     """Times with rates, then the ratios beside their targets."""
-    machine, console = metrics["machine"], Console()
-    console.print(
+    machine, out = metrics["machine"], console()
+    out.print(
         f"{machine['gpu'] or machine['processor']}, {machine['cores']} cores, bf16: "
         f"{machine['bf16']}, torch {machine['torch']}, "
         f"load {machine['load']} to {machine['load_after']}"
     )
-    console.print(_times(metrics))
-    console.print(_ratios(metrics))
+    out.print(_times(metrics))
+    out.print(_ratios(metrics))
 
 
 def _times(metrics: dict[str, Any]) -> Table:

@@ -44,6 +44,7 @@ from experiments.benchmark.timing import CLOCKS, Case, Plan, measure
 from experiments.shared.command import new_run_folder, require_at_least, save_settings
 from experiments.shared.machine import describe_machine, load
 from experiments.shared.parallel import available_cores
+from experiments.shared.threads import check_threads
 from gqn_rl.devices import choose_device
 from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.files import write_json
@@ -126,6 +127,7 @@ def _check(settings: Settings) -> None:
         raise unknown_name("clock", settings.clock, CLOCKS)
     least = {"rows": 1, "render_workers": 1, "rounds": 1, "memory_steps": MEMORY_ROWS}
     least |= dict.fromkeys(("subprocess_threads", "warmup", "threads", "seed"), 0)
+    check_threads(settings.threads)
     require_at_least(settings, least)
     for name in ("sizes", "subprocesses"):
         numbers = getattr(settings, name)
@@ -144,7 +146,9 @@ def _measure(settings: Settings, device: str) -> tuple[Found, Found, Found]:
         (_clients(settings, device), every_core),
     ]
     turns = settings.rounds + settings.warmup
-    with tqdm(total=turns * sum(len(cases) for cases, _ in plans), unit="turn") as bar:
+    with tqdm(
+        total=turns * sum(len(cases) for cases, _ in plans), unit="turn", disable=None
+    ) as bar:
         advance = _advance(bar)
         limits, sizes, clients = (measure(cases, plan, advance) for cases, plan in plans)
     return limits, sizes, clients
@@ -192,4 +196,8 @@ def _clients(settings: Settings, device: str) -> list[Case]:
 def _watch_memory(settings: Settings) -> list[int]:
     steps = settings.memory_steps // MEMORY_ROWS
     resident = memory_over_steps(MEMORY_ROWS, steps, IMAGE_SIZE, settings.seed)
-    return list(tqdm(resident, total=steps, unit_scale=MEMORY_ROWS, unit="step", desc="memory"))
+    return list(
+        tqdm(
+            resident, total=steps, unit_scale=MEMORY_ROWS, unit="step", desc="memory", disable=None
+        )
+    )

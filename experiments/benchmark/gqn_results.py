@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
 from experiments.benchmark.statistics import Ratio, ratio_of_medians, summary
 from experiments.benchmark.timing import Measured
+from experiments.shared.terminal import console
 
 Found = dict[str, Measured]
 """By name of the case."""
@@ -79,10 +79,10 @@ def _represent(found: Found, clock: str) -> dict[str, Any]:
 
 def print_tables(metrics: dict[str, Any]) -> None:
     """Times with memory, then the ratios beside their targets."""
-    console = Console()
-    console.print(_machine_line(metrics))
-    console.print(_times(metrics))
-    console.print(_ratios(metrics))
+    out = console()
+    out.print(_machine_line(metrics))
+    out.print(_times(metrics))
+    out.print(_ratios(metrics))
 
 
 def _machine_line(metrics: dict[str, Any]) -> str:

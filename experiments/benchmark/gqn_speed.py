@@ -27,7 +27,8 @@ from experiments.benchmark.gqn_work import (
 from experiments.benchmark.timing import CLOCKS, Case, Plan, measure
 from experiments.shared.command import new_run_folder, require_at_least, save_settings
 from experiments.shared.machine import describe_machine, load
-from gqn_rl.devices import PRECISIONS, choose_device
+from experiments.shared.threads import check_threads
+from gqn_rl.devices import PRECISIONS, choose_device, require_compiler
 from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.files import write_json
 from gqn_rl.gqn.families import FAMILIES, preset
@@ -88,7 +89,7 @@ def main(settings: Settings) -> None:
     plan = Plan(settings.rounds, settings.warmup, threads=settings.threads)
     plans = {name: _plan(name, plan) for name in sections}
     turns = sum((plans[n].warmup + plans[n].rounds) * len(c) for n, c in sections.items())
-    with tqdm(total=turns, unit="turn", dynamic_ncols=True) as bar:
+    with tqdm(total=turns, unit="turn", dynamic_ncols=True, disable=None) as bar:
 
         def advance(name: str) -> None:
             bar.set_postfix_str(name)
@@ -118,6 +119,9 @@ def _check(settings: Settings) -> None:
             raise unknown_name(kind, getattr(settings, kind), known)
     least = {"batch_size": 1, "num_views": 2, "paper_views": 2, "rounds": 1}
     least |= dict.fromkeys(("layers", "warmup", "paper_batch", "threads", "seed"), 0)
+    check_threads(settings.threads)
+    if settings.compile:
+        require_compiler()
     require_at_least(settings, least)
 
 

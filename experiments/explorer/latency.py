@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
@@ -25,7 +24,7 @@ from experiments.explorer.scenes import Studio
 from experiments.explorer.watching import Watched, watchable_agents
 from experiments.shared.command import new_run_folder
 from experiments.shared.machine import describe_machine
-from gqn_rl.errors import UserError
+from experiments.shared.terminal import console
 from gqn_rl.files import write_json
 from gqn_rl.gqn.checkpoint import shipped_names
 
@@ -39,13 +38,7 @@ Action = Callable[[], object]
 
 
 def measure_actions(seed: int, rounds: int, output: Path | None) -> None:
-    """Time every small action, print a table, write metrics.json.
-
-    Raises:
-        UserError: for fewer than one round.
-    """
-    if rounds < 1:
-        raise UserError(f"rounds is {rounds}, expected at least 1")
+    """Time every small action, print a table, write metrics.json."""
     folder = new_run_folder(output, "explore")
     machine = describe_machine(torch.device("cpu"), 0)
     actions: dict[str, Action] = {}
@@ -92,7 +85,7 @@ def print_table(measured: dict[str, dict[str, Any]]) -> None:
     for name, row in measured.items():
         numbers = [row[key] for key in ("median_ms", "largest_ms", "processor_median_ms")]
         table.add_row(name, *(f"{number:.0f}" for number in numbers))
-    Console().print(table)
+    console().print(table)
 
 
 class _Walk:

@@ -103,33 +103,44 @@ def measure_prediction(
         distribution = SceneDistribution(plan.num_cubes, plan.shapes, free, plan.position)
         scenes = distribution.sample(rng, plan.scenes)
         views = render_views(renderer, scenes, MOST_VIEWS + 1, rng)
-        found = _predicted(plan, model, views, name)
-        measured.numbers[name] = {
-            "views": {str(count): each.summary() for count, each in found.items()},
-            "baselines": {str(count): baseline_errors(views, count) for count in found},
-        }
-        measured.calibration[name] = {
-            str(count): each.uncertainty() for count, each in found.items() if each.num_samples > 1
-        }
-        if model.steps_to_take(plan.steps) > 0:
-            bare = _predicted(replace(plan, steps=0), model, views, f"{name} without refinement")
-            measured.numbers[name]["bare"] = {
-                str(count): each.summary() for count, each in bare.items()
-            }
+        measure_views(measured, plan, model, views, name)
         ideal = _ideal(plan, views, scenes, name)
         measured.numbers[name]["ideal"] = {
             "scenes": min(plan.ideal_scenes, plan.scenes),
             "views": ideal.views,
         }
         measured.ideal_seconds[name] = ideal.seconds
-        shown = found[plan.sample_views]
-        measured.rows.extend(_sheet_rows(plan, name, views, shown))
-        for rank, chosen in _ranked(shown.errors.squared).items():
-            some = views.select(chosen)
-            rows = _sheet_rows(plan, name, some, _drawn_again(plan, model, some))
-            measured.ranked[rank].extend(rows)
-        measured.milliseconds[name] = _milliseconds(plan, model, views)
     return measured
+
+
+def measure_views(
+    measured: Measured,
+    plan: PredictionPlan,
+    model: GenerativeQueryNetwork,
+    views: SceneViews,
+    name: str,
+) -> None:
+    """Add what is predicted of the last view of each scene, under a name for the scenes."""
+    found = _predicted(plan, model, views, name)
+    measured.numbers[name] = {
+        "views": {str(count): each.summary() for count, each in found.items()},
+        "baselines": {str(count): baseline_errors(views, count) for count in found},
+    }
+    measured.calibration[name] = {
+        str(count): each.uncertainty() for count, each in found.items() if each.num_samples > 1
+    }
+    if model.steps_to_take(plan.steps) > 0:
+        bare = _predicted(replace(plan, steps=0), model, views, f"{name} without refinement")
+        measured.numbers[name]["bare"] = {
+            str(count): each.summary() for count, each in bare.items()
+        }
+    shown = found[plan.sample_views]
+    measured.rows.extend(_sheet_rows(plan, name, views, shown))
+    for rank, chosen in _ranked(shown.errors.squared).items():
+        some = views.select(chosen)
+        rows = _sheet_rows(plan, name, some, _drawn_again(plan, model, some))
+        measured.ranked[rank].extend(rows)
+    measured.milliseconds[name] = _milliseconds(plan, model, views)
 
 
 def _ranked(squared: NDArray[np.float64]) -> dict[str, NDArray[np.int64]]:

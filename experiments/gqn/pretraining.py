@@ -14,6 +14,7 @@ from PIL import Image
 
 from experiments.shared import seeds
 from gqn_rl.data.description import DataDescription
+from gqn_rl.data.shard_file import read_headers
 from gqn_rl.data.shards import ShardBatches
 from gqn_rl.data.synthetic import SceneDistribution, SceneViews, render_views
 from gqn_rl.errors import UserError
@@ -31,7 +32,7 @@ from gqn_rl.training.batches import (
 from gqn_rl.training.group import Group
 from gqn_rl.training.loop import ValidationResult
 from gqn_rl.training.recipe import Recipe
-from gqn_rl.training.statistics import fewer_views, rendered_examples
+from gqn_rl.training.statistics import rendered_examples, stored_examples
 from gqn_rl.training.trainer import Trainer
 
 EVALUATION_SCENES = 64
@@ -48,8 +49,8 @@ class DataFlags:
     """Folder of shards from generate_dataset or convert_dataset; none: scenes are rendered on the
     fly."""
     evaluation_path: Path | None = None
-    """Folder of shards on which to evaluate, for data made elsewhere; for our own scenes held-out
-    shapes are rendered."""
+    """Folder of shards on which to evaluate, for data made elsewhere: 64 of its scenes, or as many
+    as there are, with four views at least; for our own scenes held-out shapes are rendered."""
     num_cubes: int = 7
     """Cubes per object."""
     image_size: int | None = None
@@ -177,8 +178,9 @@ class StoredData:
             return Watch(views)
         if flags.evaluation_path is None:
             return None
-        num_views = CONTEXT_VIEWS + 1
-        other = _shards(flags.evaluation_path, self.recipe, EVALUATION_SCENES, num_views, None)
+        there = sum(shard.num_scenes for shard in read_headers(flags.evaluation_path))
+        scenes, num_views = min(EVALUATION_SCENES, there), CONTEXT_VIEWS + 1
+        other = _shards(flags.evaluation_path, self.recipe, scenes, num_views, None)
         self._require("renderer", other.shards[0].renderer, self.renderer)
         return Watch({"held_out": other[0]})
 
@@ -192,7 +194,7 @@ class StoredData:
         return stream(self.batches, start, stop, self.workers)
 
     def examples(self) -> Iterable[SceneViews]:
-        return fewer_views(self.batches[0])
+        return stored_examples(self._path, seed=self.recipe.seed)
 
 
 def _shards(

@@ -271,5 +271,5 @@ def variance_of_encoders(
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Progress]:
     """A progress bar; call what it yields with the number of things done."""
-    with tqdm(total=total, desc=what, dynamic_ncols=True) as bar:
+    with tqdm(total=total, desc=what, dynamic_ncols=True, disable=None) as bar:
         yield bar.update

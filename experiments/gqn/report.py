@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 from scipy import stats
 
+from experiments.gqn.prediction import ORIENTATIONS
 from experiments.gqn.probing import MEASURES
+from experiments.shared.terminal import console
 from experiments.shared.untrained import UNTRAINED
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_json
@@ -25,6 +26,7 @@ COLUMNS = {
     "rmse": "RMSE",
     "image_rmse": "image RMSE",
     "psnr": "PSNR",
+    "image_psnr": "image PSNR",
     "foreground_psnr": "object PSNR",
 }
 """Key in metrics.json to heading."""
@@ -62,18 +64,24 @@ def uncertainty_by_views(prediction: dict[str, Any]) -> dict[str, Any]:
 
 def print_tables(metrics: dict[str, Any]) -> None:
     """Prediction by number of views, the probes, and the two checks of the representation."""
-    console = Console()
-    for orientation, found in metrics["prediction"].items():
-        console.print(_prediction_table(orientation, found, metrics["scenes"]))
+    out = console()
+    print_prediction(metrics)
     if metrics["probes"]:
         for found in metrics["probes"]["results"].values():
-            console.print(_probe_table(found, metrics["probes"]["scenes"]))
+            out.print(_probe_table(found, metrics["probes"]["scenes"]))
     if metrics["turning"]:
-        console.print(_turning_table(metrics["turning"]))
-    console.print(_variance_table(metrics["representation_variance"]))
+        out.print(_turning_table(metrics["turning"]))
+    out.print(_variance_table(metrics["representation_variance"]))
+    out.print(f"{metrics['seconds']:.0f} s")
+
+
+def print_prediction(metrics: dict[str, Any]) -> None:
+    """Errors by number of views, and whether uncertainty falls."""
+    out = console()
+    for orientation, found in metrics["prediction"].items():
+        out.print(_prediction_table(orientation, found, metrics["scenes"]))
     for orientation, found in metrics["uncertainty"].items():
-        console.print(_uncertainty_line(orientation, found))
-    console.print(f"{metrics['seconds']:.0f} s")
+        out.print(_uncertainty_line(orientation, found))
 
 
 def _uncertainty_line(orientation: str, found: dict[str, Any]) -> str:
@@ -88,9 +96,13 @@ def _uncertainty_line(orientation: str, found: dict[str, Any]) -> str:
 
 def _prediction_table(orientation: str, found: dict[str, Any], scenes: int) -> Table:
     first = next(iter(found["baselines"].values()))
-    title = f"{orientation} orientation: errors (0-255) over {scenes} queries"
+    kind = orientation if orientation not in ORIENTATIONS else f"{orientation} orientation"
+    title = f"{kind}: errors (0-255) over {scenes} queries"
     constants = (f"{name} {first[key]['rmse']:.1f}" for key, name in CONSTANTS.items())
-    caption = "RMSE of predictions without a model: " + ", ".join(constants)
+    caption = (
+        "RMSE and PSNR pool all pixels, image RMSE and image PSNR are means over images; "
+        "RMSE of predictions without a model: " + ", ".join(constants)
+    )
     ideal = found["ideal"]
     if ideal["scenes"]:
         caption += f"; ideal: mean of the exact posterior, first {ideal['scenes']} queries"

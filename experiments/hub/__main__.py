@@ -12,7 +12,12 @@ from pathlib import Path
 
 from agents.saving.bundle import TRAINED, load_bundle, weights_path
 from experiments.hub.card import agent_card, weights_card
-from experiments.shared.command import chosen_subcommand, new_run_folder, run_command
+from experiments.shared.command import (
+    check_new_folder,
+    chosen_subcommand,
+    new_run_folder,
+    run_command,
+)
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_bytes
 from gqn_rl.gqn.checkpoint import load_checkpoint, pretrained_path, shipped_names, sidecar_path
@@ -74,6 +79,8 @@ def push_source(settings: PushSettings) -> None:
 def pull_files(settings: PullSettings) -> None:
     """Fetch, check that it loads, and write the output folder."""
     address = address_of(settings.repository, settings.revision)
+    if settings.output is not None:
+        check_new_folder(settings.output)
     found = pull(address)
     kind = "agent" if found.name == file_names("agent")[0] else "weights"
     if kind == "weights":

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from agents.hyperparameter_values import RULES, checked
 from gqn_rl.errors import UserError
 
 SAME = {
@@ -76,7 +77,7 @@ def translate(hyperparameters: dict[str, Any], steps: int | None = None) -> Tran
     Raises:
         UserError: for a value that RLlib cannot take, naming it.
     """
-    left = dict(flat(hyperparameters))
+    left = dict(flat(checked(hyperparameters, RULES)))
     numbers = {name: int(left.pop(name)) for name in RUN}
     steps = steps or numbers["n_timesteps"]
     training = STABLE_BASELINES3 | {new: left.pop(old) for old, new in SAME.items() if old in left}

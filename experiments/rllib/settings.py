@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from experiments.agent.flags import MORE_THAN_ZERO, TrainingFlags
-from experiments.shared.command import require_at_least, require_more_than_zero
+from experiments.shared.command import (
+    check_new_folder,
+    require_at_least,
+    require_more_than_zero,
+)
 from gqn_rl.errors import unknown_name
 
 ALGO = "ppo"
@@ -40,7 +44,7 @@ class TrainRllibSettings(TrainingFlags):
     """Seed of the network and the episodes; which env runner is faster is chance all the same."""
     resume: Path | None = None
     """Run folder to go on with, from its newest checkpoint and with its own settings; only address,
-    time-limit, checkpoint-every and a given number of total timesteps are read anew."""
+    max-minutes, checkpoint-every and a given number of total timesteps are read anew."""
 
 
 def check(settings: TrainRllibSettings) -> None:
@@ -48,5 +52,7 @@ def check(settings: TrainRllibSettings) -> None:
     positive = (*MORE_THAN_ZERO, "num_env_runners", "num_envs_per_env_runner")
     require_more_than_zero(settings, positive)
     require_at_least(settings, dict.fromkeys(NOT_NEGATIVE, 0))
+    if settings.output is not None and settings.resume is None:
+        check_new_folder(settings.output)
     if settings.observation not in OBSERVATIONS:
         raise unknown_name("observation", settings.observation, OBSERVATIONS)

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from agents.evaluation import evaluate
 from agents.saving.spaces_json import space_to_json
 from experiments.agent.environment import AgentEnvironment
+from experiments.agent.progress import reporter
 from experiments.agent.report import FinishedTraining
 from experiments.rllib.agent import ModuleRecord, RLlibAgent, save_agent
 from experiments.rllib.algorithm import learned_weights, make_algorithm
@@ -21,6 +22,7 @@ from experiments.rllib.checkpoints import newest_notes, save_checkpoint
 from experiments.rllib.hyperparameters import Translation
 from experiments.rllib.settings import ALGO, TrainRllibSettings
 from experiments.shared import seeds
+from experiments.shared.terminal import shows_bars
 from gqn_rl.errors import UserError
 
 SCORE = "score"
@@ -86,6 +88,7 @@ class RLlibTraining:
             checkpoint, notes = newest_notes(folder)
             self.progressed = Progressed(**notes)
         self.first_step = self.progressed.timesteps
+        self._say = reporter(self._steps)
         self._before, self._restarts = self.progressed.seconds, self.progressed.restarts
         self._algorithm = make_algorithm(settings, translation, held_out, self._seed())
         if checkpoint is not None:
@@ -100,6 +103,7 @@ class RLlibTraining:
             MofNCompleteColumn(),
             TextColumn("{task.fields[note]}"),
             TimeRemainingColumn(),
+            disable=not shows_bars(),
         )
         try:
             with bar:
@@ -130,7 +134,7 @@ class RLlibTraining:
 
     def _is_over(self) -> bool:
         spent = time.monotonic() - self._start
-        self._timed_out = spent >= self._settings.time_limit
+        self._timed_out = spent >= 60 * self._settings.max_minutes
         return self._timed_out or self._interrupted() or self.progressed.timesteps >= self._steps
 
     def _iterate(self) -> None:
@@ -177,6 +181,7 @@ class RLlibTraining:
         summary = evaluation.summary()
         row = {"timesteps": state.timesteps, "seconds": state.seconds, **summary}
         state.evaluations.append(row)
+        self._say(row)
         if state.best is None or evaluation.reward > state.best:
             state.best = evaluation.reward
             self._agent.record.training.update(

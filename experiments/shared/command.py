@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import errno
+import math
+import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import tyro
 
+from experiments.shared import seeds
 from experiments.shared.allocator import keep_freed_memory
+from experiments.shared.renamed_flags import current_arguments
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_json
 
@@ -22,8 +27,16 @@ Settings = TypeVar("Settings")
 SETTINGS_NAME = "settings.json"
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
-OUTSIDE_CAUSES = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
-"""Full disks and missing permissions are the user's to mend; a traceback would not help."""
+LARGEST = 2**63
+OUTSIDE_CAUSES = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENOMEM),
+    *(errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP),
+)
+"""Full disks, missing permissions and paths that cannot be are the user's to mend; a traceback
+would not help."""
+OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "not enough memory")
+"""What PyTorch says, in a RuntimeError."""
 
 
 def run_command(
@@ -33,21 +46,61 @@ def run_command(
 
     Flags, defaults and help come from the dataclass: its fields and the docstring below each.
     """
-    settings = tyro.cli(settings_type, description=description)
+    names = [item.name for item in fields(cast(Any, settings_type))]
+    arguments = current_arguments(sys.argv[1:], names)
+    settings = tyro.cli(settings_type, args=arguments, description=description)
     keep_freed_memory()
     try:
+        check_values(settings)
         main(settings)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(EXIT_BAD_INPUT)
-    except OSError as error:
-        if error.errno not in OUTSIDE_CAUSES:
-            raise
-        print(f"error: {error.strerror}: {error.filename or 'output'}", file=sys.stderr)
-        sys.exit(EXIT_BAD_INPUT)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)
+    except Exception as error:
+        line = in_one_line(error)
+        if line is None:
+            raise
+        print(f"error: {line}", file=sys.stderr)
+        sys.exit(EXIT_BAD_INPUT)
+
+
+def in_one_line(error: BaseException) -> str | None:
+    """What to say of an error that is the user's to mend; None for any other."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno in OUTSIDE_CAUSES:
+        return f"{error.strerror}: {error.filename or 'output'}"
+    if isinstance(error, MemoryError):
+        return f"not enough memory: {error}".rstrip(": ")
+    text = str(error)
+    if isinstance(error, RuntimeError) and any(words in text.lower() for words in OUT_OF_MEMORY):
+        return f"not enough memory: {text.splitlines()[0]}"
+    # A library that is not written in Python tells of a full disk by an error of its own.
+    number = re.search(r"\(os error (\d+)\)", text)
+    if number is not None and int(number[1]) in OUTSIDE_CAUSES:
+        return f"{os.strerror(int(number[1]))}: output"
+    return None
+
+
+def check_values(settings: object) -> None:
+    """Refuse what no command can mean: empty texts, and numbers that are not finite, beyond 64
+    bits or, as seeds, out of range.
+
+    Raises:
+        UserError: for the first.
+    """
+    for item in fields(cast(Any, settings)):
+        value = getattr(settings, item.name)
+        for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, float) and not math.isfinite(number):
+                raise UserError(f"{item.name} is {number}, expected a finite number")
+            if isinstance(number, int) and abs(number) >= LARGEST:
+                raise UserError(f"{item.name} is {number}, expected less than 2**63")
+            if number == "":
+                raise UserError(f"{item.name} is '', expected a text")
+    seed = getattr(settings, "seed", 0)
+    if not 0 <= seed <= seeds.LARGEST:
+        raise UserError(f"seed is {seed}, expected 0 to {seeds.LARGEST}")
 
 
 def chosen_subcommand(
@@ -108,11 +161,22 @@ def new_run_folder(output: Path | None, command: str, parent: Path = Path("runs"
     if output is None:
         stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
         output = unused(parent / f"{command}-{stamp}")
-    with making("output folder", output):
-        if output.exists() and (not output.is_dir() or any(output.iterdir())):
-            raise UserError(f"output folder {str(output)!r} exists; choose another or remove it")
-        output.mkdir(parents=True, exist_ok=True)
+    check_new_folder(output)
+    make_folder("output folder", output)
     return output
+
+
+def check_new_folder(output: Path) -> None:
+    """Refuse what exists and is not an empty folder, and what lies below a file; makes nothing.
+
+    Raises:
+        UserError: naming it.
+    """
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise UserError(f"output folder {str(output)!r} exists; choose another or remove it")
+    above = next(path for path in (output, *output.absolute().parents) if path.exists())
+    if not above.is_dir():
+        raise UserError(f"cannot make output folder {str(output)!r}: Not a directory")
 
 
 def make_folder(what: str, folder: Path) -> None:

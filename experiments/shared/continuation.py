@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
 from experiments.shared.command import SETTINGS_NAME
+from experiments.shared.renamed_flags import current_settings
 from gqn_rl.errors import UserError
 from gqn_rl.training.state import State, has_state, read_state
 
@@ -22,14 +23,14 @@ METRICS_NAME = "metrics.json"
 """What a training command writes last, with the step it has come to."""
 READ_ANEW = frozenset(
     (
-        *("time_limit", "device", "threads", "workers", "compile", "logger", "address"),
-        *("checkpoint_every", "save_every", "resume", "study", "study_timeout"),
+        *("max_minutes", "device", "threads", "workers", "compile", "logger", "address"),
+        *("checkpoint_every", "resume", "study", "study_timeout"),
     )
 )
 """Flags that count when a run goes on, whatever the command: none changes what is computed."""
 EXTENDED = frozenset(("total_timesteps", "optimize"))
 """Flags that count when a run goes on and they are given: they make it longer."""
-PLACES = frozenset(("output", "model_path"))
+PLACES = frozenset(("output", "output_parent"))
 """Flags that say where a run lies, not what it is."""
 
 
@@ -117,7 +118,7 @@ def stored_settings(folder: Path, flags: type[Flags]) -> Flags:
     path = folder / SETTINGS_NAME
     hints = get_type_hints(flags)
     try:
-        stored = dict(json.loads(path.read_text()))
+        stored = current_settings(dict(json.loads(path.read_text())), hints)
         return flags(**{name: _typed(value, hints.get(name)) for name, value in stored.items()})
     except FileNotFoundError as error:
         raise UserError(f"cannot resume: {str(path)!r} does not exist") from error
@@ -148,6 +149,19 @@ def require_something_to_do(folder: Path, done: int, wanted: int) -> None:
             f"{str(folder)!r} has already trained {done} steps; "
             f"--total-timesteps is {wanted}, raise it to go on"
         )
+
+
+def limit_line(minutes: float, default: float, done: int, steps: int) -> str:
+    """That the time limit struck, and whose it was.
+
+    >>> limit_line(7.0, 7.0, 2048, 10_000)
+    'time limit reached: stopped after 2,048 of 10,000 steps by --max-minutes 7 (its default)'
+    """
+    whose = " (its default)" if minutes == default else ""
+    return (
+        f"time limit reached: stopped after {done:,} of {steps:,} steps by --max-minutes "
+        f"{minutes:g}{whose}"
+    )
 
 
 def say_how_to_go_on(command: str, folder: Path, flag: str = "--resume") -> None:

@@ -20,6 +20,9 @@ STUDY_EVALUATION = 5_000_011
 PRETRAINING = 7_000_001
 """The scenes and latents by which any pretraining is watched; no seed is added."""
 
+LARGEST = 4_000_000_000
+"""What `--seed` may be: with all that is added below 2**32, the end of NumPy's older generator."""
+
 STUDY_APART = 10_000
 """Between two runs of a study, whose rows take consecutive seeds: more than any has rows."""
 BOOTSTRAP = 2021

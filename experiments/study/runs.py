@@ -39,8 +39,11 @@ ROW_KEYS = ("timesteps", "seconds", "cpu_seconds", "accuracy", "looks")
 Result = dict[str, Any]
 
 
-def perform(run: Run) -> Result:
-    """Train one agent on one thread.
+def perform(run: Run, threads: int = 1) -> Result:
+    """Train one agent.
+
+    Args:
+        threads: of PyTorch.
 
     Returns:
         name, agent, camera, seed and conditions of the run; `curve`, a row for each evaluation
@@ -49,14 +52,14 @@ def perform(run: Run) -> Result:
         threshold; `encoder`, `parameters` and `machine`.
     """
     keep_freed_memory()
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
     trainee = make_trainee(run)
     try:
         curve, stopped_early = learn(run, trainee.model, trainee.held_out)
     finally:
         trainee.close()
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)
     return {
         "name": run.name,
         "agent": run.agent,
@@ -67,7 +70,7 @@ def perform(run: Run) -> Result:
         "parameters": sum(weights.numel() for weights in trainee.model.policy.parameters()),
         "stopped_early": stopped_early,
         "curve": curve,
-        "machine": describe_machine(torch.device("cpu"), threads=1),
+        "machine": describe_machine(torch.device("cpu"), threads),
     }
 
 
@@ -94,10 +97,10 @@ def learn(run: Run, model: Any, held_out: Any) -> tuple[list[dict[str, Any]], bo
     return timed, stop.reached
 
 
-def perform_and_save(folder: Path, run: Run) -> Path:
+def perform_and_save(folder: Path, threads: int, run: Run) -> Path:
     """The file with the result, when it is there in one piece."""
     path = path_of(folder, run)
-    write_json(path, perform(run))
+    write_json(path, perform(run, threads))
     return path
 
 
@@ -106,13 +109,18 @@ def path_of(folder: Path, run: Run) -> Path:
 
 
 def perform_missing(
-    folder: Path, runs: Sequence[Run], jobs: int | None, on_run: Callable[[Path], object]
+    folder: Path,
+    runs: Sequence[Run],
+    jobs: int | None,
+    on_run: Callable[[Path], object],
+    threads: int = 1,
 ) -> None:
     """Do the runs that have no result yet.
 
     Args:
         jobs: processes; see `experiments.shared.parallel.processes`.
         on_run: called with the file of each run that is done.
+        threads: of PyTorch for each run.
 
     Raises:
         UserError: for a run that cannot be done, or when a process is killed.
@@ -120,7 +128,7 @@ def perform_missing(
     missing = [run for run in runs if not path_of(folder, run).exists()]
     with processes(jobs, len(missing)) as work:
         try:
-            for path in work(partial(perform_and_save, folder), missing):
+            for path in work(partial(perform_and_save, folder, threads), missing):
                 on_run(path)
         except KeyboardInterrupt:
             # A run may take an hour, and what it has so far cannot be used.

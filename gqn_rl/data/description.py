@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, TypeAlias
 
 from gqn_rl.data.synthetic import SceneDistribution
-from gqn_rl.errors import UserError, unknown_name
+from gqn_rl.errors import UserError
 from gqn_rl.geometry.viewpoint import CAMERA_CONVENTION
 from gqn_rl.scenes.scene import POSITIONS
 
@@ -53,10 +53,7 @@ class DataDescription:
                 raise UserError(f"{name} is {getattr(self, name)}, expected at least 1")
         if self.seed < 0:
             raise UserError(f"seed is {self.seed}, expected at least 0")
-        if not 0.0 <= self.free_fraction <= 1.0:
-            raise UserError(f"free_fraction is {self.free_fraction}, expected within [0, 1]")
-        if self.position not in POSITIONS:
-            raise unknown_name("position", self.position, POSITIONS)
+        _ = self.distribution  # checks what it has
 
     @property
     def distribution(self) -> SceneDistribution:

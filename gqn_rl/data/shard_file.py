@@ -238,6 +238,20 @@ def find_shard(folder: Path, index: int, description: Description) -> Shard | No
     return shard
 
 
+def require_data_folder(folder: Path) -> None:
+    """Refuse a folder with other things in it and no shard: it is not a data set that goes on.
+
+    Raises:
+        UserError: naming the first of them.
+    """
+    others = visible_files(folder, "*")
+    if others and not visible_files(folder, PATTERN):
+        raise UserError(
+            f"output folder {str(folder)!r} exists and holds no data set, but "
+            f"{others[0].name!r}; choose another"
+        )
+
+
 def _parse(text: str) -> dict[str, Any]:
     """The JSON object in `text`, or an empty one."""
     try:

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.geometry.viewpoint import ENCODING_SIZE, Viewpoints, sample_on_sphere
 from gqn_rl.rendering import Renderer
-from gqn_rl.scenes.scene import SceneBatch, sample_scenes
+from gqn_rl.scenes.scene import POSITIONS, SceneBatch, sample_scenes
+from gqn_rl.scenes.shape_source import shape_source
 
 SCENE_LABELS: dict[str, Callable[[SceneBatch], NDArray[np.float32]]] = {
     "grid_pose": SceneBatch.grid_poses,
@@ -68,12 +70,22 @@ class SceneDistribution:
         free_fraction: share of scenes in free orientation, the others in grid orientation.
         position: "centred", or "random" for objects that do not stand on their barycentre, see
             `gqn_rl.scenes.scene.sample_positions`.
+
+    Raises:
+        UserError: for other values than these.
     """
 
     num_cubes: int = 7
     shapes: str = "train"
     free_fraction: float = 0.0
     position: str = "centred"
+
+    def __post_init__(self) -> None:
+        shape_source(self.num_cubes, self.shapes)  # refuses unknown names and wrong sizes
+        if not 0.0 <= self.free_fraction <= 1.0:
+            raise UserError(f"free_fraction is {self.free_fraction}, expected within [0, 1]")
+        if self.position not in POSITIONS:
+            raise unknown_name("position", self.position, POSITIONS)
 
     def sample(self, rng: np.random.Generator, n: int) -> SceneBatch:
         """n scenes; the free ones first."""

@@ -114,7 +114,8 @@ def summarise_errors(errors: ImageErrors) -> dict[str, float]:
         mse in [0, 1] units; mae and rmse on the 0-255 scale; image_rmse, the mean over images of
         each image's own RMSE, which is what Kulhanek et al. (ViewFormer, ECCV 2022) publish as
         RMSE and is never above rmse; psnr and foreground_psnr (over the pixels where the truth
-        shows the object) in dB.
+        shows the object) in dB, of the errors pooled over all pixels; image_psnr, the mean over
+        images of each image's own PSNR, which is what most others publish and is never below psnr.
     """
     mse = float(errors.squared.mean())
     foreground_mse = errors.foreground.sum() / errors.foreground_values.sum()
@@ -124,6 +125,7 @@ def summarise_errors(errors: ImageErrors) -> dict[str, float]:
         "rmse": 255.0 * math.sqrt(mse),
         "image_rmse": 255.0 * float(np.sqrt(errors.squared).mean()),
         "psnr": _psnr(mse),
+        "image_psnr": float(np.mean([_psnr(float(squared)) for squared in errors.squared])),
         "foreground_psnr": _psnr(float(foreground_mse)),
     }
 

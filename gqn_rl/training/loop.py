@@ -93,6 +93,13 @@ class Stretch:
             self.counted = elapsed
             save_state(self.folder, self.trainer, self.record)
 
+    def say(self, numbers: dict[str, float]) -> None:
+        """A line for a log, where the bar would be written over and over again."""
+        if self.bar is not None and self.bar.disable:
+            shown = ", ".join(f"{name} {value:.4g}" for name, value in numbers.items())
+            total, seconds = self.trainer.recipe.iterations, self.elapsed
+            print(f"step {self.trainer.step:,} of {total:,}, {seconds:.0f} s: {shown}", flush=True)
+
     def log(self, means: dict[str, float]) -> None:
         step = self.trainer.step
         self.record["curve"].append({"step": step, "mse": means["mse"], "kl": means["kl"]})
@@ -107,6 +114,7 @@ class Stretch:
         step = self.trainer.step
         found = evaluate(self.trainer)
         self.record["evaluations"].append({"step": step, **found.numbers})
+        self.say(found.numbers)
         for log in self.logs:
             log.scalars({f"evaluation/{k}": value for k, value in found.numbers.items()}, step)
             log.image("evaluation/views", found.picture, step)
@@ -154,8 +162,11 @@ def train(
                 stretch.bar.update()
             if trainer.step % LOG_EVERY == 0:
                 stretch.log(averages.take(trainer))
-            if evaluate is not None and trainer.step % evaluate_every == 0 and trainer.group.leads:
-                stretch.evaluate(evaluate)
+            if trainer.step % evaluate_every == 0 and trainer.group.leads:
+                if evaluate is not None:
+                    stretch.evaluate(evaluate)
+                elif record["curve"]:
+                    stretch.say({name: record["curve"][-1][name] for name in ("mse", "kl")})
             if trainer.step % save_every == 0:
                 stretch.save()
     return record
@@ -173,7 +184,13 @@ def _stretch(
     total = trainer.recipe.iterations
     with (
         run_logs(loggers, folder) as stretch.logs,
-        tqdm(total=total, initial=trainer.step, unit="step", dynamic_ncols=True) as stretch.bar,
+        tqdm(
+            total=total,
+            initial=trainer.step,
+            unit="step",
+            dynamic_ncols=True,
+            disable=None,  # where nobody watches
+        ) as stretch.bar,
     ):
         try:
             yield stretch

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 import torch
 
+from gqn_rl.data.shard_file import read_headers
+from gqn_rl.data.shards import ShardBatches
 from gqn_rl.data.synthetic import SceneDistribution, SceneViews, render_views
 from gqn_rl.evaluation.metrics import representations
 from gqn_rl.gqn.model import GenerativeQueryNetwork
@@ -40,7 +43,21 @@ def rendered_examples(
         yield render_views(renderer, distribution.sample(rng, SCENES_PER_COUNT), count, rng)
 
 
-def fewer_views(views: SceneViews) -> Iterable[SceneViews]:
-    """The same scenes from their first view, first two views, ..., for data read from disk."""
-    for count in range(1, min(MAX_VIEWS, views.images.shape[1]) + 1):
+def stored_examples(folder: Path, *, seed: int) -> Iterable[SceneViews]:
+    """The same for data on disk: as many scenes, or all that there are, and views of them.
+
+    Which ones depends on the seed alone, not on how a training was shared out.
+    """
+    shards = read_headers(folder)
+    scenes = sum(shard.num_scenes for shard in shards)
+    batches = ShardBatches(
+        folder,
+        None,
+        batch_size=min(SCENES_PER_COUNT, scenes),
+        num_views=min(MAX_VIEWS, shards[0].description.num_views),
+        num_batches=MAX_VIEWS,
+        seed=seed,
+    )
+    for count in range(1, batches.num_views + 1):
+        views = batches[count - 1]
         yield SceneViews(views.images[:, :count], views.viewpoints[:, :count])

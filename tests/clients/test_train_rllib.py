@@ -102,7 +102,7 @@ def test_a_killed_env_runner_is_replaced_and_training_goes_on(
             training._steps = training.progressed.timesteps
 
     after_iterations(monkeypatch, watch)
-    flags = SMALL | {"total_timesteps": 10**6, "time_limit": 200}
+    flags = SMALL | {"total_timesteps": 10**6, "max_minutes": 4}
     assert command(monkeypatch, **flags, output=tmp_path / "run") == 0
     metrics = metrics_of(tmp_path / "run")
     assert not metrics["time_limit_reached"]

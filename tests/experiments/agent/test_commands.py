@@ -201,7 +201,10 @@ BAD_TRAINING = {
     "policy": (["--hyper", "policy=Mlp"], "Mlp"),
     "resume": (["--resume", "no/such/folder"], "no/such/folder"),
     "discrete actions for sac": (["--algo", "sac"], "sac needs a Box"),
-    "continuous actions for ppo": (["--env-id", "GQNShepardContinuous-v0"], "needs a Discrete"),
+    "continuous actions for ppo": (
+        ["--env-id", "GQNShepardContinuous-v0", "--algo", "ppo"],
+        "needs a Discrete",
+    ),
 }
 
 

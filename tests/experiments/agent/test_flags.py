@@ -71,7 +71,9 @@ def test_the_settings_of_earlier_runs_are_read(tmp_path: Path) -> None:
     assert stored.output == Path("runs/a")
     assert stored.hyperparameters == Path("my.yml")
     assert (stored.hyper, stored.logger) == (("n_steps=16",), ("tensorboard",))
-    assert {field.name for field in fields(stored)} == set(EARLIER_RUN)
+    assert stored.max_minutes == 0.15
+    renamed = set(EARLIER_RUN) - {"time_limit"} | {"max_minutes"}
+    assert {field.name for field in fields(stored)} == renamed | {"threads"}
 
 
 def test_what_is_read_anew_is_a_flag() -> None:

@@ -106,7 +106,7 @@ def test_a_study_is_begun_once_and_joined(
     assert "already done 2 trials" in capsys.readouterr().out
     for flags, message in (
         (["--gallery-size", 5], "has gallery_size 3, but --gallery-size is 5"),
-        (["--time-limit", 7], "time_limit is 7, but the trials of the study"),
+        (["--max-minutes", 3], "max_minutes is 3, but the trials of the study"),
         (["--output", tmp_path / "other"], "is a folder to begin or to join"),
     ):
         assert run(monkeypatch, "--study", folder, *flags) == EXIT_BAD_INPUT

@@ -252,7 +252,7 @@ def test_other_data_sets_have_no_object_to_look_at(
         ({"dataset": "jaco"}, "no file of jaco/train has, expected 0001-of-3600.tfrecord"),
         ({"dataset": "shepard_metzler_7_parts"}, None),  # looks the same: the user must know
         ({"workers": -1}, "workers is -1"),
-        ({"output": "/proc/version/data"}, "cannot write"),
+        ({"output": "/proc/version/data"}, "cannot make"),
     ],
 )
 def test_bad_input_is_one_line(

@@ -130,7 +130,7 @@ def unused_port() -> int:
         ({"shards": "0"}, "shards is '0', expected all, or numbers and ranges within 1-900"),
         ({"retries": -1}, "retries is -1"),
         ({"timeout": 0}, "timeout is 0"),
-        ({"output": "/proc/version"}, "cannot write /proc/version/"),
+        ({"output": "/proc/version"}, "cannot make output folder '/proc/version'"),
     ],
 )
 def test_bad_input_and_no_network_are_one_line(

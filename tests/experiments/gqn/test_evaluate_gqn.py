@@ -69,7 +69,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as monkeypatch:
         for seed in (0, 1):
             path = save_tiny(folder / f"tiny-{seed}.safetensors", tiny_model(seed))
-            flags = ["--model", path, "--output", folder / f"run-{seed}"]
+            flags = ["--weights", path, "--output", folder / f"run-{seed}"]
             assert run(monkeypatch, *SMALL, *flags) == 0
     return folder
 
@@ -169,7 +169,7 @@ def test_any_family_and_image_size_can_be_measured(
     family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = save_tiny(tmp_path / "model.safetensors", tiny_model(0, family, image_size=32))
-    flags = ["--model", model, "--output", tmp_path / "out", "--shapes", "validation"]
+    flags = ["--weights", model, "--output", tmp_path / "out", "--shapes", "validation"]
     assert run(monkeypatch, *SMALL, *flags, "--probes", "chirality") == 0
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert metrics["model"]["family"] == family
@@ -180,7 +180,7 @@ def test_any_family_and_image_size_can_be_measured(
 def test_probes_that_are_not_asked_for_are_not_made(
     runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    flags = ["--model", runs / "tiny-0.safetensors", "--output", tmp_path / "out"]
+    flags = ["--weights", runs / "tiny-0.safetensors", "--output", tmp_path / "out"]
     assert run(monkeypatch, *SMALL, *flags, "--probe-scenes", "0", "--curve-samples", "1") == 0
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert metrics["probes"] == {}
@@ -207,7 +207,7 @@ def test_figures_go_into_the_sidecar_and_the_weights_stay(
     for suffix in (".safetensors", ".json"):
         shutil.copy(runs / f"tiny-0{suffix}", tmp_path / f"model{suffix}")
     weights = (tmp_path / "model.safetensors").read_bytes()
-    flags = ["--model", tmp_path, "--output", tmp_path / "out", "--write-record"]
+    flags = ["--weights", tmp_path, "--output", tmp_path / "out", "--write-record"]
     assert run(monkeypatch, *SMALL, *flags) == 0
     assert (tmp_path / "model.safetensors").read_bytes() == weights
     _, sidecar = load_checkpoint(tmp_path / "model.safetensors")
@@ -288,7 +288,7 @@ def test_the_ideal_observer_names_shapes_and_can_be_left_out(tmp_path: Path, mon
     assert catalogue.is_test[shapes_of(scenes)].all()
 
     model = save_tiny(tmp_path / "model.safetensors", tiny_model(0))
-    flags = [*SMALL, "--probe-scenes", "0", "--ideal-scenes", "0", "--model", model]
+    flags = [*SMALL, "--probe-scenes", "0", "--ideal-scenes", "0", "--weights", model]
     assert run(monkeypatch, *flags, "--output", tmp_path / "run") == 0
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["prediction"]["grid"]["ideal"] == {"scenes": 0, "views": {}}
@@ -312,8 +312,8 @@ def test_figures_of_others_at_random_positions_are_measured(tmp_path: Path, monk
 
 
 BAD_INPUT = {
-    "model": (["--model", "enormous"], "enormous"),
-    "missing file": (["--model", "no/such.safetensors"], "no/such.safetensors"),
+    "model": (["--weights", "enormous"], "enormous"),
+    "missing file": (["--weights", "no/such.safetensors"], "no/such.safetensors"),
     "one scene": (["--scenes", "1"], "scenes is 1"),
     "no views": (["--views", "0", "1"], "views has 0"),
     "too many views": (["--views", "3", "11"], "views has 11"),
@@ -347,7 +347,7 @@ def test_bad_input_is_one_line_and_code_2(
     case: str, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
     flags, named = BAD_INPUT[case]
-    given = ["--model", runs / "tiny-0.safetensors", *SMALL, *flags, "--output", tmp_path / "out"]
+    given = ["--weights", runs / "tiny-0.safetensors", *SMALL, *flags, "--output", tmp_path / "out"]
     assert run(monkeypatch, *given) == EXIT_BAD_INPUT
     message = capsys.readouterr().err
     assert message.startswith("error: ")
@@ -368,7 +368,7 @@ def test_weights_for_other_pictures_or_truncated_ones_are_refused(
         (tmp_path / "model.safetensors").write_bytes(content)
         changed = sidecar | {"renderer": sidecar["renderer"] | change}
         (tmp_path / "model.json").write_text(json.dumps(changed))
-        flags = ["--model", tmp_path, "--output", tmp_path / "out"]
+        flags = ["--weights", tmp_path, "--output", tmp_path / "out"]
         assert run(monkeypatch, *SMALL, *flags) == EXIT_BAD_INPUT
         message = capsys.readouterr().err
         assert named in message
@@ -380,7 +380,7 @@ def test_an_output_folder_that_exists_is_left_alone(
     runs: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
     before = {file.name: file.stat().st_mtime_ns for file in (runs / "run-0").iterdir()}
-    flags = ["--model", runs / "tiny-0.safetensors", "--output", runs / "run-0"]
+    flags = ["--weights", runs / "tiny-0.safetensors", "--output", runs / "run-0"]
     assert run(monkeypatch, *SMALL, *flags) == EXIT_BAD_INPUT
     assert "exists" in capsys.readouterr().err
     assert {file.name: file.stat().st_mtime_ns for file in (runs / "run-0").iterdir()} == before
@@ -393,7 +393,7 @@ def test_what_is_imagined_is_turned_for_families_that_imagine_cells(
     for family in ("lattice", "canonical"):
         model = save_tiny(tmp_path / f"{family}.safetensors", tiny_model(0, family))
         folder = tmp_path / family
-        assert run(monkeypatch, *flags, "--model", model, "--output", folder) == 0
+        assert run(monkeypatch, *flags, "--weights", model, "--output", folder) == 0
         metrics = json.loads((folder / "metrics.json").read_text())
         turning = metrics["turning"]
         assert ("bare" in metrics["prediction"]["grid"]) == (family == "canonical")

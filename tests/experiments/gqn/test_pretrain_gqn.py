@@ -79,7 +79,7 @@ def test_the_batch_size_is_the_one_asked_for(
 
     monkeypatch.setattr(pretrain_gqn.Trainer, "train_step", spy)
     flags = ["--preset", "tiny", "--renderer", "raycast", "--num-views", 2, "--num-rays", 32]
-    flags += ["--iterations", 2, flag, 3, "--model_path", tmp_path]
+    flags += ["--iterations", 2, flag, 3, "--output_parent", tmp_path]
     assert run(monkeypatch, *flags, small=False) == 0
     assert sizes == [3, 3]
     assert [folder.name.split("-")[0] for folder in tmp_path.iterdir()] == ["pretrain_gqn"]
@@ -195,7 +195,7 @@ def test_a_run_that_was_killed_before_its_weights_were_written_can_be_finished(
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data") / "train"
     settings = generate_dataset.GenerateDatasetSettings(
-        output=folder, scenes=6, views=3, scenes_per_shard=4, renderer="raycast"
+        output=folder, scenes=6, num_views=3, scenes_per_shard=4, renderer="raycast"
     )
     generate_dataset.main(settings)
     return folder
@@ -239,11 +239,11 @@ def test_data_on_disk_trains_and_resumes_to_the_same_bits(
         (["--num-views", "1"], "num_views is 1"),
         (["--num-cubes", "5"], "num_cubes >= 6"),
         (["--num-cubes", "0"], "num_cubes"),
-        (["--save-every", "0"], "save_every is 0"),
-        (["--evaluate-every", "0"], "evaluate_every is 0"),
+        (["--save-every", "0"], "checkpoint_every is 0"),
+        (["--evaluate-every", "0"], "eval_every is 0"),
         (["--workers", "-1"], "workers is -1"),
         (["--threads", "-1"], "threads is -1"),
-        (["--time-limit", "-1"], "time_limit is -1"),
+        (["--max-minutes", "-1"], "max_minutes is -1"),
         (["--seed", "-1"], "seed is -1"),
         (["--resume", "no/such/run"], "'no/such/run/training_state.safetensors' does not exist"),
         (["--data-path", "no/such/data"], "no data in 'no/such/data'"),
@@ -294,7 +294,7 @@ def test_held_out_shapes_are_not_trained_on(
 ) -> None:
     generate_dataset.main(
         generate_dataset.GenerateDatasetSettings(
-            tmp_path / "data", scenes=2, views=2, shapes="all", renderer="raycast"
+            tmp_path / "data", scenes=2, num_views=2, shapes="all", renderer="raycast"
         )
     )
     assert run(monkeypatch, "--data-path", tmp_path / "data") == EXIT_BAD_INPUT

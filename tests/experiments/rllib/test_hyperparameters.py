@@ -75,9 +75,13 @@ def test_every_key_of_the_file_is_translated_or_named(env_id: str) -> None:
 
 
 def another(value: Any) -> Any:
-    """A value of the same kind."""
+    """A value of the same kind, in the same range."""
     if isinstance(value, bool):
         return not value
+    if isinstance(value, float):
+        return value / 2 if value else 0.5
+    if value == "auto":
+        return None
     if isinstance(value, str):
         return "lin_7e-3" if value.startswith("lin_") else f"{value}_other"
     return [*value, 7] if isinstance(value, list) else value + 1

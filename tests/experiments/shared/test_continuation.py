@@ -84,7 +84,7 @@ def test_weights_of_an_earlier_step_do_not_pass_for_the_last_ones(
         (["--batch-size", 4], "batch_size is 4, but"),
         (["--preset", "small"], "preset is 'small', but"),
         (["--data-path", "scenes"], "data_path is 'scenes', but"),
-        (["--evaluate-every", 7], "evaluate_every is 7, but"),
+        (["--evaluate-every", 7], "eval_every is 7, but"),
     ],
 )
 def test_other_settings_for_the_same_folder_are_refused(

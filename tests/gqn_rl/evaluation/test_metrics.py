@@ -129,3 +129,13 @@ def test_representations_do_not_depend_on_the_chunks(views: SceneViews) -> None:
     np.testing.assert_allclose(chunks, whole, rtol=1e-4, atol=1e-5)
     with torch.no_grad():
         np.testing.assert_allclose(whole, model.represent(*as_tensors(views)), atol=1e-4)
+
+
+def test_decibels_of_images_are_averaged_beside_those_of_pooled_pixels() -> None:
+    truth = np.full((2, 4, 4, 3), 51, np.uint8)  # 0.2
+    predicted = np.full(truth.shape, 0.3)
+    predicted[1] = 0.21
+    errors = prediction_errors(predicted, truth)
+    assert errors["image_psnr"] == pytest.approx((20 + 40) / 2)
+    assert errors["psnr"] == pytest.approx(-10 * math.log10((1e-2 + 1e-4) / 2))
+    assert errors["psnr"] <= errors["image_psnr"]

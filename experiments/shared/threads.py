@@ -1,0 +1,36 @@
+"""The flag for the number of threads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from gqn_rl.errors import UserError
+
+MOST = 1024
+
+
+@dataclass(frozen=True)
+class ThreadsFlag:
+    """How much of the processor PyTorch takes."""
+
+    threads: int = 0
+    """CPU threads of PyTorch; 0 leaves its default."""
+
+
+def use_threads(threads: int) -> None:
+    """Have PyTorch compute with so many threads; 0 leaves its default.
+
+    Raises:
+        UserError: for a number that cannot be meant.
+    """
+    check_threads(threads)
+    if threads:
+        torch.set_num_threads(threads)
+
+
+def check_threads(threads: int) -> None:
+    """Refuse a negative number of threads, or one beyond any processor's."""
+    if not 0 <= threads <= MOST:
+        raise UserError(f"threads is {threads}, expected 0 to {MOST}")

@@ -1,0 +1,78 @@
+"""What train_agent says while it trains, and when it ends before it was asked to."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from experiments import train_agent
+from experiments.agent.settings import TrainAgentSettings, fitting_algorithm
+from experiments.shared.command import SETTINGS_NAME
+from gqn_rl.errors import UserError
+from tests.experiments.agent.test_commands import SMALL, run
+
+MANY = ("--eval-every", "64", "--eval-every-episodes", "4", "--eval-episodes", "4")
+
+
+@pytest.fixture(scope="module")
+def cut_short(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """A run that the time limit ends, and the flags that made it."""
+    folder = tmp_path_factory.mktemp("cut") / "run"
+    flags = [*SMALL, *MANY, "--total-timesteps", "1000000", "--output", str(folder)]
+    return folder, flags
+
+
+def test_a_run_that_the_limit_ends_says_so_and_how_to_go_on(
+    cut_short: tuple[Path, list[str]], monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    folder, flags = cut_short
+    assert run(train_agent, monkeypatch, *flags, "--max-minutes", "0.02") == 0
+    printed = capsys.readouterr()
+    assert re.search(r"time limit reached: stopped after [\d,]+ of 1,000,000 steps", printed.err)
+    assert "--max-minutes 0.02" in printed.err
+    assert f"--resume {folder}" in printed.err
+    assert json.loads((folder / "metrics.json").read_text())["time_limit_reached"]
+
+
+def test_a_log_has_a_plain_line_for_each_evaluation(
+    cut_short: tuple[Path, list[str]], monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    folder = cut_short[0].parent / "log"
+    flags = [*SMALL, *MANY, "--total-timesteps", "1536", "--output", str(folder)]
+    assert run(train_agent, monkeypatch, *flags) == 0
+    printed = capsys.readouterr()
+    lines = [line for line in printed.out.splitlines() if line.startswith("step ")]
+    curve = (folder / "curves.csv").read_text().count("\nevaluation,")
+    assert len(lines) == curve > 1
+    assert "\r" not in printed.out
+    assert "time limit" not in printed.err
+
+
+def test_the_folder_is_there_before_anything_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def built(settings: TrainAgentSettings) -> None:
+        assert (folder / SETTINGS_NAME).exists()
+        raise UserError("not today")
+
+    folder = tmp_path / "run"
+    monkeypatch.setattr(train_agent, "make_trainee", built)
+    assert run(train_agent, monkeypatch, *SMALL, "--output", folder) == 2
+    assert not folder.exists()  # what cannot be built leaves nothing
+
+
+@pytest.mark.parametrize(
+    ("env_id", "algo"),
+    [
+        ("GQNShepard-v0", "ppo"),
+        ("envs:GQNShepard-v0", "ppo"),
+        ("GQNShepardMentalRotationContinuous-v0", "sac"),
+    ],
+)
+def test_the_algorithm_fits_the_actions(env_id: str, algo: str) -> None:
+    assert fitting_algorithm(env_id) == algo
+    assert TrainAgentSettings(env_id=env_id).algorithm == algo
+    assert TrainAgentSettings(env_id=env_id, algo="mine:Own").algorithm == "mine:Own"

@@ -1,0 +1,176 @@
+"""A battery over every command: whatever a flag cannot mean is one clear line and exit code 2."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from experiments import train_rllib
+from experiments.shared.command import EXIT_BAD_INPUT, EXIT_INTERRUPTED
+from tests.experiments.bad_input import BASE, SHIPPED, Case, cases
+from tests.experiments.running import COMMANDS, exit_code
+
+WORK = {
+    "experiments.benchmark.env_speed": ("measure",),
+    "experiments.benchmark.gqn_speed": ("measure",),
+    "experiments.compare_observations": ("train", "summarise"),
+    "experiments.convert_agent": ("export_zip",),
+    "experiments.download_dataset": ("_download",),
+    "experiments.evaluate_agent": ("measure",),
+    "experiments.evaluate_gqn": ("_measure_prediction",),
+    "experiments.export_onnx": ("export",),
+    "experiments.generate_dataset": ("_make",),
+    "experiments.hub.__main__": ("push", "pull"),
+    "experiments.play_episode": ("record_episode",),
+    "experiments.pretrain_gqn": ("train",),
+    "experiments.train_agent": ("train_and_measure", "optimize"),
+    "experiments.train_rllib": ("train",),
+}
+"""Module to what it does once its input is accepted."""
+CASES = cases()
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with things that are no input, and places that are no output."""
+    folder = tmp_path_factory.mktemp("files")
+    (folder / "empty folder").mkdir()
+    (folder / "occupied").mkdir()
+    (folder / "occupied" / "precious.txt").write_text("precious")
+    records = folder / "shepard_metzler_7_parts" / "train"
+    records.mkdir(parents=True)
+    (records / "001-of-900.tfrecord").write_bytes(bytes(range(100)))
+    (folder / "text file").write_text("precious: [")
+    (folder / "binary file").write_bytes(bytes(range(256)) * 8)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is accepted fails at once, instead of working for minutes."""
+
+    def accepted(*args: object, **options: object) -> None:
+        raise AssertionError("the input was accepted")
+
+    for module, names in WORK.items():
+        for name in names:
+            monkeypatch.setattr(import_module(module), name, accepted)
+    monkeypatch.setattr(train_rllib, "imported_ray", lambda: None)  # it is asked for last
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_bad_input_is_refused_in_one_line_and_nothing_is_lost(
+    case: Case,
+    files: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = contents(files)
+    words = case.words(files, tmp_path / "new")
+    assert exit_code(monkeypatch, case.command, words) == EXIT_BAD_INPUT
+    message = capsys.readouterr().err
+    assert "Traceback" not in message
+    lines = [line for line in message.splitlines() if line.startswith("error: ")]
+    parsed = "For full helptext" in message  # the flags' own reader refuses types, in a frame
+    assert parsed or len(lines) == 1
+    names = (case.flag, case.flag.replace("_", "-"), case.value.format(files=files) or "''")
+    assert any(name in message for name in names), message
+    assert contents(files) == before
+
+
+INTERRUPTIBLE = {
+    "benchmark env": "experiments.benchmark.env_speed.measure",
+    "benchmark gqn": "experiments.benchmark.gqn_speed.measure",
+    "compare_observations": "experiments.compare_observations.train",
+    "convert_dataset": "experiments.convert_dataset.convert",
+    "download_dataset": "experiments.download_dataset._download",
+    "evaluate_agent": "experiments.evaluate_agent.measure",
+    "evaluate_gqn": "experiments.evaluate_gqn._measure_prediction",
+    "export_onnx": "experiments.export_onnx.export",
+    "generate_dataset": "experiments.generate_dataset._make",
+    "hub pull": "experiments.hub.__main__.pull",
+    "hub push": "experiments.hub.__main__.push",
+    "play_episode": "experiments.play_episode.record_episode",
+    "pretrain_gqn": "experiments.pretrain_gqn.train",
+    "train_agent": "experiments.train_agent.train_and_measure",
+    "train_rllib": "experiments.train_rllib.train",
+}
+
+
+@pytest.mark.parametrize("command", INTERRUPTIBLE)
+def test_an_interrupt_is_no_error(
+    command: str,
+    files: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupted(*args: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(INTERRUPTIBLE[command], interrupted)
+    small = {"generate_dataset": ["--workers", "0"], "pretrain_gqn": ["--preset", "tiny"]}
+    words = [word.format(files=files, new=tmp_path / "new") for word in BASE.get(command, ())]
+    assert exit_code(monkeypatch, command, words + small.get(command, [])) == EXIT_INTERRUPTED
+    message = capsys.readouterr().err
+    assert message.endswith("interrupted\n")
+    assert "Traceback" not in message
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 16 kB with a file on it that must not be lost."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(disk)]
+    if shutil.which("mount") is None or subprocess.run(command, check=False).returncode:
+        pytest.skip("a small disk can be made by root alone")
+    try:
+        (disk / "precious").write_text("precious")
+        yield disk
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+WRITERS = {
+    "generate_dataset": "--output {disk}/new --scenes 4 --workers 0",
+    "play_episode": "--output {disk}/new.gif --moves left",
+    "convert_agent": f"--source {SHIPPED} --output {{disk}}/new.zip",
+    "train_agent": "--output {disk}/new --observation state --num-envs 2 --total-timesteps 64",
+}
+"""Commands that write something, at once or in the end."""
+
+
+@pytest.mark.parametrize("command", WRITERS)
+def test_a_full_disk_is_one_line_and_costs_nothing(
+    command: str,
+    full_disk: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.undo()  # of `nothing_is_done`: this is about the work
+    words = WRITERS[command].format(disk=full_disk).split()
+    assert exit_code(monkeypatch, command, words) == EXIT_BAD_INPUT
+    errors = capsys.readouterr().err.splitlines()
+    assert len([line for line in errors if line.startswith("error: ")]) == 1
+    assert "No space left" in errors[-1]
+    found = contents(full_disk)
+    assert found.pop("precious") == b"precious"
+    assert all(content and ".tmp" not in name for name, content in found.items())  # nothing torn
+
+
+def test_the_battery_is_large() -> None:
+    assert len(CASES) >= 200
+    assert {case.command for case in CASES} == set(COMMANDS)
