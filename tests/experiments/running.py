@@ -41,6 +41,7 @@ COMMANDS = {
     "hub push": Command("hub.__main__", "PushSettings", "push_source"),
     "play_episode": Command("play_episode", "PlayEpisodeSettings"),
     "pretrain_gqn": Command("pretrain_gqn", "Settings"),
+    "results": Command("results.__main__", "ResultsSettings"),
     "train_agent": Command("train_agent", "TrainAgentSettings"),
     "train_rllib": Command("train_rllib", "TrainRllibSettings"),
 }
