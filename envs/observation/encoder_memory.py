@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +122,23 @@ class EncoderMemory:
             )
         return encoder
 
+    def information_gain(
+        self, rows: NDArray[np.int64], *where: NDArray[Any]
+    ) -> NDArray[np.float32]:
+        """What views of the scenes of some rows (k,) would tell, float32 (k, M + 1).
+
+        Only where the encoder is a `StateInformedEncoder`.
+
+        Args:
+            where: (k, ...) each, as `InformedEncoder.information_gain` takes them.
+        """
+        encoder: Any = self.encoder
+        parts = [
+            encoder.information_gain_from(state, *(part[here] for part in where))
+            for here, state in self._states_of(rows)
+        ]
+        return np.concatenate(parts)
+
     def draw(self, rows: NDArray[np.int64], viewpoints: Viewpoints) -> NDArray[np.uint8]:
         """How the scenes of some rows (k,) might look from elsewhere, uint8 (k, H, W, 3).
 
@@ -130,12 +147,17 @@ class EncoderMemory:
         imaginer, size = self.imaginer, self.encoder.image_size
         assert imaginer is not None
         images = np.zeros((len(rows), size, size, 3), np.uint8)
+        for here, state in self._states_of(rows):
+            images[here] = imaginer.predict_view(state, viewpoints[here])
+        return images
+
+    def _states_of(self, rows: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], Any]]:
+        """What is known of some rows (k,), in order, and which of the k they are."""
+        encoder: Any = self.encoder
         for group in self._groups:
             here = np.flatnonzero((rows >= group.start) & (rows < group.stop))
             if len(here):
-                state = imaginer.select(self._states[group.start], rows[here] - group.start)
-                images[here] = imaginer.predict_view(state, viewpoints[here])
-        return images
+                yield here, encoder.select(self._states[group.start], rows[here] - group.start)
 
 
 def usable_encoder(

@@ -13,7 +13,7 @@ from envs.camera.control import STEP
 from envs.observation.content import Content
 from envs.observation.encoder_memory import REPRESENTATION_LIMIT
 from envs.observation.part import ObservationPart, Rows
-from gqn_rl.encoders import InformedEncoder
+from gqn_rl.encoders import InformedEncoder, StateInformedEncoder
 from gqn_rl.geometry.next_best_view import CLOSENESS, COLUMNS, GAIN, NOVELTY, TURN
 from gqn_rl.geometry.viewpoint import ENCODING_SIZE
 
@@ -31,7 +31,8 @@ class NextBestViewFeatures(ObservationPart):
     - 3: how far from the nearest view so far, in steps of 30 degrees; 0 in the last row;
     - 4: what the view from there would tell about the query view, in the last row what is left to
       be told, see `InformedEncoder.information_gain`; at most `REPRESENTATION_LIMIT`. It is 0
-      unless the encoder is an `InformedEncoder` and its representation the observation.
+      unless the encoder is an `InformedEncoder` or a `StateInformedEncoder` and its representation
+      the observation.
 
     None of them needs the truth about the scene.
 
@@ -54,6 +55,7 @@ class NextBestViewFeatures(ObservationPart):
     def __init__(self, rows: Rows, content: Content) -> None:
         encoder: Any = rows.memory.encoder if rows.memory and content.needs_encoder else None
         self._encoder = encoder if isinstance(encoder, InformedEncoder) else None
+        self._asks_memory = isinstance(encoder, StateInformedEncoder)
         self._content = content
         turns = rows.control.probes
         moves = np.concatenate([turns, np.zeros((1, 2))]) / np.abs(turns).max()
@@ -66,7 +68,7 @@ class NextBestViewFeatures(ObservationPart):
     @property
     def is_informed(self) -> bool:
         """Whether they say what views would tell."""
-        return self._encoder is not None
+        return self._encoder is not None or self._asks_memory
 
     def update(self, rows: Rows, mask: NDArray[np.bool_]) -> None:
         """See `ObservationPart`."""
@@ -79,14 +81,21 @@ class NextBestViewFeatures(ObservationPart):
         taken = CameraAngles(*path.reshape(-1, 2).T)
         is_taken = np.arange(path.shape[1]) < looks[:, None]
         numbers = self._geometry(query, taken, is_taken, landings)
-        if self._encoder is not None:
+        if self.is_informed:
             poses = (angles.viewpoints().encode() for angles in (query.centre, taken, landings))
             asked, before, after = (pose.reshape(len(looks), -1, ENCODING_SIZE) for pose in poses)
-            numbers[..., GAIN] = self._encoder.information_gain(
-                self._content.values[mask], asked[:, 0], before, is_taken, after
-            )
+            where = asked[:, 0], before, is_taken, after
+            numbers[..., GAIN] = self._information_gain(rows, mask, where)
         flat = numbers.reshape(len(looks), -1).astype(np.float32)
         self.values[mask] = np.clip(flat, self.space.low, self.space.high)
+
+    def _information_gain(
+        self, rows: Rows, mask: NDArray[np.bool_], where: tuple[NDArray[Any], ...]
+    ) -> NDArray[np.float32]:
+        if self._encoder is not None:
+            return self._encoder.information_gain(self._content.values[mask], *where)
+        assert rows.memory is not None
+        return rows.memory.information_gain(np.flatnonzero(mask), *where)
 
     def _geometry(
         self,

@@ -8,6 +8,7 @@ from gqn_rl.encoders.base import (
     SceneEncoder,
     SceneImaginer,
     SpatialEncoder,
+    StateInformedEncoder,
     make_encoder,
 )
 
@@ -19,5 +20,6 @@ __all__ = [
     "SceneEncoder",
     "SceneImaginer",
     "SpatialEncoder",
+    "StateInformedEncoder",
     "make_encoder",
 ]

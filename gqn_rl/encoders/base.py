@@ -237,6 +237,34 @@ class InformedEncoder(Protocol):
 
 
 @runtime_checkable
+class StateInformedEncoder(Protocol[State]):
+    """An encoder that can say what a view would tell, from its state.
+
+    An `InformedEncoder` needs the representation alone, which not every representation allows: one
+    in the frame of the object does not say from where the object is seen.
+
+    >>> refined, base = make_encoder("refined", device="cpu"), make_encoder("base", device="cpu")
+    >>> isinstance(refined, StateInformedEncoder), isinstance(base, StateInformedEncoder)
+    (True, False)
+    """
+
+    def select(self, state: State, rows: NDArray[np.int64]) -> State:
+        """See `SceneImaginer`."""
+        ...
+
+    def information_gain_from(
+        self,
+        state: State,
+        query: NDArray[np.float32],
+        seen: NDArray[np.float32],
+        is_seen: NDArray[np.bool_],
+        candidates: NDArray[np.float32],
+    ) -> NDArray[np.float32]:
+        """See `InformedEncoder.information_gain`; `state` is of n scenes."""
+        ...
+
+
+@runtime_checkable
 class SpatialEncoder(Protocol):
     """An encoder whose representation is a voxel grid in the frame of the object.
 

@@ -18,11 +18,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gqn_rl.encoders.canonical_encoder import LOOKED_AHEAD_PER_THREAD
 from gqn_rl.encoders.gqn_encoder import DRAWN_PER_THREAD
 from gqn_rl.encoders.voxel_grid_encoder import VoxelGridEncoder, load_voxel_grid
 from gqn_rl.errors import UserError
 from gqn_rl.geometry.view import Context, Views, to_uint8
 from gqn_rl.geometry.viewpoint import ENCODING_SIZE, Viewpoints
+from gqn_rl.gqn.canonical.generator import CellScene
 from gqn_rl.gqn.volumes.encoder import VolumeAggregate
 from gqn_rl.inference.refinement.continuing import (
     Estimate,
@@ -239,6 +241,28 @@ class RefinedEncoder:
             scene = state.estimate.select(part).scene()
             images.append(to_uint8(self.model.draw_images(scene, encoded[rows])))
         out: NDArray[np.uint8] = torch.cat(images).cpu().numpy()
+        return out
+
+    @torch.inference_mode()
+    def information_gain_from(
+        self,
+        state: RefinedState,
+        query: NDArray[np.float32],
+        seen: NDArray[np.float32],
+        is_seen: NDArray[np.bool_],
+        candidates: NDArray[np.float32],
+    ) -> NDArray[np.float32]:
+        """See `StateInformedEncoder` and `CanonicalGQN.information_gain`; cells that were found are
+        certain, hidden ones as likely as `chance_of_cells` says."""
+        where = [torch.from_numpy(part) for part in (query, seen, is_seen, candidates)]
+        gains = []
+        for rows in self._bare.portions(len(query), LOOKED_AHEAD_PER_THREAD):
+            part = torch.arange(rows.start, rows.stop, device=self.model.device)
+            known = state.estimate.select(part)
+            scene = CellScene(known.found.frame, known.found.brightness, known.content)
+            asked = (part_of[rows].to(self.model.device) for part_of in where)
+            gains.append(self.model.information_about(scene, *asked))
+        out: NDArray[np.float32] = torch.cat(gains).float().cpu().numpy()
         return out
 
     def state_arrays(self, state: RefinedState) -> tuple[NDArray[Any], ...]:

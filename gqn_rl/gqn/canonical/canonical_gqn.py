@@ -135,10 +135,16 @@ class CanonicalGQN(SceneLatentGQN[VolumeAggregate]):
             candidates: float32 (N, M, 7).
         """
         scene = self.imagine(r, r.new_zeros(len(r), *self.latent_shape))
+        return self.information_about(scene, query, seen, is_seen, candidates)
+
+    def information_about(
+        self, scene: CellScene, query: Tensor, seen: Tensor, is_seen: Tensor, candidates: Tensor
+    ) -> Tensor:
+        """`information_gain` where N scenes are known, opaque where cells are likely to be."""
         rows = self.directions.view(self.image_size, self.image_size, 3)
         rays = rows[PIXELS_APART // 2 :: PIXELS_APART, PIXELS_APART // 2 :: PIXELS_APART]
         poses = torch.cat([query[:, None], candidates, seen], dim=1)
-        with full_precision(r.device):
+        with full_precision(query.device):
             visible = visibility(scene, poses, rays.reshape(-1, 3), self.config.frame_cells)
             sizes = [1, candidates.shape[1], seen.shape[1]]
             from_query, shown, so_far = visible.split(sizes, dim=1)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import gymnasium
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import envs  # noqa: F401
 from gqn_rl.data.synthetic import SceneDistribution, SceneViews, render_views
 from gqn_rl.encoders import (
     ComparingEncoder,
@@ -180,15 +178,3 @@ def test_views_of_two_objects_end_in_finite_numbers(
     black = Views(np.zeros_like(seen.images[:, 0]), view(seen, 0).viewpoints)
     r = encoder.representation(encoder.update(encoder.initial_state(N), black))
     assert np.isfinite(r).all()
-
-
-@pytest.mark.parametrize("env_id", ["GQNShepard-v0", "GQNShepardMentalRotation-v0"])
-def test_environments_take_it(env_id: str) -> None:
-    venv: Any = gymnasium.make_vec(
-        env_id, num_envs=2, encoder="refined", renderer="raycast", device="cpu"
-    )
-    observation, _ = venv.reset(seed=0)
-    for _ in range(3):
-        observation, *_ = venv.step(venv.action_space.sample() % 4)
-        assert observation in venv.observation_space
-    venv.close()
