@@ -253,7 +253,7 @@ class RefinedEncoder:
         candidates: NDArray[np.float32],
     ) -> NDArray[np.float32]:
         """See `StateInformedEncoder` and `CanonicalGQN.information_gain`; cells that were found are
-        certain, hidden ones as likely as `chance_of_cells` says."""
+        certain, hidden ones as likely as `hidden_cells` says."""
         where = [torch.from_numpy(part) for part in (query, seen, is_seen, candidates)]
         gains = []
         for rows in self._bare.portions(len(query), LOOKED_AHEAD_PER_THREAD):

@@ -21,7 +21,7 @@ from gqn_rl.gqn.canonical.frame import Frame
 from gqn_rl.gqn.canonical.generator import CellScene
 from gqn_rl.gqn.volumes.encoder import VolumeAggregate
 from gqn_rl.inference.refinement.explanation import ENOUGH, Effort, explain
-from gqn_rl.inference.refinement.hidden import chance_of_cells
+from gqn_rl.inference.refinement.hidden import hidden_cells
 from gqn_rl.inference.refinement.opaque import OpaqueScene, Rays, choose_rays, draw, misfit
 from gqn_rl.inference.refinement.posterior import DENSITY, contents
 from gqn_rl.inference.refinement.refinement import NEAR, look, misfit_of, spread_order
@@ -46,6 +46,8 @@ EXPECTED = 8 / 255
 off by a part of a pixel less."""
 RAYS_SHARE = 0.6
 """Of the rays of refinement at once: with the next view there are others."""
+SUREST = 0.999
+"""Largest chance of a hidden cell."""
 CERTAIN = 1.0 - 1e-6
 """Largest opacity that is no cell that was found."""
 
@@ -163,8 +165,10 @@ def explained_again(
         unseen = unseen_cells(found, sighted.sightings, sighted.rays, sighted.cells)
     with autocast(model.device, precision):
         imagined = _imagined(model, network.filled(reading, found.frame))
-    chance = chance_of_cells(found, imagined, sighted.cells) * unseen
-    content = contents(found, -torch.log1p(-chance), imagined[:, 1:], sighted.cells)
+    chance = hidden_cells(found, imagined, unseen, sighted.cells).chances()
+    content = contents(
+        found, -torch.log1p(-chance.clamp(max=SUREST)), imagined[:, 1:], sighted.cells
+    )
     estimate = Estimate(_padded(found), content, torch.ones_like(error) > 0)
     views = min(context.images.shape[1], max(ENOUGH))
     doubtful = (error > ENOUGH[views]).nonzero()[:, 0]

@@ -1,11 +1,17 @@
-"""Chances that cells are filled which no view shows.
+"""Cells that no view shows: which sets of them may be filled, and how probable each set is.
 
-The network's opacity says something of it, but it is too sure, and does not know what was found
-since. What was found says more: objects are in one piece, so that a hidden cell has a filled one
-beside it, and the objects that the weights were trained on have `USUAL_CELLS` cells.
+The network's opacity says something of a hidden cell, but it is too sure, and does not know what
+was found since. What was found says more. Objects are in one piece, so that a hidden cell has a
+filled one beside it. And objects stand on their barycentre, at which cameras look: what is found
+and what is hidden must balance there. That tells how many cells are hidden and where, as it does to
+the ideal observer (docs/ideal-observer.md).
 """
 
 from __future__ import annotations
+
+from functools import lru_cache
+from itertools import combinations
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -13,35 +19,92 @@ from torch import Tensor
 
 from gqn_rl.inference.refinement.opaque import OpaqueScene
 
-USUAL_CELLS = 7
-BIAS, OPACITY = 0.1, 0.5
-ALONE, BETWEEN = -3.8, 2.1
+BIAS, OPACITY = -2.1, 0.7
+ALONE, BETWEEN = -2.6, 1.6
 """For a cell that has no filled cell at any face, and for one that has several."""
-COMPLETE, ONE_MISSING = -5.5, -1.3
-"""Where as many cells as usual were found, and where one fewer was."""
-# A logistic regression over 4,094 hidden cells in 206 scenes of training shapes seen once or twice;
-# one half of it predicts the other: log loss 99 nats in all, with the opacity alone 179.
+# A logistic regression over 4,094 hidden cells in 206 scenes of training shapes seen once or twice.
+TRIED, MOST_HIDDEN = 16, 3
+"""The likeliest cells, of which sets of so many and fewer are weighed."""
+BALANCE = 0.035
+"""Cube edges by which the barycentre is off where the set is right: by errors of the frame."""
+ELSEWHERE = 1e-3
+"""How much a set counts that does not balance: objects may stand elsewhere."""
 
 
-def chance_of_cells(found: OpaqueScene, imagined: Tensor, cells: int) -> Tensor:
-    """The chance (N, cells ** 3) that each cell is filled, given that no view shows it.
+class HiddenCells(NamedTuple):
+    """Sets of hidden cells of N scenes.
+
+    Attributes:
+        cells: int64 (N, T), the cells that may be filled.
+        sets: bool (Q, T), which of them are, in each set.
+        weight: float32 (N, Q), probabilities of the sets, which add up to 1.
+        total: of a grid, how many cells it has.
+    """
+
+    cells: Tensor
+    sets: Tensor
+    weight: Tensor
+    total: int
+
+    def draw(self, chance: Tensor) -> Tensor:
+        """Cells that are filled, bool (N, cells ** 3), given chances uniform in [0, 1), (N,)."""
+        passed = (self.weight.cumsum(1)[:, :-1] <= chance[:, None]).sum(1)
+        return self._spread(self.sets[passed].float()) > 0.5
+
+    def chances(self) -> Tensor:
+        """The chance that each cell is filled, float32 (N, cells ** 3)."""
+        return self._spread(self.weight @ self.sets.float())
+
+    def _spread(self, values: Tensor) -> Tensor:
+        out = values.new_zeros(len(values), self.total)
+        return out.scatter(1, self.cells, values)
+
+
+def hidden_cells(found: OpaqueScene, imagined: Tensor, unseen: Tensor, cells: int) -> HiddenCells:
+    """What may be filled where no view shows it.
 
     Args:
         found: what the views show.
         imagined: contents (N, 4, cells ** 3) as the network imagines them in that frame.
+        unseen: bool (N, cells ** 3).
         cells: of the grid, along each axis.
     """
     opacity = torch.logit(-torch.expm1(-imagined[:, 0]), eps=1e-4)
     beside = filled_beside(found, cells)
-    count = found.filled.sum(1, keepdim=True)
-    return torch.sigmoid(
-        BIAS
-        + OPACITY * opacity
-        + ALONE * (beside == 0)
-        + BETWEEN * (beside > 1)
-        + COMPLETE * (count >= USUAL_CELLS)
-        + ONE_MISSING * (count == USUAL_CELLS - 1)
-    )
+    odds = BIAS + OPACITY * opacity
+    likely = (odds + ALONE * (beside == 0)).masked_fill(~unseen, -torch.inf)
+    tried = likely.topk(min(TRIED, likely.shape[1]), dim=1).indices
+    there = unseen.gather(1, tried)
+    sets = _sets(tried.shape[1], tried.device)
+    corner = torch.stack([tried // cells**2, tried // cells % cells, tried % cells], -1)
+    corner = corner.to(found.corner.dtype) - cells / 2
+    touching = ((corner[:, :, None] - corner[:, None]).abs().sum(-1) == 1.0).to(odds.dtype)
+    neighbours = beside.gather(1, tried)[:, None] + sets.to(odds.dtype) @ touching
+    each = odds.gather(1, tried)[:, None] + ALONE * (neighbours == 0) + BETWEEN * (neighbours > 1)
+    weight = (each * sets).sum(2) + _balance(found, corner, sets)
+    weight = weight.masked_fill((sets & ~there[:, None]).any(2), -torch.inf)
+    return HiddenCells(tried, sets, weight.softmax(1), cells**3)
+
+
+def _balance(found: OpaqueScene, corner: Tensor, sets: Tensor) -> Tensor:
+    """Logarithm of how well each set puts the barycentre where cameras look, (N, Q)."""
+    part = sets.to(corner.dtype)
+    filled = found.filled.to(corner.dtype)
+    mine = (found.frame.to_world(found.corner + 0.5) * filled[..., None]).sum(1)
+    others = part @ found.frame.to_world(corner + 0.5)  # (N, Q, 3)
+    count = filled.sum(1)[:, None] + part.sum(1)
+    off = (mine[:, None] + others).norm(dim=-1) / count.clamp(min=1.0)
+    return torch.log(ELSEWHERE + torch.exp(-0.5 * (off / BALANCE).square()))
+
+
+@lru_cache(maxsize=8)
+def _sets(count: int, device: torch.device) -> Tensor:
+    """All sets of up to `MOST_HIDDEN` of `count` cells, the empty one first, bool (Q, count)."""
+    chosen = [set_ for size in range(MOST_HIDDEN + 1) for set_ in combinations(range(count), size)]
+    sets = torch.zeros(len(chosen), count, dtype=torch.bool)
+    for row, set_ in enumerate(chosen):
+        sets[row, list(set_)] = True
+    return sets.to(device)
 
 
 def filled_beside(found: OpaqueScene, cells: int) -> Tensor:

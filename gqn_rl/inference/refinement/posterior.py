@@ -11,7 +11,7 @@ from gqn_rl.gqn.canonical.frame import Frame
 from gqn_rl.gqn.canonical.generator import CellScene
 from gqn_rl.gqn.scene_posterior import ScenePosterior
 from gqn_rl.inference.refinement.alternatives import Alternatives
-from gqn_rl.inference.refinement.hidden import chance_of_cells
+from gqn_rl.inference.refinement.hidden import hidden_cells
 from gqn_rl.inference.refinement.opaque import OpaqueScene
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class RefinedPosterior(ScenePosterior):
     """What is known of N scenes after refinement.
 
     A sample is one of the explanations of the views, drawn with its probability, which keeps the
-    cells that are seen. Those that no view shows are filled with the chance of `chance_of_cells`,
+    cells that are seen. Those that no view shows are filled with the chances of `hidden_cells`,
     in the colours that the network expects.
 
     >>> import numpy as np
@@ -78,17 +78,15 @@ class RefinedPosterior(ScenePosterior):
 
     def sample(self, generator: torch.Generator | None = None) -> CellScene:
         model, pick = self._model, self.refined
-        n, cells = len(self.bare), self.unseen.shape[1]
+        n = len(self.bare)
         noise = model.noise(n, generator)
-        chances = torch.rand(
-            n, 1 + cells, generator=generator, dtype=torch.float32, device=model.device
-        )
+        chances = torch.rand(n, 2, generator=generator, dtype=torch.float32, device=model.device)
         which = self.explained.draw(chances[:, 0])
         found = self.explained.scene.select(which)
         imagined = model.imagine(self.r[which], noise)
         size = model.config.frame_cells
-        chance = chance_of_cells(found, imagined.content, size)
-        hidden = (chances[:, 1:] < chance) & self.unseen[which]
+        sets = hidden_cells(found, imagined.content, self.unseen[which], size)
+        hidden = sets.draw(chances[:, 1])
         content = contents(found, DENSITY * hidden, imagined.content[:, 1:], size)
         if bool(pick.all()):
             return CellScene(found.frame, found.brightness, content)
