@@ -6,7 +6,7 @@ A document holds blocks:
     | **agent** | **0.991** (0.983 to 0.995) |
     <!-- end of results -->
 
-What stands between the two lines is `docs/results/templates/recognition.md` with its fields filled
+What stands between the two lines is `docs/results/templates/recognition.md.in` with its fields filled
 in: `{recognition.accuracy:.3f}` is the number `accuracy` of the record `recognition`, and
 `{recognition.accuracy_95:.3f}` reads "0.983 to 0.995".
 """
@@ -96,7 +96,7 @@ def filled(text: str, records: Records) -> str:
     """A document with all its blocks made anew."""
 
     def block(found: re.Match[str]) -> str:
-        path = TEMPLATES / f"{found['name']}.md"
+        path = TEMPLATES / f"{found['name']}.md.in"
         if not path.is_file():
             raise UserError(f"no template {path.name} in {TEMPLATES}")
         return found["begin"] + rendered(path.read_text(), records) + found["end"]

@@ -55,10 +55,10 @@ MEASUREMENTS = {
     "view_prediction_continuous": Measurement(
         "evaluate_agent", f"--env-id GQNShepardViewPredictionContinuous-v0 {TEST_SHAPES}", 10
     ),
-    "small": Measurement("evaluate_gqn", "--model small --random-networks 5", 8),
-    "small_card": Measurement("evaluate_gqn", f"--model small {CARD} --ideal-scenes 0", 8),
+    "small": Measurement("evaluate_gqn", "--weights small --random-networks 5", 8),
+    "small_card": Measurement("evaluate_gqn", f"--weights small {CARD} --ideal-scenes 0", 8),
     "base_card": Measurement(
-        "evaluate_gqn", f"--model base {CARD} --ideal-scenes 500 --turning-pairs 0", 25
+        "evaluate_gqn", f"--weights base {CARD} --ideal-scenes 500 --turning-pairs 0", 25
     ),
 }
 """By the name of the record; `python -m experiments.results` runs them."""

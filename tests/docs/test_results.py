@@ -47,10 +47,10 @@ def test_every_measurement_is_recorded_by_its_command(name: str) -> None:
 
 @pytest.mark.parametrize("name", MEASUREMENTS)
 def test_every_measurement_is_quoted(name: str) -> None:
-    quoted = "".join(path.read_text() for path in TEMPLATES.glob("*.md"))
+    quoted = "".join(path.read_text() for path in TEMPLATES.glob("*.md.in"))
     assert f"{{{name}." in quoted
 
 
 def test_every_template_is_used() -> None:
     used = {found["name"] for page in documents() for found in BLOCK.finditer(page.read_text())}
-    assert used == {path.stem for path in TEMPLATES.glob("*.md")}
+    assert used == {path.name.removesuffix(".md.in") for path in TEMPLATES.glob("*.md.in")}

@@ -58,11 +58,11 @@ def test_a_field_that_no_record_has_is_refused(template: str, complaint: str) ->
 
 
 def test_only_blocks_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "accuracy.md").write_text("It is {example.accuracy:.2f}.\n")
+    (tmp_path / "accuracy.md.in").write_text("It is {example.accuracy:.2f}.\n")
     monkeypatch.setattr(documents, "TEMPLATES", tmp_path)
     text = "{x} 1\n<!-- results: accuracy -->\nold\n<!-- end of results -->\n2\n"
     expected = text.replace("old", "It is 0.91.")
     assert filled(text, RECORDS) == expected
     assert filled(expected, RECORDS) == expected
-    with pytest.raises(UserError, match=r"no template missing\.md"):
+    with pytest.raises(UserError, match=r"no template missing\.md\.in"):
         filled(text.replace("results: accuracy", "results: missing"), RECORDS)

@@ -120,11 +120,11 @@ def test_an_interrupted_study_goes_on(
 ) -> None:
     real, asked = runs.perform, []
 
-    def interrupted(planned: Any) -> dict[str, Any]:
+    def interrupted(planned: Any, threads: int) -> dict[str, Any]:
         asked.append(planned.name)
         if len(asked) == 2:
             raise KeyboardInterrupt
-        return real(planned)
+        return real(planned, threads)
 
     monkeypatch.setattr(runs, "perform", interrupted)
     flags = [*TINY, "--agents", "state", "--seeds", 3, "--output", tmp_path / "s"]

@@ -134,7 +134,7 @@ def test_runs_that_have_their_file_are_not_done_again(
 ) -> None:
     asked: list[str] = []
 
-    def pretend(run: Any) -> dict[str, Any]:
+    def pretend(run: Any, threads: int) -> dict[str, Any]:
         asked.append(run.name)
         return result(run.agent, FAST, run.camera, run.seed)
 
@@ -150,7 +150,7 @@ def test_runs_that_have_their_file_are_not_done_again(
 
 
 def test_an_interrupted_run_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(run: Any) -> dict[str, Any]:
+    def interrupt(run: Any, threads: int) -> dict[str, Any]:
         if run.seed == 1:
             raise KeyboardInterrupt
         return result(run.agent, FAST, run.camera, run.seed)
