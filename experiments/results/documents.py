@@ -6,7 +6,7 @@ A document holds blocks:
     | **agent** | **0.991** (0.983 to 0.995) |
     <!-- end of results -->
 
-What stands between the two lines is `docs/results/templates/recognition.md.in` with its fields filled
+What stands between the two lines is `docs/results/templates/recognition.md.in`, its fields filled
 in: `{recognition.accuracy:.3f}` is the number `accuracy` of the record `recognition`, and
 `{recognition.accuracy_95:.3f}` reads "0.983 to 0.995".
 """
