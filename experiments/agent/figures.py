@@ -155,6 +155,7 @@ def _scale(axes: Axes, measure: str, chance: float | None) -> None:
             axes.text(
                 0.99, chance, f"chance {chance:.2f}", color=CHANCE, fontsize=8,
                 transform=axes.get_yaxis_transform(), ha="right", va="bottom",
+                bbox={"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 1},
             )  # fmt: skip
     elif measure != "reward":
         axes.set_ylim(0, None)
