@@ -106,13 +106,14 @@ def test_a_job_recovers_when_one_process_is_killed(
         killed_at = saved_step(folder)
         wait_for(agents, folder)
     logs = [log(folder, host).read_text() for host in range(hosts)]
-    start = rf"step (\d+) of {STEPS},"
+    start = rf": step (\d+) of {STEPS},"  # a line that tells of progress begins with "step"
     first, second = sorted(int(step) for step in re.findall(start, "".join(logs)))
     assert first == 0
     assert second >= killed_at >= 2 * SAVE_EVERY
-    # The progress bar of the first attempt shows how far that one came.
-    attempt = "".join(text.split(f"step {second} of {STEPS},")[0] for text in logs)
-    reached = max(int(step) for step in re.findall(rf"(\d+)/{STEPS} \[", attempt))
+    # Lines of the first attempt show how far that one came.
+    attempt = "".join(text.split(f": step {second} of {STEPS},")[0] for text in logs)
+    lines = re.findall(rf"^step (\d+) of {STEPS},", attempt, re.MULTILINE)
+    reached = max((int(step) for step in lines), default=0)
     assert 0 <= reached <= second + SAVE_EVERY
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["step"] == STEPS
