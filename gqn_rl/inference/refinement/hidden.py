@@ -13,8 +13,10 @@ from functools import lru_cache
 from itertools import combinations
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from gqn_rl.inference.refinement.opaque import OpaqueScene
@@ -75,7 +77,7 @@ def hidden_cells(found: OpaqueScene, imagined: Tensor, unseen: Tensor, cells: in
     likely = (odds + ALONE * (beside == 0)).masked_fill(~unseen, -torch.inf)
     tried = likely.topk(min(TRIED, likely.shape[1]), dim=1).indices
     there = unseen.gather(1, tried)
-    sets = _sets(tried.shape[1], tried.device)
+    sets = torch.from_numpy(_sets(tried.shape[1])).to(tried.device)
     corner = torch.stack([tried // cells**2, tried // cells % cells, tried % cells], -1)
     corner = corner.to(found.corner.dtype) - cells / 2
     touching = ((corner[:, :, None] - corner[:, None]).abs().sum(-1) == 1.0).to(odds.dtype)
@@ -98,13 +100,14 @@ def _balance(found: OpaqueScene, corner: Tensor, sets: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=8)
-def _sets(count: int, device: torch.device) -> Tensor:
+def _sets(count: int) -> NDArray[np.bool_]:
     """All sets of up to `MOST_HIDDEN` of `count` cells, the empty one first, bool (Q, count)."""
+    # Not a tensor: one made in inference mode and kept could not be used outside it.
     chosen = [set_ for size in range(MOST_HIDDEN + 1) for set_ in combinations(range(count), size)]
-    sets = torch.zeros(len(chosen), count, dtype=torch.bool)
+    sets = np.zeros((len(chosen), count), dtype=bool)
     for row, set_ in enumerate(chosen):
         sets[row, list(set_)] = True
-    return sets.to(device)
+    return sets
 
 
 def filled_beside(found: OpaqueScene, cells: int) -> Tensor:

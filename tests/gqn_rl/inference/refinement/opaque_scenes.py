@@ -16,12 +16,13 @@ from gqn_rl.rendering.base import AMBIENT, DIFFUSE, unit_light
 from gqn_rl.scenes.scene import SceneBatch
 
 
-def random_scenes(count: int, seed: int, orientation: str = "free") -> SceneBatch:
+def random_scenes(
+    count: int, seed: int, orientation: str = "free", position: str = "centred"
+) -> SceneBatch:
     """Scenes of seven cubes of test shapes."""
     free = {"grid": 0.0, "free": 1.0}[orientation]
-    return SceneDistribution(shapes="test", free_fraction=free).sample(
-        np.random.default_rng(seed), count
-    )
+    distribution = SceneDistribution(shapes="test", free_fraction=free, position=position)
+    return distribution.sample(np.random.default_rng(seed), count)
 
 
 def seen_from(scenes: SceneBatch, num_views: int, seed: int) -> Context:

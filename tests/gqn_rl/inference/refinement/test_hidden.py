@@ -102,3 +102,13 @@ def test_opacities_of_any_kind_give_finite_chances() -> None:
         assert torch.isfinite(found.chances()).all()
     nothing = weighed(scene([(0, 0, 0)]), [])
     assert nothing.chances().sum() == 0
+
+
+def test_weighing_in_inference_mode_leaves_nothing_that_gradients_cannot_use() -> None:
+    found, unseen = scene([(0, 0, 0)]), torch.ones(1, SIZE**3, dtype=torch.bool)
+    with torch.inference_mode():
+        hidden_cells(found, torch.ones(1, 4, SIZE**3), unseen, SIZE)
+    imagined = torch.ones(1, 4, SIZE**3, requires_grad=True)
+    hidden_cells(found, imagined, unseen, SIZE).chances().square().sum().backward()
+    assert imagined.grad is not None
+    assert imagined.grad.abs().max() > 0
