@@ -76,11 +76,29 @@ def main(settings: Settings) -> None:
     save_settings(folder, settings)
 
     prediction = _measure_prediction(settings, model, renderer)
+    metrics: dict[str, Any] = {
+        "model": _describe(path, model, sidecar),
+        **_measured(settings, model, renderer, prediction),
+        "seconds": round(time.monotonic() - begin, 1),
+    }
+    renderer.close()
+    write_json(folder / "metrics.json", metrics)
+    _save_pictures(folder, f"{settings.shapes} shapes", settings, prediction)
+    save_curves(folder / "curves.png", prediction.numbers, metrics["representation_variance"])
+    if settings.write_record:
+        write_record(path, sidecar["sha256"], key_figures(metrics))
+    print_tables(metrics)
+    print(folder)
+
+
+def _measured(
+    settings: Settings, model: GenerativeQueryNetwork, renderer: Renderer, prediction: Measured
+) -> dict[str, Any]:
+    """What metrics.json says of scenes that are rendered."""
     encoders = encoders_to_compare(
         model, settings.precision, settings.seed, settings.random_networks
     )
-    metrics: dict[str, Any] = {
-        "model": _describe(path, model, sidecar),
+    return {
         "renderer": renderer.identity.to_dict(),
         "shapes": settings.shapes,
         "num_cubes": settings.cubes,
@@ -96,16 +114,7 @@ def main(settings: Settings) -> None:
         "representation_variance": _measure_variance(settings, encoders, renderer),
         "probes": _measure_probes(settings, encoders, renderer),
         "turning": _measure_turning(settings, model, renderer),
-        "seconds": round(time.monotonic() - begin, 1),
     }
-    renderer.close()
-    write_json(folder / "metrics.json", metrics)
-    _save_pictures(folder, f"{settings.shapes} shapes", settings, prediction)
-    save_curves(folder / "curves.png", prediction.numbers, metrics["representation_variance"])
-    if settings.write_record:
-        write_record(path, sidecar["sha256"], key_figures(metrics))
-    print_tables(metrics)
-    print(folder)
 
 
 def _evaluate_stored(

@@ -1,6 +1,6 @@
 """Networks with random weights: the control for what pretraining adds.
 
-One such network is a lottery: of six that differ in nothing but their seed, the shape probe reads
+One such network is a lottery: of five that differ in nothing but their seed, the shape probe reads
 0.21 off one representation and 0.46 off another. So a control is several of them: the median one is
 reported, and the range of all.
 """

@@ -135,22 +135,22 @@ def test_a_generator_gives_one_sample(model: GenerativeQueryNetwork, views: Cont
     torch.testing.assert_close(one, again, rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("position", ["centred", "random"])
 def test_samples_differ_in_what_no_view_shows_and_explain_what_was_seen(
-    model: GenerativeQueryNetwork,
+    model: GenerativeQueryNetwork, position: str
 ) -> None:
-    # Of objects that stand on their barycentre even hidden cubes are found where they are.
-    views = seen_from(random_scenes(16, 32, "grid", "random"), 2, seed=33)
+    views = seen_from(random_scenes(16, 32, "grid", position), 2, seed=33)
     context, pose, elsewhere = first(views, 1), views.viewpoints[:, 0], views.viewpoints[:, 1]
     posterior = model.infer(context)
     generator = seeded()
     scenes = [posterior.sample(generator) for _ in range(8)]
     here = torch.stack([model.draw_images(scene, pose) for scene in scenes])
-    there = torch.stack([model.draw_images(scene, elsewhere) for scene in scenes])
-    spread_here = 255 * here.std(0).square().mean((1, 2, 3)).sqrt()
-    spread_there = 255 * there.std(0).square().mean((1, 2, 3)).sqrt()
-    assert (spread_here < 3).float().mean() > 0.9
-    assert (spread_there > 5).float().mean() > 0.2
     assert all(rmse(sample, views.images[:, 0]).median() < 4 for sample in here)
+    if position == "centred":  # hidden cubes are found where they balance the others
+        assert (255 * here.std(0).square().mean((1, 2, 3)).sqrt()).max() < 3
+        return
+    there = torch.stack([model.draw_images(scene, elsewhere) for scene in scenes])
+    assert (255 * there.std(0).square().mean((1, 2, 3)).sqrt() > 5).float().mean() > 0.2
 
 
 def test_spread_falls_with_views_and_says_where_errors_are(model: GenerativeQueryNetwork) -> None:
