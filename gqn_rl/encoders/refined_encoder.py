@@ -31,7 +31,6 @@ from gqn_rl.inference.refinement.continuing import (
     as_expected,
     explained_again,
     nothing_known,
-    with_less_unseen,
 )
 
 VIEWS_KEPT = 6
@@ -179,21 +178,15 @@ class RefinedEncoder:
         state = replace(state.with_view(images, viewpoints, rows), aggregate=aggregate)
         surprising = []
         for some in in_parts(rows):
-            expected = as_expected(self.model, state.estimate.select(some), state.context(some, 1))
+            known, view = state.estimate.select(some), state.context(some, 1)
+            expected, known = as_expected(self.model, known, view)
+            state = state.with_estimates(some, known)
             surprising.append(some[~expected])
-            if bool(expected.any()):
-                some = some[expected]
-                estimate = state.estimate.select(some)
-                estimate = with_less_unseen(self.model, estimate, state.context(some, 1))
-                state = state.with_estimates(some, estimate)
         return self._explained(state, torch.cat([rows[:0], *surprising]))
 
     def _explained(self, state: RefinedState, rows: Tensor) -> RefinedState:
-        """The views of some rows explained again, those of as many views together.
-
-        What a scene is put together with does not depend on chance, but rounding in batches does
-        on how many there are.
-        """
+        """The views of some rows explained again, those of as many views together: how many frames
+        are tried depends on the number of views."""
         kept = state.count[rows].clamp(max=VIEWS_KEPT)
         for views in range(1, VIEWS_KEPT + 1):
             for some in in_parts(rows[kept == views]):

@@ -22,11 +22,11 @@ from gqn_rl.gqn.canonical.generator import CellScene
 from gqn_rl.gqn.volumes.encoder import VolumeAggregate
 from gqn_rl.inference.refinement.explanation import ENOUGH, Effort, explain
 from gqn_rl.inference.refinement.hidden import hidden_cells
-from gqn_rl.inference.refinement.opaque import OpaqueScene, Rays, choose_rays, draw, misfit
+from gqn_rl.inference.refinement.opaque import OpaqueScene, choose_rays, draw, misfit
 from gqn_rl.inference.refinement.posterior import DENSITY, contents
 from gqn_rl.inference.refinement.refinement import NEAR, look, misfit_of, spread_order
 from gqn_rl.inference.refinement.regions import MOST_REGIONS
-from gqn_rl.inference.refinement.sightings import Sightings, sight
+from gqn_rl.inference.refinement.sightings import sight
 from gqn_rl.inference.refinement.twins import ROUNDS
 from gqn_rl.inference.refinement.unseen import unseen_cells
 
@@ -108,34 +108,33 @@ def nothing_known(model: CanonicalGQN, n: int) -> Estimate:
     return Estimate(found, zeros(4, model.config.frame_cells**3), zeros() > 0)
 
 
-def as_expected(model: CanonicalGQN, estimate: Estimate, view: Context) -> Tensor:
-    """Whether one more view of N scenes looks as their estimates say, bool (N,).
+def as_expected(model: CanonicalGQN, before: Estimate, view: Context) -> tuple[Tensor, Estimate]:
+    """Whether one more view of N scenes looks as their estimates say.
 
     Args:
         view: of one view each.
+
+    Returns:
+        bool (N,); and the estimates after the view, where it is so: cells that it shows to be empty
+        are empty. The others are as they were.
     """
     with full_precision(model.device):
-        rays = _rays_of(model, view, CHECKED_RAYS)[1]
-        error = misfit(draw(estimate.found, rays), rays)
-    return estimate.refined & (error < EXPECTED**2)
-
-
-def with_less_unseen(model: CanonicalGQN, estimate: Estimate, view: Context) -> Estimate:
-    """The estimates of N scenes after one more view each that looked as expected: cells that it
-    shows to be empty are empty."""
-    with full_precision(model.device):
-        sightings, rays = _rays_of(model, view, CARVING_RAYS)
-        unseen = unseen_cells(estimate.found, sightings, rays, model.config.frame_cells)
-    density = estimate.content[:, :1]
+        sightings = sight(view, model.directions)
+        near = (sightings.outside < NEAR) * spread_order(sightings)
+        label = torch.zeros_like(near).long()
+        rays = choose_rays(sightings, label, near, CHECKED_RAYS)
+        error = misfit(draw(before.found, rays), rays)
+        expected = before.refined & (error < EXPECTED**2)
+        rows = expected.nonzero()[:, 0]
+        if len(rows) == 0:
+            return expected, before
+        some, known = sightings.select(rows), before.select(rows)
+        rays = choose_rays(some, label[rows], near[rows], CARVING_RAYS)
+        unseen = unseen_cells(known.found, some, rays, model.config.frame_cells)
+    density = known.content[:, :1]
     kept = unseen[:, None] | (-torch.expm1(-density) > CERTAIN)
-    return estimate._replace(content=torch.cat([density * kept, estimate.content[:, 1:]], dim=1))
-
-
-def _rays_of(model: CanonicalGQN, view: Context, count: int) -> tuple[Sightings, Rays]:
-    """Up to `count` pixels on and near the object, spread over it."""
-    sightings = sight(view, model.directions)
-    near = (sightings.outside < NEAR) * spread_order(sightings)
-    return sightings, choose_rays(sightings, torch.zeros_like(near).long(), near, count)
+    content = torch.cat([density * kept, known.content[:, 1:]], dim=1)
+    return expected, before.replaced(rows, known._replace(content=content))
 
 
 def explained_again(

@@ -191,16 +191,6 @@ def test_a_run_that_was_killed_before_its_weights_were_written_can_be_finished(
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data") / "train"
-    settings = generate_dataset.GenerateDatasetSettings(
-        output=folder, scenes=6, num_views=3, scenes_per_shard=4, renderer="raycast"
-    )
-    generate_dataset.main(settings)
-    return folder
-
-
 @pytest.mark.usefixtures("usual_ctrl_c")
 def test_data_on_disk_trains_and_resumes_to_the_same_bits(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

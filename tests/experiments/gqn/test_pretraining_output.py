@@ -10,23 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from experiments import generate_dataset
 from experiments.gqn.pretraining import DataFlags, open_data
 from experiments.shared.command import EXIT_BAD_INPUT
 from gqn_rl.data.synthetic import SceneViews
 from gqn_rl.training.group import ALONE, Group
 from gqn_rl.training.recipe import Recipe
 from tests.experiments.gqn.pretraining_runs import run
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data") / "train"
-    settings = generate_dataset.GenerateDatasetSettings(
-        output=folder, scenes=6, num_views=3, scenes_per_shard=4, renderer="raycast"
-    )
-    generate_dataset.main(settings)
-    return folder
 
 
 @pytest.mark.parametrize("changes", [{"batch_size": 1}, {"num_views": 2, "batch_size": 4}])
