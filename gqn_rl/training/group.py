@@ -7,8 +7,9 @@ import inspect
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 import torch
 import torch.distributed as dist
@@ -27,6 +28,7 @@ class Group:
 
     rank: int = 0
     size: int = 1
+    _wrapped: WeakSet[nn.Module] = field(default_factory=WeakSet, repr=False, compare=False)
 
     @property
     def leads(self) -> bool:
@@ -76,7 +78,15 @@ class Group:
         known = inspect.signature(DistributedDataParallel).parameters
         flag = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"
         options: dict[str, Any] = {flag: False, "find_unused_parameters": partial}
-        return DistributedDataParallel(module, **options)
+        wrapped = DistributedDataParallel(module, **options)
+        self._wrapped.add(wrapped)
+        return wrapped
+
+    def let_go(self) -> None:
+        """Make the modules wrapped here let go of the group: they keep it alive otherwise."""
+        for wrapped in self._wrapped:
+            for name in ("reducer", "logger", "process_group"):
+                wrapped.__dict__.pop(name, None)
 
     def from_first(self, make: Callable[[], Made]) -> Made:
         """What `make` returns in the first process, in all of them; the others do not call it.
@@ -133,9 +143,11 @@ def joined_group(device_type: str) -> Iterator[Group]:
     else:
         store = fresh_part(store, rank, size)
         dist.init_process_group(backend, store=store, rank=rank, world_size=size)
+    group = Group(rank, size)
     try:
-        yield Group(rank, size)
+        yield group
     finally:
+        group.let_go()
         dist.destroy_process_group()
 
 

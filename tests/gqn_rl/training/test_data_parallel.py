@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -53,23 +52,22 @@ with joined_group("cpu") as group:
 """
 
 LEAVE = """
+import sys
 from pathlib import Path
 
 import torch
-from torch.nn.parallel import DistributedDataParallel
 
 from gqn_rl.training.group import joined_group
 
 def gloo_threads():
     return sum("gloo" in path.read_text() for path in Path("/proc/self/task").glob("*/comm"))
 
-def step():
-    DistributedDataParallel(torch.nn.Linear(2, 1))(torch.ones(3, 2)).sum().backward()
-
-with joined_group("cpu"):
-    step()
-    print(gloo_threads())
-print(gloo_threads())
+with joined_group("cpu") as group:
+    # Held to the end, as by a trainer that a script's own variable names.
+    wrapped = group.wrap(torch.nn.Linear(2, 1))
+    wrapped(torch.ones(3, 2)).sum().backward()
+    inside = gloo_threads()
+Path(sys.argv[1], str(group.rank)).write_text(f"{inside} {gloo_threads()}")
 """
 
 
@@ -78,40 +76,34 @@ def gradients(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what one process and two have found: gradients of one step of every family,
     and what they get from the first."""
     folder = tmp_path_factory.mktemp("gradients")
-    script = folder / "one_step.py"
-    script.write_text(ONE_STEP)
-    arguments = [str(script), str(folder), *TINY.values()]
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    for prefix in ([], launch):
-        done = subprocess.run(
-            [sys.executable, *prefix, *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            env=environment(),
-        )
-        assert done.returncode == 0, done.stderr
+    for processes in (1, 2):
+        run(ONE_STEP, processes, folder, *TINY.values())
     return folder
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are counted in /proc")
-def test_no_thread_of_the_group_is_left_when_a_process_has_left_it() -> None:
+def test_no_thread_of_the_group_is_left_when_a_process_has_left_it(tmp_path: Path) -> None:
     # One that is left when the interpreter ends may abort the process, once in many runs.
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    alone = {"WORLD_SIZE": "1", "RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    run(LEAVE, 2, tmp_path)
+    for rank in "01":
+        inside, after = map(int, (tmp_path / rank).read_text().split())
+        assert inside > 0
+        assert after == 0
+
+
+def run(code: str, processes: int, folder: Path, *arguments: str) -> None:
+    """The code as a script in processes of its own; it is given the folder and the arguments."""
+    script = folder / "script.py"
+    script.write_text(code)
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     done = subprocess.run(
-        [sys.executable, "-c", LEAVE],
+        [sys.executable, *(launch if processes > 1 else ()), str(script), str(folder), *arguments],
         capture_output=True,
         text=True,
         check=False,
-        env=environment() | alone,
+        env=environment(),
     )
     assert done.returncode == 0, done.stderr
-    inside, after = map(int, done.stdout.split())
-    assert inside > 0
-    assert after == 0
 
 
 def environment() -> dict[str, str]:
