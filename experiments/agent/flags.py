@@ -12,6 +12,7 @@ import yaml
 from agents.factory import load_hyperparameters
 from agents.hyperparameter_values import read_yaml
 from experiments.shared.continuation import RunFlags
+from experiments.shared.device import AgentDeviceFlag
 from experiments.shared.threads import ThreadsFlag
 from gqn_rl.errors import UserError
 
@@ -38,13 +39,11 @@ class EnvironmentFlags:
 
 
 @dataclass(frozen=True)
-class AgentFlags(ThreadsFlag, EnvironmentFlags):
+class AgentFlags(AgentDeviceFlag, ThreadsFlag, EnvironmentFlags):
     """A trained agent, in its environment or one that differs in what `EnvironmentFlags` name."""
 
     agent: Path | None = None
     """Run folder or agent file; by default the agent that ships for the environment."""
-    device: str = "cpu"
-    """Device of encoder and agent: cpu, cuda or auto."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 
 from experiments.gqn.prediction import MOST_VIEWS, ORIENTATIONS
 from experiments.shared.command import require_at_least
+from experiments.shared.device import DeviceFlag
 from experiments.shared.threads import ThreadsFlag
 from experiments.shared.untrained import RANDOM_NETWORKS
 from gqn_rl.devices import PRECISIONS
@@ -25,7 +26,7 @@ FEWEST_TEST_SCENES = 4
 
 
 @dataclass(frozen=True)
-class Settings(ThreadsFlag):
+class Settings(DeviceFlag, ThreadsFlag):
     """Flags of `python -m experiments.evaluate_gqn`."""
 
     weights: str = DEFAULT_WEIGHTS
@@ -80,8 +81,6 @@ class Settings(ThreadsFlag):
     """Numbers of views at which the variance of r within and across scenes is measured."""
     renderer: str = "pybullet"
     """What draws the scenes: pybullet or raycast; they draw the same pictures."""
-    device: str = "auto"
-    """auto, cpu, cuda or another PyTorch device."""
     precision: str = "auto"
     """auto, bf16 or fp32; auto is bf16 where the processor computes it faster."""
     seed: int = 0
