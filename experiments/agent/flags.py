@@ -15,6 +15,7 @@ from experiments.shared.continuation import RunFlags
 from experiments.shared.device import AgentDeviceFlag
 from experiments.shared.threads import ThreadsFlag
 from gqn_rl.errors import UserError
+from gqn_rl.rendering import DEFAULT_RENDERER
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class AgentFlags(AgentDeviceFlag, ThreadsFlag, EnvironmentFlags):
 class NewAgentFlags(EnvironmentFlags):
     """An environment in all its parts, and the hyperparameters of an agent for it."""
 
-    renderer: str = "pybullet"
+    renderer: str = DEFAULT_RENDERER
     """pybullet or raycast."""
     observation: str = "representation"
     """What the agent sees: representation, pixels or state (the truth)."""

@@ -48,6 +48,7 @@ from experiments.shared.parallel import available_cores
 from experiments.shared.threads import check_threads
 from gqn_rl.devices import choose_device
 from gqn_rl.errors import UserError, unknown_name
+from gqn_rl.extras import require
 from gqn_rl.files import write_json
 
 IMAGE_SIZE = 64
@@ -103,6 +104,7 @@ def main(settings: Settings) -> None:
     if settings.quick:
         settings = replace(settings, **QUICK)
     _check(settings)
+    require("pybullet", "pybullet")
     device = choose_device(settings.device)
     folder = new_run_folder(settings.output, "benchmark_env")
     save_settings(folder, settings)

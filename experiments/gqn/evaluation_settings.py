@@ -17,6 +17,7 @@ from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.gqn.checkpoint import DEFAULT_WEIGHTS
 from gqn_rl.probes.scenes import ProbeScenes
 from gqn_rl.probes.tasks import PROBES
+from gqn_rl.rendering import DEFAULT_RENDERER
 from gqn_rl.scenes.scene import POSITIONS
 from gqn_rl.scenes.shape_catalogue import MAX_ENUMERATED
 from gqn_rl.scenes.shape_source import is_file, num_cubes_of, shape_source
@@ -79,7 +80,7 @@ class Settings(DeviceFlag, ThreadsFlag):
     for families that imagine cells; 0 leaves it out."""
     variance_views: tuple[int, ...] = (1, 3, 10)
     """Numbers of views at which the variance of r within and across scenes is measured."""
-    renderer: str = "pybullet"
+    renderer: str = DEFAULT_RENDERER
     """What draws the scenes: pybullet or raycast; they draw the same pictures."""
     precision: str = "auto"
     """auto, bf16 or fp32; auto is bf16 where the processor computes it faster."""

@@ -22,6 +22,7 @@ from experiments.shared.arguments import parsed
 from experiments.shared.renamed_flags import current_arguments
 from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.files import write_json
+from gqn_rl.rendering import default_renderer
 
 Settings = TypeVar("Settings")
 
@@ -51,6 +52,8 @@ def run_command(
     arguments = current_arguments(sys.argv[1:], names)
     try:
         settings = parsed(settings_type, arguments, description)
+        if "renderer" in names and not any(word.startswith("--renderer") for word in arguments):
+            default_renderer()  # says so where it is not the usual one
         keep_freed_memory()
         check_values(settings)
         main(settings)
