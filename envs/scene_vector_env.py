@@ -82,7 +82,7 @@ class SceneVectorEnv(PlainSpec, RowAccess, VectorEnv[Any, NDArray[Any], NDArray[
             checkpoint, or an encoder; None for the task's own: "gqn", in mental rotation "cells",
             in view prediction "base". Not loaded for observations other than "representation", save
             in view prediction, which needs one that draws, and for `parts` that need one.
-        renderer: "pybullet" or "raycast".
+        renderer: "pybullet" or "raycast"; None for the former, where it is installed.
         image_size: height and width of the views in pixels.
         num_cubes: cubes per object; None for 7, or as many as the objects of a file have.
         max_looks: images per episode, the first one included.
@@ -115,7 +115,7 @@ class SceneVectorEnv(PlainSpec, RowAccess, VectorEnv[Any, NDArray[Any], NDArray[
         flatten: bool = False,
         parts: Sequence[str | PartFactory] = (),
         encoder: str | Path | SceneEncoder[Any] | None = None,
-        renderer: str = "pybullet",
+        renderer: str | None = None,
         image_size: int = 64,
         num_cubes: int | None = None,
         max_looks: int = 12,

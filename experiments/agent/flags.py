@@ -12,8 +12,10 @@ import yaml
 from agents.factory import load_hyperparameters
 from agents.hyperparameter_values import read_yaml
 from experiments.shared.continuation import RunFlags
+from experiments.shared.device import AgentDeviceFlag
 from experiments.shared.threads import ThreadsFlag
 from gqn_rl.errors import UserError
+from gqn_rl.rendering import DEFAULT_RENDERER
 
 
 @dataclass(frozen=True)
@@ -38,20 +40,18 @@ class EnvironmentFlags:
 
 
 @dataclass(frozen=True)
-class AgentFlags(ThreadsFlag, EnvironmentFlags):
+class AgentFlags(AgentDeviceFlag, ThreadsFlag, EnvironmentFlags):
     """A trained agent, in its environment or one that differs in what `EnvironmentFlags` name."""
 
     agent: Path | None = None
     """Run folder or agent file; by default the agent that ships for the environment."""
-    device: str = "cpu"
-    """Device of encoder and agent: cpu, cuda or auto."""
 
 
 @dataclass(frozen=True)
 class NewAgentFlags(EnvironmentFlags):
     """An environment in all its parts, and the hyperparameters of an agent for it."""
 
-    renderer: str = "pybullet"
+    renderer: str = DEFAULT_RENDERER
     """pybullet or raycast."""
     observation: str = "representation"
     """What the agent sees: representation, pixels or state (the truth)."""

@@ -11,13 +11,14 @@ from envs.registration import fixed_arguments, known_id
 from experiments.agent.flags import MORE_THAN_ZERO, TrainingFlags
 from experiments.shared.command import require_more_than_zero
 from experiments.shared.continuation import limit_line, resumed, stored_settings
+from experiments.shared.device import AgentDeviceFlag
 from experiments.shared.threads import check_threads
 from gqn_rl.errors import UserError
 from gqn_rl.training.run_logs import check_loggers
 
 
 @dataclass(frozen=True)
-class TrainAgentSettings(TrainingFlags):
+class TrainAgentSettings(AgentDeviceFlag, TrainingFlags):
     """Flags of `python -m experiments.train_agent`."""
 
     algo: str | None = None
@@ -37,8 +38,6 @@ class TrainAgentSettings(TrainingFlags):
     study_timeout: float = 120.0
     """Seconds without a sign of life after which a process of another host counts as dead and its
     trial is done again; those of this host are known at once."""
-    device: str = "cpu"
-    """Device of encoder and agent: cpu, cuda or auto."""
     logger: tuple[str, ...] = ("tensorboard",)
     """Where the curves go beside the folder's own files: tensorboard, wandb, both or nothing."""
 

@@ -10,6 +10,7 @@ from experiments.agent.environment import AgentEnvironment, make_environment
 from experiments.agent.flags import AgentFlags
 from gqn_rl.devices import choose_device
 from gqn_rl.errors import UserError
+from gqn_rl.rendering import renderer_at_hand
 
 
 def agent_and_environment(
@@ -43,7 +44,10 @@ def environment_of(
     Raises:
         UserError: for changes with which it is one that the agent has not learned in.
     """
-    arguments = {**agent.record.env_kwargs, **changes}
+    recorded = dict(agent.record.env_kwargs)
+    if "renderer" in recorded and changes.get("renderer") is None:
+        recorded["renderer"] = renderer_at_hand(recorded["renderer"])
+    arguments = {**recorded, **changes}
     environment = make_environment(agent.record.env_id, num_envs, arguments, **unrecorded)
     agent.require_environment(*environment.facts)
     return environment

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from gqn_rl.geometry.rotations import sample_orientations
 from gqn_rl.geometry.viewpoint import Viewpoints, look_at_origin
-from gqn_rl.rendering import RendererIdentity
-from gqn_rl.rendering.pybullet import PyBulletRenderer
+from gqn_rl.rendering import RendererIdentity, make_renderer
 from gqn_rl.scenes.scene import SceneBatch, sample_colours
 from gqn_rl.scenes.shepard_metzler import ShepardMetzlerObject
 
@@ -81,7 +80,7 @@ class Studio:
     """
 
     def __init__(self, image_size: int = 64) -> None:
-        self._renderer = PyBulletRenderer(image_size)
+        self._renderer = make_renderer(image_size=image_size)
         self._lock = threading.Lock()
 
     @property

@@ -8,14 +8,18 @@ from gqn_rl.rendering.base import (
     RendererWithWorkers,
     render_portions,
 )
+from gqn_rl.rendering.default import DEFAULT_RENDERER, default_renderer, renderer_at_hand
 from gqn_rl.rendering.making import make_renderer
 
 __all__ = [
+    "DEFAULT_RENDERER",
     "RENDERERS",
     "Drawn",
     "Renderer",
     "RendererIdentity",
     "RendererWithWorkers",
+    "default_renderer",
     "make_renderer",
     "render_portions",
+    "renderer_at_hand",
 ]

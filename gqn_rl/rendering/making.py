@@ -6,18 +6,25 @@ from typing import Any
 
 from gqn_rl.errors import UserError
 from gqn_rl.rendering.base import Renderer, check_renderer, single_renderer
+from gqn_rl.rendering.default import default_renderer
 
 
 def make_renderer(
-    name: str, image_size: int = 64, *, workers: int = 0, capacity: int = 256, **options: Any
+    name: str | None = None,
+    image_size: int = 64,
+    *,
+    workers: int = 0,
+    capacity: int = 256,
+    **options: Any,
 ) -> Renderer:
-    """The renderer called `name`.
+    """The renderer called `name`, or the one that draws by default.
 
     >>> make_renderer("raycast", image_size=32).identity.image_size
     32
 
     Args:
-        name: in `RENDERERS`, or `module:class` for a renderer of one's own.
+        name: in `RENDERERS`, or `module:class` for a renderer of one's own; None for "pybullet",
+            or for "raycast" where PyBullet is not installed.
         workers: processes that draw, see `PooledRenderer`; 0 to draw in this one.
         capacity: with workers, how many images are usually drawn at once, at most.
         options: what else the renderer takes.
@@ -25,6 +32,7 @@ def make_renderer(
     Raises:
         UserError: for an unknown name, a size that is not positive or a missing backend.
     """
+    name = default_renderer() if name is None else name
     if workers < 0:
         raise UserError(f"{workers} rendering workers, expected at least 0")
     if not workers:
