@@ -25,8 +25,6 @@ from gqn_rl.rendering import make_renderer
 
 RENDER_MODES = ("rgb_array",)
 ROWS_PER_GROUP, MAX_GROUPS = 32, 4
-RESET_MASK = "reset_mask"
-"""The only option of `reset`."""
 
 
 def make_rows(
@@ -116,30 +114,6 @@ def checked_flag(name: str, value: object) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise UserError(f"{name} is {value!r}, expected True or False")
     return bool(value)
-
-
-def reset_mask(options: dict[str, Any] | None, n: int) -> NDArray[np.bool_]:
-    """The rows to be reset, bool (n,): all, unless the options have a "reset_mask".
-
-    Raises:
-        UserError: for any other option, or a mask that is not a boolean array (n,) with at least
-            one row to reset.
-    """
-    given = {} if options is None else options
-    if not isinstance(given, dict) or given.keys() - {RESET_MASK}:
-        raise UserError(
-            f"reset options are {options!r}, expected none, or a dict with {RESET_MASK!r} alone"
-        )
-    mask = given.get(RESET_MASK)
-    if mask is None:
-        return np.ones(n, dtype=bool)
-    values = np.asarray(mask)
-    if values.shape != (n,) or values.dtype != np.bool_ or not values.any():
-        raise UserError(
-            f"reset_mask is {mask!r}, expected a boolean array of shape ({n},) with at least one "
-            "True"
-        )
-    return values.copy()
 
 
 def _device_option(renderer: str, device: str) -> dict[str, str]:

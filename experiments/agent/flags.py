@@ -17,7 +17,27 @@ from gqn_rl.errors import UserError
 
 
 @dataclass(frozen=True)
-class EnvironmentFlags:
+class TrialFlags:
+    """The trials of mental rotation, as psychologists choose them."""
+
+    rotation: str | None = None
+    """How the objects of mental rotation are turned: in depth, or in the picture plane (picture);
+    by default in depth."""
+    angles: tuple[str, ...] | None = None
+    """Degrees between them, from 0 to 180, or random for any; by default 0, 20, ... 180."""
+    camera: str | None = None
+    """Where the first camera stands: random, or fixed where the first picture of the reference is
+    taken; by default random, in the picture plane fixed."""
+    elevation: tuple[float, float] | None = None
+    """Lowest and highest elevation of the first camera in degrees, below 0 from below; by default
+    any, or 35.3 where it is fixed."""
+    glimpses: int | None = None
+    """Pictures of either object, 1 to 4: so many of the reference, and so many the agent may take
+    of the other; by default 4 of the one and 12 of the other."""
+
+
+@dataclass(frozen=True)
+class EnvironmentFlags(TrialFlags):
     """An environment, and what can be chosen of it whether or not an agent comes with it."""
 
     env_id: str = "GQNShepard-v0"
@@ -114,7 +134,24 @@ MORE_THAN_ZERO = (
 
 def _arguments(flags: EnvironmentFlags, declared: type[EnvironmentFlags]) -> dict[str, Any]:
     names = [field.name for field in fields(declared) if field.name != "env_id"]
-    return {name: getattr(flags, name) for name in names}
+    given = {name: getattr(flags, name) for name in names}
+    return given | {"angles": parse_angles(flags.angles)}
+
+
+def parse_angles(angles: Sequence[str] | None) -> str | list[float] | None:
+    """ "0", "60" to numbers; "random" stays as it is.
+
+    Raises:
+        UserError: for anything else.
+    """
+    if angles is None:
+        return None
+    if list(angles) == ["random"]:
+        return "random"
+    try:
+        return [float(angle) for angle in angles]
+    except ValueError:
+        raise UserError(f"angles is {' '.join(angles)!r}, expected degrees or random") from None
 
 
 def parse_changes(changes: Sequence[str]) -> dict[str, Any]:
