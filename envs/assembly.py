@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from gymnasium.vector import AutoresetMode
-from numpy.typing import NDArray
 
 from envs.camera.control import CameraControl
 from envs.forked import settle_into_forked_worker
@@ -21,7 +20,7 @@ from envs.rows.view_store import images_per_row
 from envs.tasks import Task
 from gqn_rl.encoders import SceneEncoder
 from gqn_rl.errors import UserError, unknown_name
-from gqn_rl.rendering import make_renderer
+from gqn_rl.rendering import Appearance, make_renderer
 
 RENDER_MODES = ("rgb_array",)
 ROWS_PER_GROUP, MAX_GROUPS = 32, 4
@@ -41,6 +40,7 @@ def make_rows(
     max_looks: int,
     device: str,
     render_workers: int,
+    appearance: Appearance | Mapping[str, Any] | None = None,
 ) -> SceneRows:
     """The rows of an environment; see `SceneVectorEnv` for the arguments.
 
@@ -56,7 +56,7 @@ def make_rows(
     options: dict[str, Any] = {**_device_option(renderer, device)}
     if render_workers:
         options |= {"workers": render_workers, "capacity": n * images_per_row(task)}
-    built_renderer = make_renderer(renderer, image_size, **options)
+    built_renderer = make_renderer(renderer, image_size, appearance=appearance, **options)
     groups, memory = [slice(0, n)], None
     try:
         if task.has_query or content.needs_encoder or any(part.needs_encoder for part in more):

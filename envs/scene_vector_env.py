@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from envs.rows.seeding import RowGenerators
 from envs.snapshots import Resumable, Snapshot, restore_parts, snapshot_of
 from envs.tasks import NO_ANSWER, make_task
 from gqn_rl.encoders import SceneEncoder
-from gqn_rl.rendering import RendererWithWorkers
+from gqn_rl.rendering import Appearance, RendererWithWorkers
 from gqn_rl.scenes.shape_source import num_cubes_of
 
 LOOK_COST = 0.02
@@ -87,6 +87,8 @@ class SceneVectorEnv(PlainSpec, RowAccess, VectorEnv[Any, NDArray[Any], NDArray[
             in view prediction, which needs one that draws, and for `parts` that need one.
         renderer: "pybullet" or "raycast".
         image_size: height and width of the views in pixels.
+        appearance: of the objects: colours, edges, background, ambient and diffuse by name, see
+            `gqn_rl.rendering.Appearance`; an encoder knows the one it was trained on.
         num_cubes: cubes per object; None for 7, or as many as the objects of a file have.
         max_looks: images per episode, the first one included; None for 12, or as many as the
             task's own options say.
@@ -122,6 +124,7 @@ class SceneVectorEnv(PlainSpec, RowAccess, VectorEnv[Any, NDArray[Any], NDArray[
         encoder: str | Path | SceneEncoder[Any] | None = None,
         renderer: str = "pybullet",
         image_size: int = 64,
+        appearance: Appearance | Mapping[str, Any] | None = None,
         num_cubes: int | None = None,
         max_looks: int | None = None,
         shapes: str = "train",
@@ -146,6 +149,7 @@ class SceneVectorEnv(PlainSpec, RowAccess, VectorEnv[Any, NDArray[Any], NDArray[
             num_envs, built_task, self.control, observation=observation, parts=parts,
             encoder=encoder, renderer=renderer, image_size=image_size, num_cubes=num_cubes,
             max_looks=self.max_looks, device=device, render_workers=render_workers,
+            appearance=appearance,
         )  # fmt: skip
         self._define_spaces(flatten)
         self._generators, self._episodes = RowGenerators(num_envs), Episodes(num_envs)

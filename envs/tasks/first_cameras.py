@@ -17,6 +17,7 @@ CUE_CAMERAS = CameraAngles(
 )
 """The corners of a regular tetrahedron: no four views are further apart."""
 CUE_VIEWS = look_at_origin(CUE_CAMERAS.azimuth, CUE_CAMERAS.elevation)
+"""The poses there."""
 CAMERAS = ("random", "fixed")
 HIGHEST = 90.0
 """Degrees, the elevation of a pole of the viewing sphere."""

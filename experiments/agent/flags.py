@@ -48,6 +48,10 @@ class EnvironmentFlags(TrialFlags):
     save in view prediction."""
     renderer: str | None = None
     """pybullet or raycast; by default that of the agent, else pybullet."""
+    appearance: tuple[str, ...] | None = None
+    """How objects look: any of colours=random|uniform|grey, edges=true|false,
+    background=black|white, ambient=0.6 and diffuse=0.35; by default DeepMind's look, the only one
+    that shipped encoders know."""
     shapes: str | None = None
     """train, or validation or test for shapes unseen by the GQN, or a file of objects, one a line
     such as uuuubbuur; by default those of the agent, else train."""
@@ -135,7 +139,8 @@ MORE_THAN_ZERO = (
 def _arguments(flags: EnvironmentFlags, declared: type[EnvironmentFlags]) -> dict[str, Any]:
     names = [field.name for field in fields(declared) if field.name != "env_id"]
     given = {name: getattr(flags, name) for name in names}
-    return given | {"angles": parse_angles(flags.angles)}
+    look = None if flags.appearance is None else parse_changes(flags.appearance, "appearance")
+    return given | {"angles": parse_angles(flags.angles), "appearance": look}
 
 
 def parse_angles(angles: Sequence[str] | None) -> str | list[float] | None:
@@ -154,8 +159,11 @@ def parse_angles(angles: Sequence[str] | None) -> str | list[float] | None:
         raise UserError(f"angles is {' '.join(angles)!r}, expected degrees or random") from None
 
 
-def parse_changes(changes: Sequence[str]) -> dict[str, Any]:
+def parse_changes(changes: Sequence[str], what: str = "hyperparameter") -> dict[str, Any]:
     """ "a.b=1" to {"a": {"b": 1}}; values are read as YAML.
+
+    Args:
+        what: is changed, for errors.
 
     Raises:
         UserError: for text without "=", or with a value that cannot be read.
@@ -164,15 +172,15 @@ def parse_changes(changes: Sequence[str]) -> dict[str, Any]:
     for change in changes:
         name, equals, value = change.partition("=")
         if not equals or not name:
-            raise UserError(f"hyperparameter {change!r} is not of the form name=value")
+            raise UserError(f"{what} {change!r} is not of the form name=value")
         *path, last = name.split(".")
         place: Any = result
         for part in path:
             place = place.setdefault(part, {})
             if not isinstance(place, dict):
-                raise UserError(f"hyperparameter {change!r}: {part} is {place!r} by another change")
+                raise UserError(f"{what} {change!r}: {part} is {place!r} by another change")
         try:
             place[last] = read_yaml(value)
         except yaml.YAMLError as error:
-            raise UserError(f"hyperparameter {change!r} has a value that is no YAML") from error
+            raise UserError(f"{what} {change!r} has a value that is no YAML") from error
     return result

@@ -39,6 +39,7 @@ from gqn_rl.geometry.viewpoint import Viewpoints, look_at_origin
 from gqn_rl.inference.ideal_observer import Candidates, IdealObserver, Posterior
 from gqn_rl.inference.ideal_observer.ray_casting import SilhouetteTable
 from gqn_rl.inference.ideal_observer.yaw_search import search_yaw
+from gqn_rl.rendering import Appearance
 from gqn_rl.scenes.shape_catalogue import MAX_ENUMERATED, shape_catalogue
 from gqn_rl.scenes.shape_source import num_cubes_of
 
@@ -293,20 +294,22 @@ IDEAL_VIEWS = (ViewPredictionTask,)
 
 
 def ideal_agent(environment: AgentEnvironment) -> IdealAgent | None:
-    """The ideal observer as an agent; None for tasks, and for sizes, of which it knows nothing."""
+    """The ideal observer as an agent; None for tasks, sizes and looks of which it knows nothing."""
     kind = IDEAL_AGENTS.get(type(environment.task))
-    if kind is None or not kind.knows(environment.task) or not _is_enumerated(environment):
+    if kind is None or not kind.knows(environment.task) or not _is_usual(environment):
         return None
     return kind(environment)
 
 
 def ideal_views(environment: AgentEnvironment, looks: Schedule) -> IdealViews | None:
     """The ideal observer as a view strategy; None where `ideal_agent` would be none."""
-    known = type(environment.task) in IDEAL_VIEWS and _is_enumerated(environment)
+    known = type(environment.task) in IDEAL_VIEWS and _is_usual(environment)
     return IdealViews(environment, looks) if known else None
 
 
-def _is_enumerated(environment: AgentEnvironment) -> bool:
-    """Whether all shapes of the objects' size are known."""
+def _is_usual(environment: AgentEnvironment) -> bool:
+    """Whether all shapes of the objects' size are known, and objects look as they usually do."""
     given = environment.env_kwargs
+    if Appearance.of(given.get("appearance")) != Appearance():
+        return False
     return num_cubes_of(given.get("num_cubes"), given.get("shapes", "train")) <= MAX_ENUMERATED

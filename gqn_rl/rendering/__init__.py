@@ -1,5 +1,6 @@
 """Renderers: from scenes to pixels."""
 
+from gqn_rl.rendering.appearance import Appearance
 from gqn_rl.rendering.base import (
     RENDERERS,
     Drawn,
@@ -12,6 +13,7 @@ from gqn_rl.rendering.making import make_renderer
 
 __all__ = [
     "RENDERERS",
+    "Appearance",
     "Drawn",
     "Renderer",
     "RendererIdentity",

@@ -118,3 +118,16 @@ def test_a_bare_object_can_be_shared_between_environments(make):
 def test_observations_that_need_no_encoder_load_none(make):
     env = make(encoder="there is no such encoder", observation="pixels")
     assert env.unwrapped.rows.encoder is None
+
+
+def test_objects_look_as_they_are_told_to(make):
+    look = {"colours": "uniform", "edges": True, "background": "white"}
+    image = make(observation="pixels", appearance=look).reset(seed=0)[0]["image"]
+    assert (image[0, 0] == 255).all()
+    assert (image == 0).all(axis=-1).any()
+    assert (image == image[..., :1]).all()
+    usual = FakeEncoder(renderer=RendererIdentity("pybullet", "1", image_size=64).to_dict())
+    with pytest.raises(UserError, match=r"look='flat-v1'.*'flat-v1\+uniform\+edges\+white'"):
+        make(encoder=usual, appearance=look)
+    with pytest.raises(UserError, match="unknown colours 'pink'"):
+        make(observation="pixels", appearance={"colours": "pink"})

@@ -56,17 +56,21 @@ def test_one_view_is_enough_for_the_right_answer(env_id: str) -> None:
     made.close()
 
 
-@pytest.mark.parametrize("options", [{"angles": [70.0]}, {"angles": "random"}, {"glimpses": 1}])
+@pytest.mark.parametrize("options", [{"angles": [70.0]}, {"angles": "random"}])
 def test_it_knows_trials_as_psychologists_choose_them(options: dict[str, Any]) -> None:
-    made = environment("GQNShepardMentalRotation-v0", camera="fixed", elevation=(20, 40), **options)
+    given = {"camera": "fixed", "elevation": (20, 40), "glimpses": 1, **options}
+    made = environment("GQNShepardMentalRotation-v0", **given)
     strategy = ideal_agent(made)
     assert strategy is not None
-    assert play(made, strategy, 6).accuracy >= 5 / 6  # a picture may leave it open
+    assert play(made, strategy, 4).accuracy >= 3 / 4  # a picture may leave it open
     made.close()
 
 
-def test_it_knows_nothing_of_turns_in_the_picture_plane() -> None:
-    made = environment("GQNShepardMentalRotation-v0", rotation="picture")
+@pytest.mark.parametrize("options", [{"rotation": "picture"}, {"appearance": {"edges": True}}])
+def test_it_knows_nothing_of_turns_in_the_picture_plane_and_of_other_looks(
+    options: dict[str, Any],
+) -> None:
+    made = environment("GQNShepardMentalRotation-v0", **options)
     assert ideal_agent(made) is None
     made.close()
 
