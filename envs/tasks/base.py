@@ -60,6 +60,8 @@ class Task(ABC):
         answer_shapes: the shape that each answer names; None where answers name no shapes.
         clearance: radians about `Trials.query` in which no camera may stand.
         trial_options: what `sample_given` can be told, by name.
+        axis: what the second object of a trial is turned about, the "vertical" or the line of
+            "sight", by the angle in `Trials.details`; None where there is no second one.
         max_looks: views of an episode, unless the environment is told another number; None to
             leave it to the environment.
     """
@@ -72,6 +74,7 @@ class Task(ABC):
     answer_shapes: ShapePool | None = None
     clearance: float = 0.0
     trial_options: tuple[str, ...] = ()
+    axis: str | None = None
     max_looks: int | None = None
 
     @property

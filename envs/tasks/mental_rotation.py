@@ -32,6 +32,8 @@ from gqn_rl.scenes.shepard_metzler import ShepardMetzlerObject
 __all__ = ["ANGLES", "COLOURS", "CUE_VIEWS", "MentalRotationTask"]
 
 COLOURS = ("shared", "independent")
+AXES = {"depth": "vertical", "picture": "sight"}
+"""What objects are turned about, by the name of the rotation."""
 
 
 class MentalRotationTask(AnswerTask):
@@ -118,6 +120,7 @@ class MentalRotationTask(AnswerTask):
         self.cameras = FirstCameras(camera or default, elevation, **seen)
         self.cue_views = self.cameras.cue_views
         self.max_looks = glimpses
+        self.axis = AXES[rotation]
         pool = shape_source(num_cubes, shapes).pool().chiral()
         self.shapes: NDArray[np.int64] = pool.numbers
         """int64 (S,), the chiral shapes: indices into `shape_catalogue(num_cubes)`, if it is."""

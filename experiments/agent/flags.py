@@ -33,7 +33,8 @@ class TrialFlags:
     any, or 35.3 where it is fixed."""
     glimpses: int | None = None
     """Pictures of either object, 1 to 4: so many of the reference, and so many the agent may take
-    of the other; by default 4 of the one and 12 of the other."""
+    of the other, after which it answers what it holds likeliest; by default 4 of the one and 12 of
+    the other."""
 
 
 @dataclass(frozen=True)

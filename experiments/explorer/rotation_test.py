@@ -17,15 +17,18 @@ from numpy.typing import NDArray
 
 from agents.evaluation import wilson_interval
 from agents.saving.bundle import TRAINED
-from envs.tasks.mental_rotation import MentalRotationTask
+from envs.tasks.mental_rotation import AXES, MentalRotationTask
 from envs.tasks.trials import Trials
 from experiments.explorer.scenes import Image, Studio
+from experiments.trials.log import letters_of
+from experiments.trials.table import ANSWERS, Trial
 from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.geometry.viewpoint import look_at_origin
 from gqn_rl.scenes.scene import SceneBatch
 
 ENV_ID = "GQNShepardMentalRotation-v0"
-CAMERA = look_at_origin(np.deg2rad([45.0]), np.deg2rad([20.0]), radius=7.5)
+CAMERA_DEGREES = (45.0, 20.0)
+CAMERA = look_at_origin(*np.deg2rad(CAMERA_DEGREES)[:, None], radius=7.5)
 """A little from above, so that all three directions of the grid can be told apart, and nearer than
 the cameras of the environments."""
 PICTURE_SIZE = 288
@@ -48,21 +51,25 @@ class Pair:
         left, right: pictures uint8 (H, W, 3).
         angle: degrees from the one to the other.
         mirrored: the right answer.
+        shape: letters of the left object.
     """
 
     left: Image
     right: Image
     angle: float
     mirrored: bool
+    shape: str
 
 
 class Answer(NamedTuple):
-    """Attributes: degrees; what was so and what was said; seconds from picture to answer."""
+    """Attributes: degrees; what was so and what was said; seconds from picture to answer; letters
+    of the left object."""
 
     angle: float
     mirrored: bool
     said_mirrored: bool
     seconds: float
+    shape: str
 
     @property
     def is_right(self) -> bool:
@@ -115,8 +122,31 @@ class Test:
         is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
         if not is_number or not 0 < seconds <= LONGEST:
             raise UserError(f"{seconds!r} seconds received, expected more than 0 to {LONGEST:.0f}")
-        given = Answer(self.pair.angle, self.pair.mirrored, said_mirrored, float(seconds))
+        pair = self.pair
+        given = Answer(pair.angle, pair.mirrored, said_mirrored, float(seconds), pair.shape)
         return replace(self, pair=None, answers=(*self.answers, given))
+
+    def trials(self, participant: str) -> list[Trial]:
+        """The answers as rows of a table.
+
+        Args:
+            participant: the person's code.
+        """
+        return [
+            Trial(
+                participant=participant,
+                trial=number,
+                shape=answer.shape,
+                mirrored=answer.mirrored,
+                angle=answer.angle,
+                axis=AXES["depth"],
+                answer=ANSWERS[answer.said_mirrored],
+                glimpses=1,
+                seconds=answer.seconds,
+                camera_path=(CAMERA_DEGREES,),
+            )
+            for number, answer in enumerate(self.answers, start=1)
+        ]
 
 
 class AngleScore(NamedTuple):
@@ -159,7 +189,8 @@ def sample_pair(rng: np.random.Generator, studio: Studio, surface: str) -> Pair:
         if all_cubes_show(studio.cubes(scenes, poses), scenes.mask.shape[1]):
             left, right = studio.photograph(scenes, poses)
             angle = float(trials.details["angle"][0])
-            return Pair(left, right, angle, bool(trials.target[0]))
+            assert trials.reference is not None
+            return Pair(left, right, angle, bool(trials.target[0]), letters_of(trials.reference))
     raise RuntimeError(f"none of {TRIES} trials shows all cubes")
 
 
