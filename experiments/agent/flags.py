@@ -17,20 +17,36 @@ from gqn_rl.errors import UserError
 
 
 @dataclass(frozen=True)
-class TrialFlags:
-    """The trials of mental rotation, as psychologists choose them."""
+class RotationFlags:
+    """How the two objects of mental rotation differ, and whence they are seen."""
 
     rotation: str | None = None
     """How the objects of mental rotation are turned: in depth, or in the picture plane (picture);
     by default in depth."""
     angles: tuple[str, ...] | None = None
     """Degrees between them, from 0 to 180, or random for any; by default 0, 20, ... 180."""
-    camera: str | None = None
-    """Where the first camera stands: random, or fixed where the first picture of the reference is
-    taken; by default random, in the picture plane fixed."""
     elevation: tuple[float, float] | None = None
     """Lowest and highest elevation of the first camera in degrees, below 0 from below; by default
     any, or 35.3 where it is fixed."""
+
+
+@dataclass(frozen=True)
+class AppearanceFlags:
+    """What objects look like."""
+
+    appearance: tuple[str, ...] | None = None
+    """How objects look: any of colours=random|uniform|grey, edges=true|false,
+    background=black|white, ambient=0.6 and diffuse=0.35; by default DeepMind's look, the only one
+    that shipped encoders know."""
+
+
+@dataclass(frozen=True)
+class TrialFlags(AppearanceFlags, RotationFlags):
+    """The trials of mental rotation, as psychologists choose them."""
+
+    camera: str | None = None
+    """Where the first camera stands: random, or fixed where the first picture of the reference is
+    taken; by default random, in the picture plane fixed."""
     glimpses: int | None = None
     """Pictures of either object, 1 to 4: so many of the reference, and so many the agent may take
     of the other, after which it answers what it holds likeliest; by default 4 of the one and 12 of
@@ -49,10 +65,6 @@ class EnvironmentFlags(TrialFlags):
     save in view prediction."""
     renderer: str | None = None
     """pybullet or raycast; by default that of the agent, else pybullet."""
-    appearance: tuple[str, ...] | None = None
-    """How objects look: any of colours=random|uniform|grey, edges=true|false,
-    background=black|white, ambient=0.6 and diffuse=0.35; by default DeepMind's look, the only one
-    that shipped encoders know."""
     shapes: str | None = None
     """train, or validation or test for shapes unseen by the GQN, or a file of objects, one a line
     such as uuuubbuur; by default those of the agent, else train."""

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from agents.evaluation import wilson_interval
 from agents.saving.bundle import TRAINED
@@ -21,9 +20,11 @@ from envs.tasks.mental_rotation import AXES, MentalRotationTask
 from envs.tasks.trials import Trials
 from experiments.explorer.scenes import Image, Studio
 from experiments.trials.log import letters_of
+from experiments.trials.pairs import TRIES, all_shown
 from experiments.trials.table import ANSWERS, Trial
 from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.geometry.viewpoint import look_at_origin
+from gqn_rl.rendering.appearance import DARK, LIGHT
 from gqn_rl.scenes.scene import SceneBatch
 
 ENV_ID = "GQNShepardMentalRotation-v0"
@@ -35,10 +36,6 @@ PICTURE_SIZE = 288
 SURFACES = ("grey", "coloured")
 """grey: as in 1971 nothing but form; cubes are light and dark in turn, where the drawings had
 lines. coloured: a cube has its colour in both pictures, as for the agent."""
-LIGHT, DARK = 1.0, 0.78
-SMALLEST_PART = 0.2
-"""Of the pixels of an average cube that each cube must show for a pair to be asked."""
-TRIES = 200
 LONGEST = 600.0
 """Seconds; a longer time is not one of thinking."""
 
@@ -186,19 +183,12 @@ def sample_pair(rng: np.random.Generator, studio: Studio, surface: str) -> Pair:
         trials = task.sample(rng, 1)
         scenes = _both(trials, surface)
         poses = CAMERA[np.zeros(2, dtype=np.int64)]
-        if all_cubes_show(studio.cubes(scenes, poses), scenes.mask.shape[1]):
+        if all_shown(studio.cubes(scenes, poses), scenes.mask.shape[1]):
             left, right = studio.photograph(scenes, poses)
             angle = float(trials.details["angle"][0])
             assert trials.reference is not None
             return Pair(left, right, angle, bool(trials.target[0]), letters_of(trials.reference))
     raise RuntimeError(f"none of {TRIES} trials shows all cubes")
-
-
-def all_cubes_show(cubes: NDArray[np.int8], num_cubes: int) -> bool:
-    """Whether no cube hides, by index images int8 (N, H, W), -1 for the background."""
-    counts = np.stack([np.bincount(image[image >= 0], minlength=num_cubes) for image in cubes])
-    enough = SMALLEST_PART * counts.sum(axis=1, keepdims=True) / num_cubes
-    return bool((counts >= enough).all())
 
 
 def _both(trials: Trials, surface: str) -> SceneBatch:

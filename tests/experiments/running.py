@@ -39,6 +39,7 @@ COMMANDS = {
     "generate_dataset": Command("generate_dataset", "GenerateDatasetSettings"),
     "hub pull": Command("hub.__main__", "PullSettings", "pull_files"),
     "hub push": Command("hub.__main__", "PushSettings", "push_source"),
+    "make_stimuli": Command("make_stimuli", "MakeStimuliSettings"),
     "play_episode": Command("play_episode", "PlayEpisodeSettings"),
     "plot_trials": Command("plot_trials", "PlotTrialsSettings"),
     "pretrain_gqn": Command("pretrain_gqn", "Settings"),

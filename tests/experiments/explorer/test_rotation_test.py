@@ -18,7 +18,6 @@ from experiments.explorer.rotation_test import (
     Answer,
     Test,
     agent_by_angle,
-    all_cubes_show,
     sample_pair,
     scores_by_angle,
 )
@@ -50,13 +49,6 @@ def test_pairs_show_two_objects_of_the_tasks_angles(studio: Studio, surface: str
             assert is_grey == (surface == "grey")
         same_place = np.array_equal(pair.left, pair.right)
         assert same_place == (pair.angle == 0 and not pair.mirrored)
-
-
-def test_a_hidden_cube_is_noticed() -> None:
-    image = np.full((1, 8, 8), -1, np.int8)
-    image[0, :4], image[0, 4:6] = 0, 1
-    assert all_cubes_show(image, 2)
-    assert not all_cubes_show(image, 3)
 
 
 def test_answers_are_scored_by_angle() -> None:
