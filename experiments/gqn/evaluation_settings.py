@@ -130,7 +130,7 @@ def check(settings: Settings) -> None:
 def _check_enumerated(settings: Settings) -> None:
     """Refuse what needs to know every shape where that cannot be had."""
     asked = {
-        "ideal_scenes": settings.cubes > MAX_ENUMERATED or settings.position != POSITIONS[0],
+        "ideal_scenes": settings.cubes > MAX_ENUMERATED,
         "probe_scenes": settings.cubes > MAX_ENUMERATED or is_file(settings.shapes),
         "turning_pairs": settings.cubes > MAX_ENUMERATED or is_file(settings.shapes),
     }
@@ -138,8 +138,8 @@ def _check_enumerated(settings: Settings) -> None:
     if refused:
         flags = " ".join(f"--{name.replace('_', '-')} 0" for name in refused)
         raise UserError(
-            f"num_cubes={settings.cubes}, shapes={settings.shapes!r} and "
-            f"position={settings.position!r} leave no list of what there might be, expected {flags}"
+            f"num_cubes={settings.cubes} and shapes={settings.shapes!r} leave no list of what "
+            f"there might be, expected {flags}"
         )
 
 

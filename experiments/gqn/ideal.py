@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gqn_rl.data.synthetic import SceneViews
 from gqn_rl.evaluation.metrics import prediction_errors
 from gqn_rl.inference.ideal_observer import IdealObserver, Posterior
-from gqn_rl.scenes.scene import SceneBatch
+from gqn_rl.scenes.scene import POSITIONS, SceneBatch
 from gqn_rl.scenes.shape_catalogue import shape_catalogue
 
 
@@ -54,6 +54,7 @@ def ideal_by_views(
     counts: Sequence[int],
     *,
     orientation: str,
+    position: str = POSITIONS[0],
     seed: int,
     on_scenes: Callable[[int], object] | None = None,
 ) -> IdealFigures:
@@ -62,10 +63,14 @@ def ideal_by_views(
     Args:
         views: of the scenes.
         orientation: of the scenes, "grid" or "free".
+        position: "centred", or "random", which it knows in grid orientation only: nothing is
+            predicted of others.
         seed: of the samples.
         on_scenes: called with the number of scenes done, for progress bars.
     """
-    observer = IdealObserver(scenes.mask.shape[1], orientation)
+    if position != POSITIONS[0] and orientation != "grid":
+        return IdealFigures({}, {})
+    observer = IdealObserver(scenes.mask.shape[1], orientation, position=position)
     observer.prepare()
     rng = np.random.default_rng(seed)
     found: dict[int, list[Prediction]] = {count: [] for count in counts}

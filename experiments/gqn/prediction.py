@@ -195,6 +195,7 @@ def _ideal(
             scenes[:count],
             tuple(plan.samples_by_views),
             orientation=orientation,
+            position=plan.position,
             seed=plan.seed,
             on_scenes=advance,
         )

@@ -36,7 +36,7 @@ class Measurement:
 
 TEST_SHAPES = "--shapes test --episodes 2000"
 ROTATION = f"{TEST_SHAPES} --labelled-episodes 1000"
-CARD = "--scenes 500 --views 1 2 3 5 10 --curve-samples 2 --samples 4 --probe-scenes 0"
+CARD = "--scenes 1000 --views 1 2 3 5 10 --curve-samples 4 --samples 4 --probe-scenes 0"
 
 MEASUREMENTS = {
     "recognition": Measurement("evaluate_agent", "--env-id GQNShepard-v0", 9),
@@ -56,9 +56,9 @@ MEASUREMENTS = {
         "evaluate_agent", f"--env-id GQNShepardViewPredictionContinuous-v0 {TEST_SHAPES}", 10
     ),
     "small": Measurement("evaluate_gqn", "--weights small --random-networks 5", 8),
-    "small_card": Measurement("evaluate_gqn", f"--weights small {CARD} --ideal-scenes 0", 8),
+    "small_card": Measurement("evaluate_gqn", f"--weights small {CARD} --ideal-scenes 0", 16),
     "base_card": Measurement(
-        "evaluate_gqn", f"--weights base {CARD} --ideal-scenes 500 --turning-pairs 0", 25
+        "evaluate_gqn", f"--weights base {CARD} --ideal-scenes 1000 --turning-pairs 0", 50
     ),
 }
 """By the name of the record; `python -m experiments.results` runs them."""

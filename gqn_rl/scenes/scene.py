@@ -186,9 +186,28 @@ def sample_positions(rng: np.random.Generator, scenes: SceneBatch) -> NDArray[np
     Returns:
         float64 (n, 3), world coordinates of the barycentres, in cube edges.
     """
-    reach = np.linalg.norm(np.abs(scenes.cubes) + 0.5, axis=-1)  # an upper bound, any rotation
-    room = np.clip(VIEW_RADIUS - (reach * scenes.mask).max(axis=1), 0.0, None)
+    room = room_to_stand(scenes.cubes, scenes.mask)
     direction = rng.normal(size=(len(scenes), 3))
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     distance = room * rng.uniform(size=len(scenes)) ** (1 / 3)
     return direction * distance[:, None]
+
+
+def room_to_stand(
+    cubes: NDArray[np.floating], mask: NDArray[np.bool_] | bool = True
+) -> NDArray[np.floating]:
+    """How far from the origin barycentres may lie for cameras to see all of an object, (n,).
+
+    >>> room_to_stand(np.zeros((1, 1, 3))).round(2)  # a single cube
+    array([2.58])
+
+    Args:
+        cubes: (n, P, 3), from the barycentre, however they are turned.
+        mask: bool (n, P), which of them there are.
+
+    Returns:
+        In cube edges; 0 for chains that are too long to be seen whole even from there.
+    """
+    reach = np.linalg.norm(np.abs(cubes) + 0.5, axis=-1)  # an upper bound, any rotation
+    room: NDArray[np.floating] = np.clip(VIEW_RADIUS - (reach * mask).max(axis=1), 0.0, None)
+    return room

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
@@ -17,6 +17,7 @@ FACES = np.array(
     [[-1, 0, 0], [1, 0, 0], [0, -1, 0], [0, 1, 0], [0, 0, -1], [0, 0, 1]], dtype=np.float64
 )
 """Outward normals (6, 3) of a cube's faces in the frame of its object."""
+ORIGIN = np.zeros(3)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,20 +29,24 @@ class Candidates:
     (6905, (6905, 7, 3), 1.0)
 
     Attributes:
-        cubes: float64 (C, P, 3), cube centres in the frame of the grid, in cube edges; the
-            barycentre is the origin.
+        cubes: float64 (C, P, 3), cube centres in the frame of the grid, in cube edges; their
+            barycentre is its origin.
         yaw: float64 (C,), by how much the grid is turned, radians.
         log_prior: float64 (C,), nats.
         shape: int64 (C,), indices into `gqn_rl.scenes.shape_catalogue.shape_catalogue`.
+        position: float64 (C, 3), world coordinates of the barycentre; by default the origin, at
+            which cameras look.
     """
 
     cubes: NDArray[np.float64]
     yaw: NDArray[np.float64]
     log_prior: NDArray[np.float64]
     shape: NDArray[np.int64]
+    position: NDArray[np.float64] = field(default_factory=lambda: ORIGIN)
 
     def __post_init__(self) -> None:
         count, num_cubes = self.cubes.shape[:2]
+        object.__setattr__(self, "position", np.broadcast_to(self.position, (count, 3)))
         expectations = {"cubes": (count, num_cubes, 3)} | dict.fromkeys(
             ("yaw", "log_prior", "shape"), (count,)
         )
@@ -56,16 +61,25 @@ class Candidates:
     def __getitem__(self, index: NDArray | slice) -> Candidates:
         """Select candidates with a slice, a mask or an integer array."""
         return Candidates(
-            self.cubes[index], self.yaw[index], self.log_prior[index], self.shape[index]
+            self.cubes[index],
+            self.yaw[index],
+            self.log_prior[index],
+            self.shape[index],
+            self.position[index],
         )
 
     def turned(self, yaw: NDArray[np.float64], log_prior: NDArray[np.float64]) -> Candidates:
         """The same cubes on grids turned by other angles (C,), with another prior (C,)."""
-        return Candidates(self.cubes, yaw, log_prior, self.shape)
+        return replace(self, yaw=yaw, log_prior=log_prior)
+
+    def moved(self, position: NDArray[np.float64], log_prior: NDArray[np.float64]) -> Candidates:
+        """The same cubes elsewhere, (C, 3), with another prior (C,)."""
+        return replace(self, position=position, log_prior=log_prior)
 
     def world_cubes(self) -> NDArray[np.float64]:
         """Cube centres in world coordinates, float64 (C, P, 3)."""
-        return np.einsum("nij,npj->npi", yaw_matrices(self.yaw), self.cubes)
+        turned = np.einsum("nij,npj->npi", yaw_matrices(self.yaw), self.cubes)
+        return turned + self.position[:, None]
 
     def shades(self) -> NDArray[np.float64]:
         """Brightness of each of `FACES` as the renderers shade it, float64 (C, 6)."""
@@ -116,4 +130,4 @@ def with_shape_prior(candidates: Candidates, probability: NDArray[np.float64]) -
         raise UserError("shape_prior must be finite, not negative, and not zero everywhere")
     kept = candidates[wanted[candidates.shape] > 0]
     ratio = wanted[kept.shape] / wanted.sum() / present[kept.shape]
-    return Candidates(kept.cubes, kept.yaw, kept.log_prior + np.log(ratio), kept.shape)
+    return replace(kept, log_prior=kept.log_prior + np.log(ratio))

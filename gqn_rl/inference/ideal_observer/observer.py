@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from gqn_rl.errors import unknown_name
+from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.geometry.viewpoint import Viewpoints
 from gqn_rl.inference.ideal_observer.candidates import (
     Candidates,
@@ -15,11 +15,13 @@ from gqn_rl.inference.ideal_observer.candidates import (
     with_shape_prior,
 )
 from gqn_rl.inference.ideal_observer.pixels import contour_pixels, silhouette_of
+from gqn_rl.inference.ideal_observer.position_search import search_again, search_position
 from gqn_rl.inference.ideal_observer.posterior import Posterior
 from gqn_rl.inference.ideal_observer.pruning import FEW, SLACK, best_candidates
 from gqn_rl.inference.ideal_observer.ray_casting import Rays, SilhouetteTable
 from gqn_rl.inference.ideal_observer.views import checked_views
 from gqn_rl.inference.ideal_observer.yaw_search import search_yaw
+from gqn_rl.scenes.scene import POSITIONS
 from gqn_rl.scenes.shepard_metzler import check_num_cubes
 
 ORIENTATIONS = ("grid", "free")
@@ -44,6 +46,11 @@ class IdealObserver:
         orientation: "grid" or "free", see `gqn_rl.geometry.rotations.sample_orientations`.
         shape_prior: (S,), probability of each shape of the catalogue; None for that of the growth
             rule.
+        position: "centred", or "random" for objects that stand anywhere, in grid orientation, see
+            `gqn_rl.scenes.scene.sample_positions`.
+
+    Raises:
+        UserError: for other values than these.
     """
 
     def __init__(
@@ -51,11 +58,17 @@ class IdealObserver:
         num_cubes: int = 7,
         orientation: str = "grid",
         shape_prior: NDArray[np.float64] | None = None,
+        position: str = "centred",
     ) -> None:
         check_num_cubes(num_cubes)
         if orientation not in ORIENTATIONS:
             raise unknown_name("orientation", orientation, ORIENTATIONS)
+        if position not in POSITIONS:
+            raise unknown_name("position", position, POSITIONS)
+        if position != POSITIONS[0] and orientation != "grid":
+            raise UserError(f'orientation is "{orientation}", expected "grid" for any position')
         self.orientation = orientation
+        self.position = position
         candidates = grid_candidates(num_cubes)
         if shape_prior is not None:
             candidates = with_shape_prior(candidates, shape_prior)
@@ -80,10 +93,13 @@ class IdealObserver:
         """
         images, poses = checked_views(images, viewpoints)
         left = self._coarse(images[0], poses[:1])
-        return Posterior.of(left, images.shape[1]).update(images, poses)
+        again = None if self.position == POSITIONS[0] else search_again
+        return Posterior.of(left, images.shape[1], again).update(images, poses)
 
     def _coarse(self, image: NDArray[np.uint8], viewpoint: Viewpoints) -> Candidates:
         """The candidates that the first view does not rule out at a closer look at the contour."""
+        if self.position != POSITIONS[0]:
+            return search_position(self.candidates, image, viewpoint)
         if self.orientation == "free":
             return search_yaw(self.candidates, self._silhouettes, image, viewpoint)
         silhouette = silhouette_of(image)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -22,7 +23,7 @@ from gqn_rl.inference.ideal_observer.pruning import (
     best_candidates,
 )
 from gqn_rl.inference.ideal_observer.ray_casting import POSITION_DIGITS
-from gqn_rl.inference.ideal_observer.sightings import MISMATCH, Sightings
+from gqn_rl.inference.ideal_observer.sightings import MISMATCH, Sightings, View
 from gqn_rl.inference.ideal_observer.views import checked_viewpoints, checked_views
 from gqn_rl.scenes.scene import sample_colours
 from gqn_rl.scenes.shape_catalogue import shape_catalogue
@@ -53,18 +54,28 @@ class Posterior:
         sightings: what has been seen of each.
         explanation: the colours of their cubes.
         image_size: height and width of the views in pixels.
+        search_again: what moves candidates a little for them to explain one view more, where they
+            have a position of their own; None where they have none.
+        views: that have been seen, if they are searched again.
     """
 
     candidates: Candidates
     sightings: Sightings
     explanation: Explanation
     image_size: int
+    search_again: Callable[[Candidates, tuple[View, ...]], Candidates] | None = None
+    views: tuple[View, ...] = ()
 
     @staticmethod
-    def of(candidates: Candidates, image_size: int) -> Posterior:
+    def of(
+        candidates: Candidates,
+        image_size: int,
+        search_again: Callable[[Candidates, tuple[View, ...]], Candidates] | None = None,
+    ) -> Posterior:
         """Before the first view: the prior."""
         sightings = Sightings.none(candidates)
-        return Posterior(candidates, sightings, sightings.explain(candidates), image_size)
+        explanation = sightings.explain(candidates)
+        return Posterior(candidates, sightings, explanation, image_size, search_again)
 
     def __len__(self) -> int:
         return len(self.candidates)
@@ -75,7 +86,9 @@ class Posterior:
         kept = Explanation(
             explanation.matched[index], explanation.low[index], explanation.high[index]
         )
-        return Posterior(self.candidates[index], sightings, kept, self.image_size)
+        return replace(
+            self, candidates=self.candidates[index], sightings=sightings, explanation=kept
+        )
 
     def update(
         self, images: NDArray[np.uint8], viewpoints: Viewpoints | NDArray[np.floating]
@@ -96,9 +109,22 @@ class Posterior:
         return found
 
     def _with_view(self, image: NDArray[np.uint8], viewpoint: Viewpoints) -> Posterior:
-        sightings = self.sightings.with_view(self.candidates, image, viewpoint)
-        explanation = sightings.explain(self.candidates)
-        found = Posterior(self.candidates, sightings, explanation, self.image_size)
+        candidates, sightings, views = self.candidates, self.sightings, self.views
+        new: tuple[View, ...] = ((image, viewpoint),)
+        if self.search_again is not None:
+            views = (*views, *new)
+            if len(views) > 1:
+                candidates, new = self.search_again(candidates, views), views
+                sightings = Sightings.none(candidates)
+        for seen in new:
+            sightings = sightings.with_view(candidates, *seen)
+        found = replace(
+            self,
+            candidates=candidates,
+            sightings=sightings,
+            explanation=sightings.explain(candidates),
+            views=views,
+        )
         most = None if found.is_explained else FEW
         return found[best_candidates(found.mismatches, SLACK, most)]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gqn_rl.geometry.rays import pixel_directions
 from gqn_rl.geometry.rotations import yaw_matrices
 from gqn_rl.geometry.viewpoint import Viewpoints
-from gqn_rl.inference.ideal_observer.candidates import Candidates
+from gqn_rl.inference.ideal_observer.candidates import ORIGIN, Candidates
 from gqn_rl.rendering.raycast import BEYOND, HALF_EDGE, nearest_cube
 
 SLAB_TESTS_PER_CHUNK = 1 << 18
@@ -34,7 +34,7 @@ class Rays:
 
     Attributes:
         origin: float32 (N, 3).
-        directions: float32 (N, 3, R).
+        directions: float32 (N, 3, R), or (1, 3, R) for grids that are all turned alike.
     """
 
     origin: NDArray[np.float32]
@@ -46,16 +46,19 @@ class Rays:
         image_size: int,
         yaw: NDArray[np.float64],
         pixels: NDArray[np.integer] | slice = slice(None),
+        position: NDArray[np.float64] = ORIGIN,
     ) -> Rays:
         """Rays through pixels of a view, row by row.
 
         Args:
             viewpoint: one pose.
-            yaw: (N,) of the grids; a grid that all candidates share needs one row only.
+            yaw: (N,) of the grids; grids that are all turned alike need one row only.
             pixels: which of the H * W pixels.
+            position: (N, 3) of the grids, or (3,) where they share it.
         """
         to_grid = yaw_matrices(yaw).transpose(0, 2, 1)
-        origin = (to_grid @ viewpoint.position[0]).astype(np.float32)
+        origin = (to_grid @ (viewpoint.position[0] - position)[..., None])[..., 0]
+        origin = origin.astype(np.float32)
         axes = (to_grid @ viewpoint.axes()[0].T).astype(np.float32)  # (N, 3, 3)
         camera = _camera_directions(image_size)[:, pixels]
         # Added up one axis after the other, as the renderer does: the same edges to the bit.
@@ -66,7 +69,9 @@ class Rays:
 
     def __getitem__(self, rows: slice) -> Rays:
         """The rays of some of the grids; of the shared one, whichever are asked for."""
-        return self if len(self.origin) == 1 else Rays(self.origin[rows], self.directions[rows])
+        shared = len(self.directions) == 1
+        directions = self.directions if shared else self.directions[rows]
+        return Rays(self.origin if len(self.origin) == 1 else self.origin[rows], directions)
 
 
 class SilhouetteTable:
@@ -154,5 +159,7 @@ def shared_rays(
     pixels: NDArray[np.integer] | slice = slice(None),
 ) -> Rays:
     """Rays in the candidates' frames; of one frame where all of them share it."""
-    yaw = candidates.yaw
-    return Rays.of(viewpoint, image_size, yaw[:1] if (yaw == yaw[:1]).all() else yaw, pixels)
+    yaw, position = candidates.yaw, candidates.position
+    yaw = yaw[:1] if (yaw == yaw[:1]).all() else yaw
+    position = position[:1] if (position == position[:1]).all() else position
+    return Rays.of(viewpoint, image_size, yaw, pixels, position)

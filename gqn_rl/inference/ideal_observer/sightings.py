@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,10 @@ OUTLIER = 1e-4
 """Probability that a pixel is any colour at all: what the two renderers may differ in."""
 MISMATCH = float(np.log(OUTLIER) - np.log(256.0**3))
 """Log-likelihood of a pixel that a candidate does not explain, nats."""
+View: TypeAlias = tuple[NDArray[np.uint8], Viewpoints]
+"""An image, uint8 (H, W, 3), and the one pose from which it was seen."""
+CHUNK = 1024
+"""Candidates compared at once, to bound memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,3 +91,17 @@ class Sightings:
         """Pixels that each candidate does not explain, int64 (C,)."""
         shown = self.counts.sum(axis=(1, 2, 3), dtype=np.int64)
         return self.unexplained + shown - explanation.matched.sum(axis=1)
+
+
+def mismatches_of(
+    candidates: Candidates, views: tuple[View, ...], pixels: Sequence[NDArray[np.int64]]
+) -> NDArray[np.int64]:
+    """At how many of some pixels of each view candidates do not explain them, int64 (C,)."""
+    parts = [np.zeros(0, np.int64)]
+    for start in range(0, len(candidates), CHUNK):
+        part = candidates[start : start + CHUNK]
+        sightings = Sightings.none(part)
+        for (image, viewpoint), counted in zip(views, pixels, strict=True):
+            sightings = sightings.with_view(part, image, viewpoint, counted)
+        parts.append(sightings.mismatches(sightings.explain(part)))
+    return np.concatenate(parts)

@@ -15,7 +15,7 @@ from gqn_rl.inference.ideal_observer.candidates import Candidates
 from gqn_rl.inference.ideal_observer.pixels import contour_pixels, object_pixels, silhouette_of
 from gqn_rl.inference.ideal_observer.pruning import FEW, SLACK, best_candidates
 from gqn_rl.inference.ideal_observer.ray_casting import Rays, SilhouetteTable
-from gqn_rl.inference.ideal_observer.sightings import Sightings
+from gqn_rl.inference.ideal_observer.sightings import mismatches_of
 
 QUARTER = np.pi / 2
 """A quarter turn of a set of cubes is another candidate."""
@@ -37,8 +37,6 @@ MOST_WORK = 1 << 19
 600, where a few dozen are usual; small views leave more open, and more are kept."""
 FEWEST_PIXELS = 128
 """Counted for views of less, so that candidates are never more than 4,096."""
-CHUNK = 1024
-"""Candidates compared at once, to bound memory."""
 
 
 def search_yaw(
@@ -71,7 +69,7 @@ def search_yaw(
         rows = np.repeat(np.arange(len(found)), REFINEMENT)
         finer = found[rows]
         finer = finer.turned(finer.yaw + np.tile(shift, len(found)), finer.log_prior)
-        mismatches = _mismatches(finer, image, viewpoint, pixels)
+        mismatches = mismatches_of(finer, ((image, viewpoint),), [pixels])
         allowed = SLACK + FLIPS * image.shape[0] * image.shape[1] * step / 2
         found = finer[best_candidates(mismatches, allowed, most)]
     return found
@@ -93,18 +91,3 @@ def _coarse(
         [table.mismatches(Rays.of(viewpoint, len(image), yaw[None], pixels), seen) for yaw in yaws]
     )
     return differing, yaws
-
-
-def _mismatches(
-    candidates: Candidates,
-    image: NDArray[np.uint8],
-    viewpoint: Viewpoints,
-    pixels: NDArray[np.int64],
-) -> NDArray[np.int64]:
-    """At how many of some pixels each candidate does not explain the view."""
-    parts = [np.zeros(0, np.int64)]
-    for start in range(0, len(candidates), CHUNK):
-        part = candidates[start : start + CHUNK]
-        sightings = Sightings.none(part).with_view(part, image, viewpoint, pixels)
-        parts.append(sightings.mismatches(sightings.explain(part)))
-    return np.concatenate(parts)

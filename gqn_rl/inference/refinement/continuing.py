@@ -20,14 +20,14 @@ from gqn_rl.geometry.view import Context
 from gqn_rl.gqn.canonical.frame import Frame
 from gqn_rl.gqn.canonical.generator import CellScene
 from gqn_rl.gqn.volumes.encoder import VolumeAggregate
-from gqn_rl.inference.refinement.explanation import ENOUGH, Effort, explain
 from gqn_rl.inference.refinement.hidden import hidden_cells
 from gqn_rl.inference.refinement.opaque import OpaqueScene, choose_rays, draw, misfit
 from gqn_rl.inference.refinement.posterior import DENSITY, contents
 from gqn_rl.inference.refinement.refinement import NEAR, look, misfit_of, spread_order
-from gqn_rl.inference.refinement.regions import MOST_REGIONS
+from gqn_rl.inference.refinement.search.explanation import ENOUGH, Effort, explain
+from gqn_rl.inference.refinement.search.regions import MOST_REGIONS
+from gqn_rl.inference.refinement.search.twins import ROUNDS
 from gqn_rl.inference.refinement.sightings import sight
-from gqn_rl.inference.refinement.twins import ROUNDS
 from gqn_rl.inference.refinement.unseen import unseen_cells
 
 if TYPE_CHECKING:

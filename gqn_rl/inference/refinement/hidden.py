@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gqn_rl.inference.refinement.opaque import OpaqueScene
+from gqn_rl.scenes.scene import MIN_SATURATION
 
 BIAS, OPACITY = -2.1, 0.7
 ALONE, BETWEEN = -2.6, 1.6
@@ -120,3 +121,20 @@ def filled_beside(found: OpaqueScene, cells: int) -> Tensor:
     for axis in (1, 2, 3):
         total += padded.roll(1, axis) + padded.roll(-1, axis)
     return total[:, 1:-1, 1:-1, 1:-1].flatten(1)
+
+
+def unknown_colours(chance: Tensor) -> Tensor:
+    """Colours of cubes of which nothing is known, as `sample_colours` distributes them.
+
+    Args:
+        chance: uniform in [0, 1), (..., 2, C): for the hue and the saturation of each.
+
+    Returns:
+        RGB in [0, 1], (..., 3, C).
+    """
+    hue, saturation = chance.unbind(-2)
+    saturation = MIN_SATURATION + (1.0 - MIN_SATURATION) * saturation
+    offset = torch.tensor([5.0, 3.0, 1.0], dtype=chance.dtype, device=chance.device)
+    sector = (offset[:, None] + 6.0 * hue[..., None, :]) % 6.0
+    taken = torch.minimum(sector, 4.0 - sector).clamp(0.0, 1.0)
+    return 1.0 - saturation[..., None, :] * taken

@@ -11,7 +11,7 @@ from gqn_rl.gqn.canonical.frame import Frame
 from gqn_rl.gqn.canonical.generator import CellScene
 from gqn_rl.gqn.scene_posterior import ScenePosterior
 from gqn_rl.inference.refinement.alternatives import Alternatives
-from gqn_rl.inference.refinement.hidden import hidden_cells
+from gqn_rl.inference.refinement.hidden import hidden_cells, unknown_colours
 from gqn_rl.inference.refinement.opaque import OpaqueScene
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ class RefinedPosterior(ScenePosterior):
     """What is known of N scenes after refinement.
 
     A sample is one of the explanations of the views, drawn with its probability, which keeps the
-    cells that are seen. Those that no view shows are filled with the chances of `hidden_cells`,
-    in the colours that the network expects.
+    cells that are seen. Those that no view shows are filled with the chances of `hidden_cells`.
+    Their colours are drawn too: nothing that was seen tells of them.
 
     >>> import numpy as np
     >>> from gqn_rl import GenerativeQueryNetwork
@@ -80,14 +80,16 @@ class RefinedPosterior(ScenePosterior):
         model, pick = self._model, self.refined
         n = len(self.bare)
         noise = model.noise(n, generator)
-        chances = torch.rand(n, 2, generator=generator, dtype=torch.float32, device=model.device)
-        which = self.explained.draw(chances[:, 0])
+        chance = torch.rand(n, 2, generator=generator, dtype=torch.float32, device=model.device)
+        which = self.explained.draw(chance[:, 0])
         found = self.explained.scene.select(which)
         imagined = model.imagine(self.r[which], noise)
         size = model.config.frame_cells
         sets = hidden_cells(found, imagined.content, self.unseen[which], size)
-        hidden = sets.draw(chances[:, 1])
-        content = contents(found, DENSITY * hidden, imagined.content[:, 1:], size)
+        hidden = sets.draw(chance[:, 1])
+        shape = (n, 2, size**3)
+        colours = unknown_colours(torch.rand(shape, generator=generator, device=model.device))
+        content = contents(found, DENSITY * hidden, colours, size)
         if bool(pick.all()):
             return CellScene(found.frame, found.brightness, content)
         plain = model.imagine(self.bare, noise)

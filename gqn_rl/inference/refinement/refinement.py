@@ -23,11 +23,11 @@ from gqn_rl.geometry.view import Context
 from gqn_rl.gqn.canonical.frame import Frame
 from gqn_rl.gqn.volumes.encoder import VolumeAggregate
 from gqn_rl.inference.refinement.alternatives import Alternatives
-from gqn_rl.inference.refinement.explanation import Sighted, explain
 from gqn_rl.inference.refinement.opaque import Rays, choose_rays, misfit
 from gqn_rl.inference.refinement.posterior import RefinedPosterior
-from gqn_rl.inference.refinement.regions import find_regions
-from gqn_rl.inference.refinement.sharpening import beside_edges
+from gqn_rl.inference.refinement.search.explanation import Sighted, explain
+from gqn_rl.inference.refinement.search.regions import find_regions
+from gqn_rl.inference.refinement.search.sharpening import beside_edges
 from gqn_rl.inference.refinement.sightings import Sightings, sight
 from gqn_rl.inference.refinement.unseen import unseen_cells
 

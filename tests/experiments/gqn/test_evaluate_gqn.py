@@ -333,7 +333,6 @@ BAD_INPUT = {
     "no file": (["--shapes", "no/such.txt"], "cannot read shapes from no/such.txt"),
     "position": (["--position", "left"], "unknown position 'left'"),
     "ten cubes": (["--num-cubes", "10"], "expected --ideal-scenes 0 --probe-scenes 0 --turning"),
-    "ideal at a position": (["--position", "random"], "expected --ideal-scenes 0"),
     "renderer": (["--renderer", "pencil"], "pencil"),
     "precision": (["--precision", "fp7"], "fp7"),
     "device": (["--device", "toaster"], "toaster"),

@@ -16,12 +16,13 @@ def some_views(
     *,
     num_cubes: int = 7,
     orientation: str = "grid",
+    position: str = "centred",
     image_size: int = 64,
     num_views: int = 4,
 ) -> tuple[SceneBatch, SceneViews]:
     rng = np.random.default_rng(seed)
     free = float(orientation == "free")
-    batch = SceneDistribution(num_cubes, "all", free).sample(rng, scenes)
+    batch = SceneDistribution(num_cubes, "all", free, position).sample(rng, scenes)
     return batch, render_views(RaycastRenderer(image_size), batch, num_views, rng)
 
 

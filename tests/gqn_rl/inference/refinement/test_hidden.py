@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import colorsys
+
+import pytest
 import torch
 
 from gqn_rl.gqn.canonical.frame import Frame
-from gqn_rl.inference.refinement.hidden import HiddenCells, filled_beside, hidden_cells
+from gqn_rl.inference.refinement.hidden import (
+    HiddenCells,
+    filled_beside,
+    hidden_cells,
+    unknown_colours,
+)
 from gqn_rl.inference.refinement.opaque import OpaqueScene
+from gqn_rl.scenes.scene import MIN_SATURATION
 
 SIZE = 8
 CENTRED = (-0.5, -0.5, -0.5)
@@ -112,3 +121,14 @@ def test_weighing_in_inference_mode_leaves_nothing_that_gradients_cannot_use() -
     hidden_cells(found, imagined, unseen, SIZE).chances().square().sum().backward()
     assert imagined.grad is not None
     assert imagined.grad.abs().max() > 0
+
+
+def test_unknown_colours_are_those_of_the_prior() -> None:
+    chance = torch.rand(2, 2, 50, generator=torch.Generator().manual_seed(0))
+    drawn = unknown_colours(chance)
+    assert drawn.shape == (2, 3, 50)
+    for (hue, part), rgb in zip(
+        chance.mT.flatten(0, 1).tolist(), drawn.mT.flatten(0, 1).tolist(), strict=True
+    ):
+        saturation = MIN_SATURATION + (1 - MIN_SATURATION) * part
+        assert rgb == pytest.approx(colorsys.hsv_to_rgb(hue, saturation, 1.0), abs=1e-5)

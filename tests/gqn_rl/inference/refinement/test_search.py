@@ -6,17 +6,17 @@ import numpy as np
 import torch
 
 from gqn_rl.data.synthetic import SceneDistribution
-from gqn_rl.inference.refinement.alignment import align
 from gqn_rl.inference.refinement.opaque import choose_rays
-from gqn_rl.inference.refinement.placement import place
-from gqn_rl.inference.refinement.proposals import (
+from gqn_rl.inference.refinement.search.alignment import align
+from gqn_rl.inference.refinement.search.placement import place
+from gqn_rl.inference.refinement.search.proposals import (
     cells_to_try,
     cells_tried,
     depth_costs,
     judge,
     regular_frames,
 )
-from gqn_rl.inference.refinement.regions import find_regions
+from gqn_rl.inference.refinement.search.regions import find_regions
 from gqn_rl.inference.refinement.unseen import unseen_cells
 from gqn_rl.scenes.shepard_metzler import MAX_CUBES
 from tests.gqn_rl.inference.refinement.opaque_scenes import (

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from gqn_rl.gqn.canonical.frame import Frame
-from gqn_rl.inference.refinement.alignment import align
 from gqn_rl.inference.refinement.alternatives import Alternatives, weigh
 from gqn_rl.inference.refinement.opaque import (
     OpaqueScene,
@@ -24,18 +23,19 @@ from gqn_rl.inference.refinement.opaque import (
     draw_softly,
     misfit,
 )
-from gqn_rl.inference.refinement.placement import place
-from gqn_rl.inference.refinement.proposals import (
+from gqn_rl.inference.refinement.search.alignment import align
+from gqn_rl.inference.refinement.search.placement import place
+from gqn_rl.inference.refinement.search.proposals import (
     cells_to_try,
     cells_tried,
     depth_costs,
     judge,
     regular_frames,
 )
-from gqn_rl.inference.refinement.regions import Regions
-from gqn_rl.inference.refinement.sharpening import sharpen
+from gqn_rl.inference.refinement.search.regions import Regions
+from gqn_rl.inference.refinement.search.sharpening import sharpen
+from gqn_rl.inference.refinement.search.twins import add_twins
 from gqn_rl.inference.refinement.sightings import Sightings
-from gqn_rl.inference.refinement.twins import add_twins
 
 FIRST_SOFTNESS, SECOND_SOFTNESS = (1.0, 0.7), (0.5, 0.3)
 """Cube edges; frames that lie a sixth of an edge off are still drawn towards the right one."""

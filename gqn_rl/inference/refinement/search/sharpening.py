@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from gqn_rl.inference.refinement.alignment import align
 from gqn_rl.inference.refinement.opaque import (
     OpaqueScene,
     Rays,
     brightness_that_fits,
     colours_that_fit,
 )
+from gqn_rl.inference.refinement.search.alignment import align
 from gqn_rl.inference.refinement.sightings import Sightings
 
 WIDEST, NARROWEST = 0.3, 0.01

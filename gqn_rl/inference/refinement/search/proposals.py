@@ -15,7 +15,7 @@ from torch import Tensor
 
 from gqn_rl.gqn.canonical.frame import Frame
 from gqn_rl.gqn.canonical.traversal import traverse
-from gqn_rl.inference.refinement.regions import Regions
+from gqn_rl.inference.refinement.search.regions import Regions
 from gqn_rl.inference.refinement.sightings import Sightings
 
 REACH = 3.4

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gqn_rl.gqn.canonical.traversal import traverse
 from gqn_rl.inference.refinement.opaque import OpaqueScene, Rays
-from gqn_rl.inference.refinement.placement import FAR, distances
+from gqn_rl.inference.refinement.search.placement import FAR, distances
 
 ROUNDS = 2
 FEWEST_WRONG = 5

@@ -1,0 +1,1 @@
+"""The search for cells and a frame that explain views."""
