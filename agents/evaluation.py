@@ -14,6 +14,8 @@ from scipy import stats
 from stable_baselines3.common.vec_env import VecEnv
 
 CONFIDENCE = 0.95
+MOST_ANGLES, APART = 37, 20.0
+"""Angles that are told one by one; more are put together, around multiples of so many degrees."""
 Interval = tuple[float, float]
 
 
@@ -149,12 +151,19 @@ class Evaluation:
         return summary | {"unanswered": unanswered / len(self)}
 
     def by_angle(self) -> list[dict[str, Any]]:
-        """`angle` and `summary` of the episodes of each angle between objects, in rising order."""
-        angles = sorted({e.angle for e in self.episodes if e.angle is not None})
-        return [
-            {"angle": angle, **Evaluation([e for e in self.episodes if e.angle == angle]).summary()}
-            for angle in angles
-        ]
+        """`angle` and `summary` of the episodes of each angle between objects, in rising order.
+
+        Where there are more than 37 angles, as of random ones, each stands for those around it:
+        0 for those below 10 degrees, 20 for those from 10 to 30, and so on.
+        """
+        groups: dict[float, list[EpisodeRecord]] = {}
+        known = [e for e in self.episodes if e.angle is not None]
+        is_fine = len({e.angle for e in known}) > MOST_ANGLES
+        for episode in known:
+            angle = float(episode.angle or 0.0)
+            group = APART * math.floor(angle / APART + 0.5) if is_fine else angle
+            groups.setdefault(group, []).append(episode)
+        return [{"angle": a, **Evaluation(groups[a]).summary()} for a in sorted(groups)]
 
     def by_row(self) -> dict[int, list[EpisodeRecord]]:
         """The episodes of each row, in the order in which it played them."""

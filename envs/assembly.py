@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from gymnasium.vector import AutoresetMode
-from numpy.typing import NDArray
 
 from envs.camera.control import CameraControl
 from envs.forked import settle_into_forked_worker
@@ -21,12 +20,10 @@ from envs.rows.view_store import images_per_row
 from envs.tasks import Task
 from gqn_rl.encoders import SceneEncoder
 from gqn_rl.errors import UserError, unknown_name
-from gqn_rl.rendering import default_renderer, make_renderer
+from gqn_rl.rendering import Appearance, default_renderer, make_renderer
 
 RENDER_MODES = ("rgb_array",)
 ROWS_PER_GROUP, MAX_GROUPS = 32, 4
-RESET_MASK = "reset_mask"
-"""The only option of `reset`."""
 
 
 def make_rows(
@@ -43,6 +40,7 @@ def make_rows(
     max_looks: int,
     device: str,
     render_workers: int,
+    appearance: Appearance | Mapping[str, Any] | None = None,
 ) -> SceneRows:
     """The rows of an environment; see `SceneVectorEnv` for the arguments.
 
@@ -59,7 +57,7 @@ def make_rows(
     options: dict[str, Any] = {**_device_option(renderer, device)}
     if render_workers:
         options |= {"workers": render_workers, "capacity": n * images_per_row(task)}
-    built_renderer = make_renderer(renderer, image_size, **options)
+    built_renderer = make_renderer(renderer, image_size, appearance=appearance, **options)
     groups, memory = [slice(0, n)], None
     try:
         if task.has_query or content.needs_encoder or any(part.needs_encoder for part in more):
@@ -117,30 +115,6 @@ def checked_flag(name: str, value: object) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise UserError(f"{name} is {value!r}, expected True or False")
     return bool(value)
-
-
-def reset_mask(options: dict[str, Any] | None, n: int) -> NDArray[np.bool_]:
-    """The rows to be reset, bool (n,): all, unless the options have a "reset_mask".
-
-    Raises:
-        UserError: for any other option, or a mask that is not a boolean array (n,) with at least
-            one row to reset.
-    """
-    given = {} if options is None else options
-    if not isinstance(given, dict) or given.keys() - {RESET_MASK}:
-        raise UserError(
-            f"reset options are {options!r}, expected none, or a dict with {RESET_MASK!r} alone"
-        )
-    mask = given.get(RESET_MASK)
-    if mask is None:
-        return np.ones(n, dtype=bool)
-    values = np.asarray(mask)
-    if values.shape != (n,) or values.dtype != np.bool_ or not values.any():
-        raise UserError(
-            f"reset_mask is {mask!r}, expected a boolean array of shape ({n},) with at least one "
-            "True"
-        )
-    return values.copy()
 
 
 def _device_option(renderer: str, device: str) -> dict[str, str]:

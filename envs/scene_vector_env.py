@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +12,25 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from envs.assembly import RENDER_MODES, checked_flag, checked_modes, make_rows, reset_mask
+from envs.assembly import RENDER_MODES, checked_flag, checked_modes, make_rows
 from envs.camera.control import make_control
 from envs.drawing.frames import draw_frames
 from envs.observation.flattening import Flattening
 from envs.observation.part import PartFactory
 from envs.plain_spec import PlainSpec
+from envs.reset_options import reset_options
 from envs.rows.episodes import Episodes, FinalInfos, Infos, vector_infos
 from envs.rows.row_access import RowAccess
 from envs.rows.seeding import RowGenerators
 from envs.snapshots import Resumable, Snapshot, restore_parts, snapshot_of
 from envs.tasks import NO_ANSWER, make_task
 from gqn_rl.encoders import SceneEncoder
-from gqn_rl.rendering import RendererWithWorkers
+from gqn_rl.rendering import Appearance, RendererWithWorkers
 from gqn_rl.scenes.shape_source import num_cubes_of
 
 LOOK_COST = 0.02
+MAX_LOOKS = 12
+"""Of an episode, where neither the user nor the task says how many."""
 
 
 class SceneVectorEnv(PlainSpec, RowAccess, VectorEnv[Any, NDArray[Any], NDArray[Any]]):  # type: ignore[misc]
@@ -84,8 +87,11 @@ class SceneVectorEnv(PlainSpec, RowAccess, VectorEnv[Any, NDArray[Any], NDArray[
             in view prediction, which needs one that draws, and for `parts` that need one.
         renderer: "pybullet" or "raycast"; None for the former, where it is installed.
         image_size: height and width of the views in pixels.
+        appearance: of the objects: colours, edges, background, ambient and diffuse by name, see
+            `gqn_rl.rendering.Appearance`; an encoder knows the one it was trained on.
         num_cubes: cubes per object; None for 7, or as many as the objects of a file have.
-        max_looks: images per episode, the first one included.
+        max_looks: images per episode, the first one included; None for 12, or as many as the
+            task's own options say.
         shapes: "train", "validation" or "test" (the latter two held out from GQN pre-training);
             "all" for sizes too small to hold shapes out; or the path of a file of objects, see
             `gqn_rl.scenes.stimuli`.
@@ -97,7 +103,8 @@ class SceneVectorEnv(PlainSpec, RowAccess, VectorEnv[Any, NDArray[Any], NDArray[
         render_mode: None or "rgb_array".
         autoreset_mode: an AutoresetMode or its value, "NextStep", "SameStep" or "Disabled".
         task_options: what else the task takes; recognition: gallery_size=10 and
-            gallery="distinct" or "confusable"; mental rotation: colours="shared" or "independent".
+            gallery="distinct" or "confusable"; mental rotation: colours, rotation, angles, camera,
+            elevation and glimpses, see `envs.tasks.mental_rotation`.
 
     Raises:
         UserError: a ValueError, for an argument that is none of these or does not go with others.
@@ -117,8 +124,9 @@ class SceneVectorEnv(PlainSpec, RowAccess, VectorEnv[Any, NDArray[Any], NDArray[
         encoder: str | Path | SceneEncoder[Any] | None = None,
         renderer: str | None = None,
         image_size: int = 64,
+        appearance: Appearance | Mapping[str, Any] | None = None,
         num_cubes: int | None = None,
-        max_looks: int = 12,
+        max_looks: int | None = None,
         shapes: str = "train",
         orientation: str | None = None,
         device: str = "auto",
@@ -128,7 +136,7 @@ class SceneVectorEnv(PlainSpec, RowAccess, VectorEnv[Any, NDArray[Any], NDArray[
         **task_options: Any,
     ) -> None:
         self.closed = True  # until there is something to close
-        self.num_envs, self.max_looks = num_envs, max_looks
+        self.num_envs = num_envs
         flatten = checked_flag("flatten", flatten)
         self.render_mode, self.autoreset_mode = checked_modes(render_mode, autoreset_mode)
         self.metadata = {**type(self).metadata, "autoreset_mode": self.autoreset_mode}
@@ -136,10 +144,12 @@ class SceneVectorEnv(PlainSpec, RowAccess, VectorEnv[Any, NDArray[Any], NDArray[
         task_options |= {"num_cubes": num_cubes, "shapes": shapes, "orientation": orientation}
         built_task = make_task(task, **task_options)
         self.control = make_control(control, built_task.num_answers)
+        self.max_looks = (built_task.max_looks or MAX_LOOKS) if max_looks is None else max_looks
         self._rows = make_rows(
             num_envs, built_task, self.control, observation=observation, parts=parts,
             encoder=encoder, renderer=renderer, image_size=image_size, num_cubes=num_cubes,
-            max_looks=max_looks, device=device, render_workers=render_workers,
+            max_looks=self.max_looks, device=device, render_workers=render_workers,
+            appearance=appearance,
         )  # fmt: skip
         self._define_spaces(flatten)
         self._generators, self._episodes = RowGenerators(num_envs), Episodes(num_envs)
@@ -165,17 +175,20 @@ class SceneVectorEnv(PlainSpec, RowAccess, VectorEnv[Any, NDArray[Any], NDArray[
             seed: s gives row i the seed s + i; a sequence gives one per row; None goes on with
                 the generators there are.
             options: "reset_mask", bool (num_envs,), the rows that begin anew; the others, their
-                generators included, stay as they are, and the info is about the new ones.
+                generators included, stay as they are, and the info is about the new ones. In
+                mental rotation also "shape", letters such as "uuuubbuur", "angle", degrees, and
+                "same", True or False, each one value for all rows or a sequence of one for each:
+                so the trials are, and what is not given is drawn. Later episodes are drawn again.
 
         Raises:
-            UserError: for any other option.
+            UserError: for any other option, or a value that no trial has.
         """
         self._require_open("reset")
-        mask = reset_mask(options, self.num_envs)
+        mask, given = reset_options(options, self.num_envs, self.task.trial_options)
         if not mask.all():
             _ = self.trials  # asks for a whole reset first
         self._generators.seed(seed, mask)
-        self._begin(mask)
+        self._begin(mask, given)
         self._rows.take_view(mask)
         return self._observation(), vector_infos(self._facts(), mask)
 
@@ -281,8 +294,10 @@ class SceneVectorEnv(PlainSpec, RowAccess, VectorEnv[Any, NDArray[Any], NDArray[
             self._begin(lost)
             self._rows.take_view(lost)
 
-    def _begin(self, mask: NDArray[np.bool_]) -> None:
-        self._rows.begin(mask, self._generators)
+    def _begin(
+        self, mask: NDArray[np.bool_], given: Sequence[dict[str, Any]] | None = None
+    ) -> None:
+        self._rows.begin(mask, self._generators, given)
         self._episodes.begin(mask)
 
     def _observation(self, mask: NDArray[np.bool_] | None = None) -> Any:

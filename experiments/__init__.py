@@ -44,10 +44,13 @@ register(
         "gqn_turning": "gqn.turning",
         "hub_card": "hub.card",
         "parallel": "shared.parallel",
-        "people": "shared.people",
         "pretraining": "gqn.pretraining",
         "untrained": "shared.untrained",
         "view_strategies": "agent.view_strategies",
     },
-    gone={"agent_controls": "envs.camera.base.CameraControl, the `control` of an environment"},
+    gone={
+        "agent_controls": "envs.camera.base.CameraControl, the `control` of an environment",
+        "people": "experiments.trials, which has tables of what people did",
+        "shared.people": "experiments.trials, which has tables of what people did",
+    },
 )

@@ -8,7 +8,8 @@ random views, farthest-point views, the views nearest to the query, those of whi
 expects most and those of which the ideal observer does, each with as many looks in every episode as
 the agent took in it. The output folder gets
 metrics.json, comparison.png and episode.gif, a few episodes one after the other; of mental rotation
-angles.png too, accuracy and looks against the angle between the objects.
+angles.png too, accuracy and looks against the angle between the objects, and on request a table
+of its trials (docs/cognitive.md).
 """
 
 from __future__ import annotations
@@ -32,12 +33,13 @@ from experiments.agent.comparison import (
 )
 from experiments.agent.environment import AgentEnvironment
 from experiments.agent.episode import record_episode
-from experiments.agent.figures import save_angles, save_animation, save_comparison
+from experiments.agent.figures import save_animation, save_comparison
 from experiments.agent.flags import AgentFlags
 from experiments.agent.report import evaluate_with_bar
 from experiments.agent.trained import agent_and_environment
 from experiments.shared import seeds
 from experiments.shared.command import (
+    make_folder,
     new_run_folder,
     require_at_least,
     require_more_than_zero,
@@ -46,6 +48,11 @@ from experiments.shared.command import (
 )
 from experiments.shared.threads import use_threads
 from experiments.shared.untrained import RANDOM_NETWORKS, UNTRAINED, median_network
+from experiments.trials.answering import AnswersInTheEnd
+from experiments.trials.figure import save_trials
+from experiments.trials.log import TrialLog
+from experiments.trials.table import write_trials
+from gqn_rl.errors import UserError
 from gqn_rl.files import write_json
 
 WATCHED_EPISODES = 5
@@ -72,6 +79,10 @@ class EvaluateAgentSettings(AgentFlags):
     ideal_episodes: int = 200
     """Episodes, the first ones, that the ideal observer plays too, to say what is possible
     (docs/ideal-observer.md); 0 leaves it out."""
+    trials: Path | None = None
+    """File for a table of the agent's trials of mental rotation, CSV, one row each."""
+    participant: str | None = None
+    """What the table calls the agent; by default the name of its file."""
     seed: int = 0
     """Seed of everything random."""
     output: Path | None = None
@@ -85,10 +96,11 @@ def main(settings: EvaluateAgentSettings) -> None:
     use_threads(settings.threads)
     agent, environment = agent_and_environment(settings, settings.num_envs)
     environment.control.encode_moves(settings.look_around)  # refuses wrong names before a folder
+    log = trial_log(settings, agent, environment)
     folder = new_run_folder(settings.output, "evaluate_agent")
     save_settings(folder, settings)
 
-    evaluation = measure(settings, environment, "agent", agent)
+    evaluation = measure(settings, environment, "agent", agent if log is None else log)
     table = {"agent": evaluation.summary()}
     details: dict[str, Any] = {}
     if settings.baselines:
@@ -96,9 +108,12 @@ def main(settings: EvaluateAgentSettings) -> None:
         table |= measured | measured_ceiling(settings, environment, evaluation)
     title = title_of(environment, evaluation, table)
     print_table(table, title, evaluation.measures)
-    if by_angle := evaluation.by_angle():
-        details["by_angle"] = by_angle
-        save_angles(folder / "angles.png", by_angle, environment.chance)
+    if log is not None:
+        details["by_angle"] = evaluation.by_angle()
+        trials = log.trials(evaluation, settings.participant or agent.path.stem)
+        save_trials(folder / "angles.png", trials)
+        if settings.trials is not None:
+            write_trials(settings.trials, trials)
     write_json(
         folder / "metrics.json",
         {
@@ -119,6 +134,24 @@ def main(settings: EvaluateAgentSettings) -> None:
     save_episodes(folder, environment, agent, settings.seed + seeds.TEST + settings.episodes)
     environment.close()
     print(folder)
+
+
+def trial_log(
+    settings: EvaluateAgentSettings, agent: Agent, environment: AgentEnvironment
+) -> TrialLog | None:
+    """The agent with a log of its trials; None where nobody wants one and there is no angle.
+
+    Raises:
+        UserError: for a table of trials of another task, or a file that cannot be there.
+    """
+    if settings.trials is None and environment.task.axis is None:
+        return None
+    if settings.trials is not None:
+        if settings.trials.exists():
+            raise UserError(f"trials {str(settings.trials)!r} exists; choose another or remove it")
+        make_folder("folder of the trials", settings.trials.parent)
+    answers = agent if settings.glimpses is None else AnswersInTheEnd(agent, environment)
+    return TrialLog(answers, environment)
 
 
 def title_of(

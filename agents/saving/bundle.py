@@ -82,17 +82,19 @@ class AgentRecord:
         action_space: spaces.Space,
         encoder: dict[str, Any] | None = None,
     ) -> None:
-        """Refuse an environment that this agent was not trained on.
+        """Refuse an environment whose spaces or encoder are not those this agent was trained on.
+
+        Environments may have other names: what an agent can do depends on what it sees.
 
         Args:
             who: what the message calls the agent.
+            env_id: the environment's, for the message.
             encoder: the environment's, as in the record; None is not compared.
 
         Raises:
             UserError: naming the first difference and both values.
         """
-        pairs: list[tuple[str, Any, Any]] = [("env_id", self.env_id, env_id)]
-        pairs += _differences(self.observation_space, space_to_json(observation_space))
+        pairs = _differences(self.observation_space, space_to_json(observation_space))
         pairs += [("action_space", self.action_space, space_to_json(action_space))]
         if encoder is not None and self.encoder is not None:
             mine, other = self.encoder.get("sha256"), encoder.get("sha256")
@@ -100,8 +102,9 @@ class AgentRecord:
                 pairs += [("encoder weights (sha256)", mine, other)]
         for name, mine, other in pairs:
             if mine != other:
+                where = "the environment" if env_id == self.env_id else repr(env_id)
                 raise UserError(
-                    f"{who} was trained with {name} {mine!r}, but the environment has {other!r}"
+                    f"{who} was trained with {name} {mine!r}, but {where} has {other!r}"
                 )
 
     def require_library(self, who: str) -> None:

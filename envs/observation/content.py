@@ -99,8 +99,8 @@ class Representation(Content):
     def references(self, rows: Rows, mask: NDArray[np.bool_]) -> NDArray[np.float32]:
         """See `Content`."""
         assert rows.memory is not None
-        assert rows.task.cue_views is not None
-        return rows.memory.represent(rows.views.extra[mask], rows.task.cue_views)
+        poses = rows.task.reference_views(rows.trials[mask])
+        return rows.memory.represent(rows.views.extra[mask], poses)
 
 
 class Pixels(Content):

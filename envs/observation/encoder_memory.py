@@ -83,14 +83,14 @@ class EncoderMemory:
 
         Args:
             images: uint8 (k, C, H, W, 3), C views of each scene.
-            viewpoints: C poses.
+            viewpoints: k C poses, those of a scene one after the other.
 
         Returns:
             float32 (k, F), within `REPRESENTATION_LIMIT`.
         """
         state = self.encoder.initial_state(len(images))
-        for index in range(len(viewpoints)):
-            pose = viewpoints[np.full(len(images), index)]
+        for index in range(images.shape[1]):
+            pose = viewpoints[np.arange(len(images)) * images.shape[1] + index]
             state = self.encoder.update(state, Views(images[:, index], pose))
         return clipped(self.encoder.representation(state))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -120,14 +120,31 @@ class SceneRows:
         errors = {"first_error": self.queries.first, "error": self.queries.last}
         return {**self.trials.details, **errors}
 
-    def begin(self, mask: NDArray[np.bool_], generators: RowGenerators) -> None:
-        """New trials and cameras in the rows of `mask` (N,), each from the row's own generator."""
+    def begin(
+        self,
+        mask: NDArray[np.bool_],
+        generators: RowGenerators,
+        given: Sequence[Mapping[str, Any]] | None = None,
+    ) -> None:
+        """New trials and cameras in the rows of `mask` (N,), each from the row's own generator.
+
+        Args:
+            given: of each of the N rows, what its trial has to be, see `Task.sample_given`.
+        """
         if not mask.any():
             return
         trials, cameras = [], []
         for row in np.flatnonzero(mask).tolist():
-            trials.append(self.task.sample(generators[row], 1))
-            cameras.append(first_camera(generators[row], self.task.keep_out(trials[-1])))
+            if given is None or not given[row]:
+                trial = self.task.sample(generators[row], 1)
+            else:
+                trial = self.task.sample_given(generators[row], given[row])
+            trials.append(trial)
+            cameras.append(
+                first_camera(generators[row], self.task.keep_out(trial))
+                if trial.camera is None
+                else trial.camera
+            )
         new = Trials.concatenate(trials)
         self._trials = new if mask.all() else self.trials.replaced(mask, new)
         self.cameras.begin(mask, CameraAngles.concatenate(cameras))

@@ -33,7 +33,7 @@ class ViewStore:
     def __init__(self, groups: Sequence[slice], task: Task, renderer: Renderer) -> None:
         self.renderer = renderer
         self._groups = groups
-        self._cue_views = task.cue_views
+        self._task = task
         n, size = groups[-1].stop, renderer.identity.image_size
         extra = images_per_row(task) - 1
         self._current = np.zeros((n, size, size, 3), np.uint8)
@@ -120,13 +120,12 @@ class ViewStore:
             self._stale_extra[want.extra] = drawn.lost[count:].reshape(shape[:2]).any(axis=1)
 
     def _extra_views(self, trials: Trials) -> tuple[SceneBatch, Viewpoints]:
-        if self._cue_views is None:
+        if self._task.cue_views is None:
             assert trials.query is not None
             return trials.scenes, trials.query.viewpoints()
         assert trials.reference is not None
-        count = len(self._cue_views)
-        order = np.tile(np.arange(count), len(trials))
-        return trials.reference.repeat(count), self._cue_views[order]
+        count = len(self._task.cue_views)
+        return trials.reference.repeat(count), self._task.reference_views(trials)
 
 
 def images_per_row(task: Task) -> int:

@@ -8,6 +8,7 @@ package, a class and a call of `envs.register_task`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from envs.camera.angles import KeepOut
 from envs.tables import construct
 from envs.tasks.trials import Outcome, QueryErrors, Trials
+from gqn_rl.errors import UserError
 from gqn_rl.geometry.viewpoint import Viewpoints
 from gqn_rl.scenes.shape_pool import ShapePool
 
@@ -49,13 +51,19 @@ class Task(ABC):
     Attributes:
         cue: the space of `Trials.cue`, float32 (C,); None where the task tells no numbers.
         cue_views: the poses from which `Trials.reference` is shown, as pictures, representation
-            or truth like the scene itself; None where there is no reference. Not beside `cue`.
+            or truth like the scene itself, see also `reference_views`; None where there is no
+            reference. Not beside `cue`.
         has_query: whether the encoder draws the view from `Trials.query` after the first look
             and at the answer; `score` then receives the errors.
         encoder: the one used unless another is asked for, see `gqn_rl.encoders.make_encoder`.
         is_turnable: whether the right answer is the same however the object stands.
         answer_shapes: the shape that each answer names; None where answers name no shapes.
         clearance: radians about `Trials.query` in which no camera may stand.
+        trial_options: what `sample_given` can be told, by name.
+        axis: what the second object of a trial is turned about, the "vertical" or the line of
+            "sight", by the angle in `Trials.details`; None where there is no second one.
+        max_looks: views of an episode, unless the environment is told another number; None to
+            leave it to the environment.
     """
 
     cue: spaces.Box | None = None
@@ -65,6 +73,9 @@ class Task(ABC):
     is_turnable: bool = False
     answer_shapes: ShapePool | None = None
     clearance: float = 0.0
+    trial_options: tuple[str, ...] = ()
+    axis: str | None = None
+    max_looks: int | None = None
 
     @property
     @abstractmethod
@@ -85,6 +96,26 @@ class Task(ABC):
             answers: (n,); -1 where the looks ran out before there was one.
             errors: of the drawn query views; None without `has_query`.
         """
+
+    def sample_given(self, rng: np.random.Generator, given: Mapping[str, Any]) -> Trials:
+        """One trial in which all that is given is so, and the rest is drawn.
+
+        Args:
+            given: values by their names in `trial_options`; none for any trial.
+
+        Raises:
+            UserError: for a value that no trial has.
+        """
+        if given:
+            raise UserError(f"a trial cannot be given {sorted(given)}, it is drawn as a whole")
+        return self.sample(rng, 1)
+
+    def reference_views(self, trials: Trials) -> Viewpoints:
+        """The poses from which the references of n trials are shown, those of a trial one after
+        the other: as many of each as there are `cue_views`, which they are unless a task has
+        others for every trial."""
+        assert self.cue_views is not None
+        return self.cue_views[np.tile(np.arange(len(self.cue_views)), len(trials))]
 
     def keep_out(self, trials: Trials) -> KeepOut | None:
         """Where the cameras of n trials may not stand; None where they may stand anywhere."""

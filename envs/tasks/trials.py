@@ -17,6 +17,7 @@ BATCHES: dict[str, type] = {
     "scenes": SceneBatch,
     "reference": SceneBatch,
     "query": CameraAngles,
+    "camera": CameraAngles,
     "details": dict,
 }
 """The parts of `Trials` that consist of several arrays."""
@@ -39,6 +40,7 @@ class Trials:
         cue: float32 (n, C), numbers that the agent is told beside what it sees.
         reference: n scenes that the agent is shown as its cue.
         query: n positions from which the encoder is to draw the scenes in the end.
+        camera: n positions from which the first views are taken; None where any will do.
         details: name to (n,) bool, int64 or float64, for `info`.
     """
 
@@ -47,6 +49,7 @@ class Trials:
     cue: NDArray[np.float32] | None = None
     reference: SceneBatch | None = None
     query: CameraAngles | None = None
+    camera: CameraAngles | None = None
     details: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

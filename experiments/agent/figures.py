@@ -13,7 +13,6 @@ from PIL import Image, ImageDraw
 
 from experiments.agent.episode import Episode
 from experiments.shared.figures import save_figure
-from experiments.shared.people import SHEPARD_METZLER
 from gqn_rl.files import write_atomically
 
 AGENT, TRAINING, OTHER, CHANCE = "#1f5f99", "#9ec3e6", "#8a8a8a", "#c44e52"
@@ -90,31 +89,6 @@ def save_comparison(
         axes.bar(names, values, color=colours, yerr=errors, capsize=3)
         _scale(axes, key, chance)
         plt.setp(axes.get_xticklabels(), rotation=30, ha="right", rotation_mode="anchor")
-    save_figure(figure, path)
-
-
-def save_angles(path: Path, by_angle: Sequence[dict[str, Any]], chance: float | None) -> None:
-    """Accuracy and looks against the angle between two objects, with 95 % intervals.
-
-    Beside them the time that people took (Shepard and Metzler, 1971, fig. 2B, pairs turned in
-    depth), a straight line: seconds are not looks, so it has a panel of its own.
-    """
-    angles = np.array([row["angle"] for row in by_angle])
-    figure, panels = plt.subplots(1, 3, figsize=(11, 3.6))
-    for axes, key in zip(panels, ("accuracy", "looks"), strict=False):
-        values = np.array([row[key] for row in by_angle])
-        bounds = np.array([row[f"{key}_95"] for row in by_angle])
-        axes.errorbar(
-            angles, values, np.abs(bounds.T - values), color=AGENT, marker="o", capsize=3
-        )  # fmt: skip
-        _scale(axes, key, chance)
-        axes.set_title("agent, 95 % intervals", fontsize=9)
-    ends = (SHEPARD_METZLER.seconds_at_0, SHEPARD_METZLER.seconds_at_180)
-    panels[2].plot((0.0, 180.0), ends, color=OTHER)
-    panels[2].set(ylabel="seconds to answer", ylim=(0, None))
-    panels[2].set_title("people (Shepard and Metzler, 1971)", fontsize=9)
-    for axes in panels:
-        axes.set(xlabel="angle between the objects (degrees)", xticks=angles[::3])
     save_figure(figure, path)
 
 

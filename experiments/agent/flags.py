@@ -19,7 +19,44 @@ from gqn_rl.rendering import DEFAULT_RENDERER
 
 
 @dataclass(frozen=True)
-class EnvironmentFlags:
+class RotationFlags:
+    """How the two objects of mental rotation differ, and whence they are seen."""
+
+    rotation: str | None = None
+    """How the objects of mental rotation are turned: in depth, or in the picture plane (picture);
+    by default in depth."""
+    angles: tuple[str, ...] | None = None
+    """Degrees between them, from 0 to 180, or random for any; by default 0, 20, ... 180."""
+    elevation: tuple[float, float] | None = None
+    """Lowest and highest elevation of the first camera in degrees, below 0 from below; by default
+    any, or 35.3 where it is fixed."""
+
+
+@dataclass(frozen=True)
+class AppearanceFlags:
+    """What objects look like."""
+
+    appearance: tuple[str, ...] | None = None
+    """How objects look: any of colours=random|uniform|grey, edges=true|false,
+    background=black|white, ambient=0.6 and diffuse=0.35; by default DeepMind's look, the only one
+    that shipped encoders know."""
+
+
+@dataclass(frozen=True)
+class TrialFlags(AppearanceFlags, RotationFlags):
+    """The trials of mental rotation, as psychologists choose them."""
+
+    camera: str | None = None
+    """Where the first camera stands: random, or fixed where the first picture of the reference is
+    taken; by default random, in the picture plane fixed."""
+    glimpses: int | None = None
+    """Pictures of either object, 1 to 4: so many of the reference, and so many the agent may take
+    of the other, after which it answers what it holds likeliest; by default 4 of the one and 12 of
+    the other."""
+
+
+@dataclass(frozen=True)
+class EnvironmentFlags(TrialFlags):
     """An environment, and what can be chosen of it whether or not an agent comes with it."""
 
     env_id: str = "GQNShepard-v0"
@@ -114,11 +151,32 @@ MORE_THAN_ZERO = (
 
 def _arguments(flags: EnvironmentFlags, declared: type[EnvironmentFlags]) -> dict[str, Any]:
     names = [field.name for field in fields(declared) if field.name != "env_id"]
-    return {name: getattr(flags, name) for name in names}
+    given = {name: getattr(flags, name) for name in names}
+    look = None if flags.appearance is None else parse_changes(flags.appearance, "appearance")
+    return given | {"angles": parse_angles(flags.angles), "appearance": look}
 
 
-def parse_changes(changes: Sequence[str]) -> dict[str, Any]:
+def parse_angles(angles: Sequence[str] | None) -> str | list[float] | None:
+    """ "0", "60" to numbers; "random" stays as it is.
+
+    Raises:
+        UserError: for anything else.
+    """
+    if angles is None:
+        return None
+    if list(angles) == ["random"]:
+        return "random"
+    try:
+        return [float(angle) for angle in angles]
+    except ValueError:
+        raise UserError(f"angles is {' '.join(angles)!r}, expected degrees or random") from None
+
+
+def parse_changes(changes: Sequence[str], what: str = "hyperparameter") -> dict[str, Any]:
     """ "a.b=1" to {"a": {"b": 1}}; values are read as YAML.
+
+    Args:
+        what: is changed, for errors.
 
     Raises:
         UserError: for text without "=", or with a value that cannot be read.
@@ -127,15 +185,15 @@ def parse_changes(changes: Sequence[str]) -> dict[str, Any]:
     for change in changes:
         name, equals, value = change.partition("=")
         if not equals or not name:
-            raise UserError(f"hyperparameter {change!r} is not of the form name=value")
+            raise UserError(f"{what} {change!r} is not of the form name=value")
         *path, last = name.split(".")
         place: Any = result
         for part in path:
             place = place.setdefault(part, {})
             if not isinstance(place, dict):
-                raise UserError(f"hyperparameter {change!r}: {part} is {place!r} by another change")
+                raise UserError(f"{what} {change!r}: {part} is {place!r} by another change")
         try:
             place[last] = read_yaml(value)
         except yaml.YAMLError as error:
-            raise UserError(f"hyperparameter {change!r} has a value that is no YAML") from error
+            raise UserError(f"{what} {change!r} has a value that is no YAML") from error
     return result

@@ -20,8 +20,8 @@ from agents.evaluation import Evaluation
 from envs.camera.space import encoded
 from envs.rows.query_errors import root_mean_square_error
 from envs.scene_vector_env import LOOK_COST
-from envs.tasks import QueryErrors
-from envs.tasks.mental_rotation import ANGLES, MentalRotationTask
+from envs.tasks import QueryErrors, Task
+from envs.tasks.mental_rotation import MentalRotationTask
 from envs.tasks.recognition import RecognitionTask
 from envs.tasks.view_prediction import ViewPredictionTask
 from experiments.agent.environment import AgentEnvironment
@@ -34,9 +34,12 @@ from experiments.agent.view_strategies import (
     angles_of,
     nearest_choice,
 )
-from gqn_rl.geometry.rotations import MIRROR
+from gqn_rl.geometry.rotations import MIRROR, VERTICAL_TURNS
 from gqn_rl.geometry.viewpoint import Viewpoints, look_at_origin
 from gqn_rl.inference.ideal_observer import Candidates, IdealObserver, Posterior
+from gqn_rl.inference.ideal_observer.ray_casting import SilhouetteTable
+from gqn_rl.inference.ideal_observer.yaw_search import search_yaw
+from gqn_rl.rendering import Appearance
 from gqn_rl.scenes.shape_catalogue import MAX_ENUMERATED, shape_catalogue
 from gqn_rl.scenes.shape_source import num_cubes_of
 
@@ -57,6 +60,11 @@ class IdealAgent(ABC):
     def __init__(self, environment: AgentEnvironment) -> None:
         self._environment = environment
         self._native: Any = environment.native.unwrapped
+
+    @classmethod
+    def knows(cls, task: Task) -> bool:
+        """Whether it knows how the task's scenes are made."""
+        return True
 
     @cached_property
     def num_cubes(self) -> int:
@@ -121,10 +129,15 @@ class IdealRecognition(IdealAgent):
 
 
 class IdealMentalRotation(IdealAgent):
-    """Knows the reference from its four views, and by which angles objects are turned.
+    """Knows the reference from its views, and by which angles objects are turned in depth.
 
     It makes no use of colours that the two objects share.
     """
+
+    @classmethod
+    def knows(cls, task: Task) -> bool:
+        """See `IdealAgent.knows`: it turns grids about the vertical axis, and no other."""
+        return isinstance(task, MentalRotationTask) and task.rotation == "depth"
 
     @cached_property
     def _observer(self) -> IdealObserver:
@@ -139,11 +152,15 @@ class IdealMentalRotation(IdealAgent):
 
     def begin(self, row: int, image: NDArray[np.uint8], viewpoint: Viewpoints) -> Posterior:
         """See `IdealAgent.begin`."""
-        cue_views = self._native.task.cue_views
-        reference = self._native.trials.reference[np.full(len(cue_views), row)]
-        seen = self._observer.observe(self._native.renderer.render(reference, cue_views), cue_views)
+        task, trial = self._native.task, self._native.trials[np.array([row])]
+        poses = task.reference_views(trial)
+        images = self._native.renderer.render(trial.reference.repeat(len(poses)), poses)
+        seen = self._observer.observe(images, poses)
         self._references[row] = int(seen.shapes().argmax())
-        hypotheses = turned_and_mirrored(seen)
+        if task.angles is None:
+            hypotheses = turned_anyhow(seen, image[0], viewpoint)
+        else:
+            hypotheses = turned_and_mirrored(seen, task.angles)
         return Posterior.of(hypotheses, image.shape[1]).update(image, viewpoint)
 
     def answers(self, row: int, posterior: Posterior) -> NDArray[np.float64]:
@@ -151,18 +168,40 @@ class IdealMentalRotation(IdealAgent):
         return posterior.handedness(self._references[row])
 
 
-def turned_and_mirrored(reference: Posterior) -> Candidates:
-    """What is shown beside a reference: it or its mirror image, turned by one of the angles."""
+def turned_and_mirrored(reference: Posterior, angles: NDArray[np.float64]) -> Candidates:
+    """What is shown beside a reference: it or its mirror image, turned by one of the angles.
+
+    Args:
+        angles: (A,), degrees.
+    """
+    both = both_hands(reference)
+    return joined([both.turned(both.yaw + turn, both.log_prior) for turn in np.deg2rad(angles)])
+
+
+def turned_anyhow(
+    reference: Posterior, image: NDArray[np.uint8], viewpoint: Viewpoints
+) -> Candidates:
+    """The same, turned by any angle at which it explains an image (H, W, 3) from one pose."""
+    both = both_hands(reference)
+    turned = [
+        replace(both, cubes=both.cubes @ turn.T, yaw=np.zeros(len(both)))
+        for turn in VERTICAL_TURNS.astype(np.float64)
+    ]
+    candidates = joined(turned)
+    return search_yaw(candidates, SilhouetteTable(candidates.cubes), image, viewpoint)
+
+
+def both_hands(reference: Posterior) -> Candidates:
+    """What the reference may be, the likeliest, and the mirror images in x = 0 of all of that."""
     likeliest = np.argsort(-reference.probability)[:REFERENCES]
-    one, probability = reference.candidates[likeliest], reference.probability[likeliest]
+    one = reference.candidates[likeliest]
+    one = one.turned(one.yaw, np.log(reference.probability[likeliest]))
     mirrored = shape_catalogue(one.cubes.shape[1]).mirror[one.shape]
-    parts = []
-    for angle in np.deg2rad(ANGLES):
-        for cubes, yaw, shape in (
-            (one.cubes, one.yaw, one.shape),
-            (one.cubes * MIRROR, -one.yaw, mirrored),
-        ):
-            parts.append(Candidates(cubes, yaw + angle, np.log(probability), shape))
+    return joined([one, Candidates(one.cubes * MIRROR, -one.yaw, one.log_prior, mirrored)])
+
+
+def joined(parts: Sequence[Candidates]) -> Candidates:
+    """The candidates of all parts, one after the other."""
     return Candidates(
         *(np.concatenate([getattr(p, name) for p in parts]) for name in vars(parts[0]))
     )
@@ -255,18 +294,22 @@ IDEAL_VIEWS = (ViewPredictionTask,)
 
 
 def ideal_agent(environment: AgentEnvironment) -> IdealAgent | None:
-    """The ideal observer as an agent; None for tasks, and for sizes, of which it knows nothing."""
+    """The ideal observer as an agent; None for tasks, sizes and looks of which it knows nothing."""
     kind = IDEAL_AGENTS.get(type(environment.task))
-    return None if kind is None or not _is_enumerated(environment) else kind(environment)
+    if kind is None or not kind.knows(environment.task) or not _is_usual(environment):
+        return None
+    return kind(environment)
 
 
 def ideal_views(environment: AgentEnvironment, looks: Schedule) -> IdealViews | None:
     """The ideal observer as a view strategy; None where `ideal_agent` would be none."""
-    known = type(environment.task) in IDEAL_VIEWS and _is_enumerated(environment)
+    known = type(environment.task) in IDEAL_VIEWS and _is_usual(environment)
     return IdealViews(environment, looks) if known else None
 
 
-def _is_enumerated(environment: AgentEnvironment) -> bool:
-    """Whether all shapes of the objects' size are known."""
+def _is_usual(environment: AgentEnvironment) -> bool:
+    """Whether all shapes of the objects' size are known, and objects look as they usually do."""
     given = environment.env_kwargs
+    if Appearance.of(given.get("appearance")) != Appearance():
+        return False
     return num_cubes_of(given.get("num_cubes"), given.get("shapes", "train")) <= MAX_ENUMERATED

@@ -27,27 +27,34 @@ def agent_and_environment(
     env_id = known_id(flags.env_id)
     choose_device(flags.device)
     agent = load_bundle(flags.agent or shipped_agent(env_id), flags.device)
-    if agent.record.env_id != env_id:
-        raise UserError(
-            f"agent {str(agent.path)!r} was trained on {agent.record.env_id!r}, "
-            f"but --env-id is {env_id!r}"
-        )
     given = {name: value for name, value in flags.arguments().items() if value is not None}
-    return agent, environment_of(agent, num_envs, given, device=flags.device, **unrecorded)
+    return agent, environment_of(agent, num_envs, given, env_id, device=flags.device, **unrecorded)
 
 
 def environment_of(
-    agent: Agent, num_envs: int, changes: dict[str, Any], **unrecorded: Any
+    agent: Agent,
+    num_envs: int,
+    changes: dict[str, Any],
+    env_id: str | None = None,
+    **unrecorded: Any,
 ) -> AgentEnvironment:
     """The environment that an agent learned in, with other arguments where there are changes.
 
+    Args:
+        env_id: of another environment, whose spaces have to be the same.
+
     Raises:
-        UserError: for changes with which it is one that the agent has not learned in.
+        UserError: for changes with which it is one that the agent cannot act in.
     """
-    recorded = dict(agent.record.env_kwargs)
+    recorded, own = dict(agent.record.env_kwargs), agent.record.env_id
     if "renderer" in recorded and changes.get("renderer") is None:
         recorded["renderer"] = renderer_at_hand(recorded["renderer"])
     arguments = {**recorded, **changes}
-    environment = make_environment(agent.record.env_id, num_envs, arguments, **unrecorded)
-    agent.require_environment(*environment.facts)
+    try:
+        environment = make_environment(env_id or own, num_envs, arguments, **unrecorded)
+        agent.require_environment(*environment.facts)
+    except UserError as error:
+        if env_id in (None, own):
+            raise
+        raise UserError(f"an agent trained on {own!r} does not fit {env_id!r}: {error}") from error
     return environment

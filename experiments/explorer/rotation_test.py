@@ -13,29 +13,29 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from agents.evaluation import wilson_interval
 from agents.saving.bundle import TRAINED
-from envs.tasks.mental_rotation import MentalRotationTask
+from envs.tasks.mental_rotation import AXES, MentalRotationTask
 from envs.tasks.trials import Trials
 from experiments.explorer.scenes import Image, Studio
+from experiments.trials.log import letters_of
+from experiments.trials.pairs import TRIES, all_shown
+from experiments.trials.table import ANSWERS, Trial
 from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.geometry.viewpoint import look_at_origin
+from gqn_rl.rendering.appearance import DARK, LIGHT
 from gqn_rl.scenes.scene import SceneBatch
 
 ENV_ID = "GQNShepardMentalRotation-v0"
-CAMERA = look_at_origin(np.deg2rad([45.0]), np.deg2rad([20.0]), radius=7.5)
+CAMERA_DEGREES = (45.0, 20.0)
+CAMERA = look_at_origin(*np.deg2rad(CAMERA_DEGREES)[:, None], radius=7.5)
 """A little from above, so that all three directions of the grid can be told apart, and nearer than
 the cameras of the environments."""
 PICTURE_SIZE = 288
 SURFACES = ("grey", "coloured")
 """grey: as in 1971 nothing but form; cubes are light and dark in turn, where the drawings had
 lines. coloured: a cube has its colour in both pictures, as for the agent."""
-LIGHT, DARK = 1.0, 0.78
-SMALLEST_PART = 0.2
-"""Of the pixels of an average cube that each cube must show for a pair to be asked."""
-TRIES = 200
 LONGEST = 600.0
 """Seconds; a longer time is not one of thinking."""
 
@@ -48,21 +48,25 @@ class Pair:
         left, right: pictures uint8 (H, W, 3).
         angle: degrees from the one to the other.
         mirrored: the right answer.
+        shape: letters of the left object.
     """
 
     left: Image
     right: Image
     angle: float
     mirrored: bool
+    shape: str
 
 
 class Answer(NamedTuple):
-    """Attributes: degrees; what was so and what was said; seconds from picture to answer."""
+    """Attributes: degrees; what was so and what was said; seconds from picture to answer; letters
+    of the left object."""
 
     angle: float
     mirrored: bool
     said_mirrored: bool
     seconds: float
+    shape: str
 
     @property
     def is_right(self) -> bool:
@@ -115,8 +119,31 @@ class Test:
         is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
         if not is_number or not 0 < seconds <= LONGEST:
             raise UserError(f"{seconds!r} seconds received, expected more than 0 to {LONGEST:.0f}")
-        given = Answer(self.pair.angle, self.pair.mirrored, said_mirrored, float(seconds))
+        pair = self.pair
+        given = Answer(pair.angle, pair.mirrored, said_mirrored, float(seconds), pair.shape)
         return replace(self, pair=None, answers=(*self.answers, given))
+
+    def trials(self, participant: str) -> list[Trial]:
+        """The answers as rows of a table.
+
+        Args:
+            participant: the person's code.
+        """
+        return [
+            Trial(
+                participant=participant,
+                trial=number,
+                shape=answer.shape,
+                mirrored=answer.mirrored,
+                angle=answer.angle,
+                axis=AXES["depth"],
+                answer=ANSWERS[answer.said_mirrored],
+                glimpses=1,
+                seconds=answer.seconds,
+                camera_path=(CAMERA_DEGREES,),
+            )
+            for number, answer in enumerate(self.answers, start=1)
+        ]
 
 
 class AngleScore(NamedTuple):
@@ -156,18 +183,12 @@ def sample_pair(rng: np.random.Generator, studio: Studio, surface: str) -> Pair:
         trials = task.sample(rng, 1)
         scenes = _both(trials, surface)
         poses = CAMERA[np.zeros(2, dtype=np.int64)]
-        if all_cubes_show(studio.cubes(scenes, poses), scenes.mask.shape[1]):
+        if all_shown(studio.cubes(scenes, poses), scenes.mask.shape[1]):
             left, right = studio.photograph(scenes, poses)
             angle = float(trials.details["angle"][0])
-            return Pair(left, right, angle, bool(trials.target[0]))
+            assert trials.reference is not None
+            return Pair(left, right, angle, bool(trials.target[0]), letters_of(trials.reference))
     raise RuntimeError(f"none of {TRIES} trials shows all cubes")
-
-
-def all_cubes_show(cubes: NDArray[np.int8], num_cubes: int) -> bool:
-    """Whether no cube hides, by index images int8 (N, H, W), -1 for the background."""
-    counts = np.stack([np.bincount(image[image >= 0], minlength=num_cubes) for image in cubes])
-    enough = SMALLEST_PART * counts.sum(axis=1, keepdims=True) / num_cubes
-    return bool((counts >= enough).all())
 
 
 def _both(trials: Trials, surface: str) -> SceneBatch:

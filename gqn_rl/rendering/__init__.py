@@ -1,5 +1,6 @@
 """Renderers: from scenes to pixels."""
 
+from gqn_rl.rendering.appearance import Appearance
 from gqn_rl.rendering.base import (
     RENDERERS,
     Drawn,
@@ -14,6 +15,7 @@ from gqn_rl.rendering.making import make_renderer
 __all__ = [
     "DEFAULT_RENDERER",
     "RENDERERS",
+    "Appearance",
     "Drawn",
     "Renderer",
     "RendererIdentity",

@@ -47,7 +47,8 @@ class RendererIdentity:
     Attributes:
         name: the entry in `RENDERERS`, or `module:class`.
         version: of the code or library that draws.
-        look: the appearance both renderers implement: flat shading, black background.
+        look: the appearance both renderers implement, "flat-v1" for flat shading and a black
+            background; see `gqn_rl.rendering.appearance`.
         image_size: height and width in pixels.
         field_of_view: opening angle in radians.
         ambient, diffuse: a face has its colour times ambient + diffuse * max(0, n . l).
@@ -108,7 +109,7 @@ class Renderer(Protocol):
     def identity(self) -> RendererIdentity: ...
 
     def render(self, scenes: SceneBatch, viewpoints: Viewpoints) -> NDArray[np.uint8]:
-        """One image per scene and viewpoint, uint8 (N, H, W, 3); background is black."""
+        """One image per scene and viewpoint, uint8 (N, H, W, 3)."""
         ...
 
     def close(self) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict
+from inspect import signature
 from typing import Any
 
+from gqn_rl.entry_points import find
 from gqn_rl.errors import UserError
-from gqn_rl.rendering.base import Renderer, check_renderer, single_renderer
+from gqn_rl.rendering.appearance import Appearance
+from gqn_rl.rendering.base import RENDERERS, Renderer, check_renderer, single_renderer
 from gqn_rl.rendering.default import default_renderer
 
 
@@ -15,26 +20,38 @@ def make_renderer(
     *,
     workers: int = 0,
     capacity: int = 256,
+    appearance: Appearance | Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Renderer:
     """The renderer called `name`, or the one that draws by default.
 
     >>> make_renderer("raycast", image_size=32).identity.image_size
     32
+    >>> make_renderer("raycast", appearance={"background": "white"}).identity.look
+    'flat-v1+white'
 
     Args:
         name: in `RENDERERS`, or `module:class` for a renderer of one's own; None for "pybullet",
             or for "raycast" where PyBullet is not installed.
         workers: processes that draw, see `PooledRenderer`; 0 to draw in this one.
         capacity: with workers, how many images are usually drawn at once, at most.
+        appearance: of objects, see `gqn_rl.rendering.appearance`; a renderer of one's own is told
+            of it only where it is not the default one.
         options: what else the renderer takes.
 
     Raises:
-        UserError: for an unknown name, a size that is not positive or a missing backend.
+        UserError: for an unknown name, a size that is not positive, a missing backend, or an
+            appearance that there is not, or that the renderer cannot draw.
     """
     name = default_renderer() if name is None else name
     if workers < 0:
         raise UserError(f"{workers} rendering workers, expected at least 0")
+    look = Appearance.of(appearance)
+    if look != Appearance():
+        check_renderer(name, image_size)
+        if "appearance" not in signature(find("renderer", name, RENDERERS)).parameters:
+            raise UserError(f"renderer {name!r} takes no appearance, received {appearance!r}")
+        options["appearance"] = asdict(look)  # workers are told in JSON
     if not workers:
         return single_renderer(name, image_size, **options)
     check_renderer(name, image_size)

@@ -6,7 +6,9 @@ import contextlib
 import os
 import sys
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,15 +17,8 @@ from scipy.spatial.transform import Rotation
 from gqn_rl.errors import UserError
 from gqn_rl.extras import require
 from gqn_rl.geometry.viewpoint import FIELD_OF_VIEW, Viewpoints
-from gqn_rl.rendering.base import (
-    AMBIENT,
-    DIFFUSE,
-    FAR,
-    LIGHT_DIRECTION,
-    NEAR,
-    RendererIdentity,
-    check_batch,
-)
+from gqn_rl.rendering.appearance import Appearance
+from gqn_rl.rendering.base import FAR, LIGHT_DIRECTION, NEAR, RendererIdentity, check_batch
 from gqn_rl.scenes.scene import SceneBatch
 
 
@@ -70,16 +65,20 @@ class PyBulletRenderer:
     0
     >>> renderer.close()
 
+    Args:
+        image_size: height and width in pixels.
+        appearance: of objects, see `gqn_rl.rendering.appearance`.
+
     Attributes:
         camera: what `pybullet.getCameraImage` is called with beside the view matrix.
     """
 
-    def __init__(self, image_size: int = 64) -> None:
-        self._identity = RendererIdentity(
-            name="pybullet",
-            version=f"{pybullet.getAPIVersion()}",
-            image_size=image_size,
-        )
+    def __init__(
+        self, image_size: int = 64, appearance: Appearance | Mapping[str, Any] | None = None
+    ) -> None:
+        self.appearance = Appearance.of(appearance)
+        version = f"{pybullet.getAPIVersion()}"
+        self._identity = self.appearance.identity("pybullet", version, image_size)
         self._client: int | None = None
         self._open()
 
@@ -98,8 +97,8 @@ class PyBulletRenderer:
             "height": size,
             "projectionMatrix": pybullet.computeProjectionMatrixFOV(fov, 1.0, NEAR, FAR),
             "lightDirection": LIGHT_DIRECTION,
-            "lightAmbientCoeff": AMBIENT,
-            "lightDiffuseCoeff": DIFFUSE,
+            "lightAmbientCoeff": self.appearance.ambient,
+            "lightDiffuseCoeff": self.appearance.diffuse,
             "lightSpecularCoeff": 0.0,
             "shadow": 0,
             "renderer": pybullet.ER_TINY_RENDERER,
@@ -112,6 +111,8 @@ class PyBulletRenderer:
 
     def render(self, scenes: SceneBatch, viewpoints: Viewpoints) -> NDArray[np.uint8]:
         """See `Renderer.render`."""
+        if not self.appearance.is_finished:
+            return self.render_with_segmentation(scenes, viewpoints)[0]
         size = self._identity.image_size
         images = np.empty((len(scenes), size, size, 3), dtype=np.uint8)
         for n, (rgba, _) in enumerate(self._draw(scenes, viewpoints)):
@@ -128,13 +129,36 @@ class PyBulletRenderer:
         for n, (rgba, body) in enumerate(self._draw(scenes, viewpoints)):
             _copy_colours(rgba, images[n])
             cube_index[n] = self._cube_of_body(body)
+        if len(scenes) and not self.appearance.is_finished:
+            self._finish(images, cube_index, scenes, viewpoints)
         return images, cube_index
+
+    def _finish(
+        self,
+        images: NDArray[np.uint8],
+        cube_index: NDArray[np.int8],
+        scenes: SceneBatch,
+        viewpoints: Viewpoints,
+    ) -> None:
+        """Lines and background, see `borders.finish`."""
+        # Not at the top: most workers need no PyTorch.
+        import torch
+
+        from gqn_rl.rendering.borders import finish
+
+        arrays = (scenes.cubes, scenes.rotation, viewpoints.position, viewpoints.axes())
+        cubes, rotation, position, axes = (torch.from_numpy(np.array(a)) for a in arrays)
+        pixels, index = torch.from_numpy(images), torch.from_numpy(cube_index)
+        finish(pixels, index, (cubes, rotation), (position, axes), self.appearance)
 
     def _draw(
         self, scenes: SceneBatch, viewpoints: Viewpoints
     ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int32]]]:
         """Image (H, W, 4) and body ids (H, W), -1 for the background, of one scene at a time."""
         check_batch(scenes, viewpoints)
+        given = self.appearance.cube_colours(scenes.mask.shape[1])
+        if given is not None:
+            scenes = replace(scenes, colour=np.broadcast_to(given, scenes.colour.shape))
         if self._client is None:
             raise RuntimeError("render() called on a closed PyBulletRenderer")
         self._require_own_bodies()
@@ -229,11 +253,12 @@ class PyBulletRenderer:
         self._disconnect()
         self._client = None
 
-    def __getstate__(self) -> dict[str, int]:
+    def __getstate__(self) -> dict[str, Any]:
         """A client cannot be pickled: the copy opens its own."""
-        return {"image_size": self._identity.image_size}
+        appearance = asdict(self.appearance)
+        return {"image_size": self._identity.image_size, "appearance": appearance}
 
-    def __setstate__(self, state: dict[str, int]) -> None:
+    def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)  # type: ignore[misc]
 
 

@@ -7,13 +7,18 @@ differing pixel in 10,000.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from gqn_rl.geometry.rays import pixel_directions
 from gqn_rl.geometry.viewpoint import Viewpoints
-from gqn_rl.rendering.base import AMBIENT, DIFFUSE, RendererIdentity, check_batch, unit_light
+from gqn_rl.rendering.appearance import Appearance
+from gqn_rl.rendering.base import RendererIdentity, check_batch, unit_light
+from gqn_rl.rendering.borders import finish
 from gqn_rl.scenes.scene import SceneBatch
 
 VERSION = "1"
@@ -42,10 +47,17 @@ class RaycastRenderer:
     Args:
         image_size: height and width in pixels.
         device: where to draw, for example "cpu" or "cuda".
+        appearance: of objects, see `gqn_rl.rendering.appearance`.
     """
 
-    def __init__(self, image_size: int = 64, device: str | torch.device = "cpu") -> None:
-        self._identity = RendererIdentity(name="raycast", version=VERSION, image_size=image_size)
+    def __init__(
+        self,
+        image_size: int = 64,
+        device: str | torch.device = "cpu",
+        appearance: Appearance | Mapping[str, Any] | None = None,
+    ) -> None:
+        self.appearance = Appearance.of(appearance)
+        self._identity = self.appearance.identity("raycast", VERSION, image_size)
         self.device = torch.device(device)
         self._directions = pixel_directions(image_size).T.contiguous().to(self.device)  # (3, HW)
         self._closed = False
@@ -125,15 +137,27 @@ class RaycastRenderer:
         directions = _apply(_apply(to_object, axes.mT), self._directions[None])  # (N, 3, HW)
         distance, index, axis = nearest_cube(origin, directions, cubes, mask)
         hit = distance < BEYOND / 2
-        shade = _shade(directions, light, axis)  # (N, HW)
+        shade = self._shade(directions, light, axis)  # (N, HW)
+        given = self.appearance.cube_colours(cubes.shape[1])
+        if given is not None:
+            colour = torch.from_numpy(given).to(colour).expand_as(colour)
         base = (colour * 255.0).floor()
         rgb = base.gather(1, index[..., None].expand(-1, -1, 3))
         rgb = (rgb * shade[..., None]).clamp(max=255.0) * hit[..., None]
         index = torch.where(hit, index, -1)
-        return (
-            rgb.to(torch.uint8).view(n, size, size, 3),
-            index.to(torch.int8).view(n, size, size),
-        )
+        images = rgb.to(torch.uint8).view(n, size, size, 3)
+        cube = index.to(torch.int8).view(n, size, size)
+        if not self.appearance.is_finished:
+            finish(images, cube, (cubes, rotation), (position, axes), self.appearance)
+        return images, cube
+
+    def _shade(
+        self, directions: torch.Tensor, light: torch.Tensor, axis: torch.Tensor
+    ) -> torch.Tensor:
+        """Brightness of the face that a ray enters: its normal is -sign(d) along `axis`."""
+        along = directions.gather(1, axis[:, None])[:, 0]
+        cosine = -along.sign() * light.gather(1, axis)
+        return self.appearance.ambient + self.appearance.diffuse * cosine.clamp(min=0.0)
 
     def close(self) -> None:
         """After this the renderer draws no more; more than once does no harm."""
@@ -184,10 +208,3 @@ def nearest_cube(
     x, y, z = (nearest * inverse).sub_(reach).unbind(1)
     face = torch.where(z > torch.maximum(x, y), 2, (y > x).long())
     return distance, index, face
-
-
-def _shade(directions: torch.Tensor, light: torch.Tensor, axis: torch.Tensor) -> torch.Tensor:
-    """Brightness of the face that a ray enters: its normal is -sign(d) along `axis`."""
-    along = directions.gather(1, axis[:, None])[:, 0]
-    cosine = -along.sign() * light.gather(1, axis)
-    return AMBIENT + DIFFUSE * cosine.clamp(min=0.0)

@@ -155,3 +155,8 @@ def test_episodes_are_summed_up_by_the_angle_between_two_objects():
     assert near["accuracy"] == 0.5
     assert near["looks"] == 5
     assert Evaluation([episode(True, 1, None)]).by_angle() == []
+    many = [episode(angle < 90, 1, float(angle)) for angle in np.arange(0.0, 180.5, 2.5)]
+    around = Evaluation(many).by_angle()
+    assert [row["angle"] for row in around] == list(range(0, 181, 20))
+    assert [row["episodes"] for row in around] == [4, *[8] * 8, 5]
+    assert [row["accuracy"] for row in around] == [1.0] * 5 + [0.0] * 5

@@ -18,6 +18,7 @@ from envs import ENV_IDS
 from envs.scene_vector_env import SceneVectorEnv
 from envs.tasks import TASKS
 from experiments.compare_observations import CompareObservationsSettings
+from experiments.trials.table import read_trials
 from gqn_rl.entry_points import find
 from tests.docs.blocks import Block, blocks_of
 
@@ -67,6 +68,19 @@ def test_examples_on_other_pages_run(monkeypatch, tmp_path, name, num_envs):
     monkeypatch.chdir(tmp_path)
     page = DOCS / name
     assert run(page, blocks_of(page))["venv"].num_envs == num_envs
+
+
+def test_the_page_for_cognitive_scientists_goes_from_figures_to_a_table_and_a_figure(
+    monkeypatch, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
+    page = DOCS / "cognitive.md"
+    trials = run(page, blocks_of(page))["trials"]
+    assert len(trials) == 24
+    assert {trial.shape for trial in trials} == {"uurbbu", "uurrfr", "uulbbl"}
+    assert read_trials(tmp_path / "agent.csv")[0].participant == "agent"
+    with Image.open(tmp_path / "angles.png") as figure:
+        assert figure.width > figure.height
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda page: page.name)

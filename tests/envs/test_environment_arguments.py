@@ -87,7 +87,7 @@ def test_what_only_several_environments_have_is_refused_for_one(make, env_id, ar
 def test_reset_options_that_are_not_understood_are_refused(make, make_vec, options):
     for env in (make(observation="state").unwrapped, make_vec(observation="state")):
         before = env.reset(seed=0)[0]
-        with pytest.raises(UserError, match=r"reset options are .*'reset_mask' alone"):
+        with pytest.raises(UserError, match=r"reset option.*expected .*'reset_mask'"):
             env.reset(seed=1, options=options)
         assert data_equivalence(env.reset(seed=0, options={})[0], before, exact=True)
 
@@ -118,3 +118,16 @@ def test_a_bare_object_can_be_shared_between_environments(make):
 def test_observations_that_need_no_encoder_load_none(make):
     env = make(encoder="there is no such encoder", observation="pixels")
     assert env.unwrapped.rows.encoder is None
+
+
+def test_objects_look_as_they_are_told_to(make):
+    look = {"colours": "uniform", "edges": True, "background": "white"}
+    image = make(observation="pixels", appearance=look).reset(seed=0)[0]["image"]
+    assert (image[0, 0] == 255).all()
+    assert (image == 0).all(axis=-1).any()
+    assert (image == image[..., :1]).all()
+    usual = FakeEncoder(renderer=RendererIdentity("pybullet", "1", image_size=64).to_dict())
+    with pytest.raises(UserError, match=r"look='flat-v1'.*'flat-v1\+uniform\+edges\+white'"):
+        make(encoder=usual, appearance=look)
+    with pytest.raises(UserError, match="unknown colours 'pink'"):
+        make(observation="pixels", appearance={"colours": "pink"})

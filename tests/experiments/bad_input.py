@@ -27,12 +27,12 @@ NAMES = frozenset(
         *("orientation", "algo", "logger", "device", "precision", "preset", "recipe", "weights"),
         *("sigma_schedule", "initial_weights", "probes", "probe_orientations", "agents", "cameras"),
         *("dataset", "split", "shards", "base_url", "clock", "others", "look_around", "moves"),
-        *("hyper", "repository"),
+        *("hyper", "repository", "rotation", "camera", "angles", "appearance"),
     )
 )
 """Flags that name something of a table, or have a form."""
 INPUTS = frozenset(("agent", "source", "data_path", "evaluation_path", "input", "hyperparameters"))
-INPUTS |= {"resume", "report_only"}
+INPUTS |= {"resume", "report_only", "tables"}
 """Flags that name a file or folder to read."""
 LARGE = {"num_envs": "1000000000", "gallery_size": "1000000", "num_cubes": "1000", "port": "70000"}
 """Numbers of 64 bits that are too large all the same."""
@@ -45,6 +45,7 @@ BASE: dict[str, tuple[str, ...]] = {
     "hub push": ("--source", "small", "--repository", "owner/name"),
     "hub pull": ("--repository", "owner/name", "--output", "{new}"),
     "export_onnx": ("--output", "{new}.onnx"),
+    "plot_trials": ("--tables", "{files}/no table", "--output", "{new}.png"),
     "play_episode": ("--output", "{new}.gif", "--moves", "left"),
     "train_agent": ("--observation", "state", "--num-envs", "2", "--output", "{new}"),
     "download_dataset": ("--output", "{new}"),
@@ -118,6 +119,8 @@ def _values(name: str, hint: Any) -> Iterator[str]:
         yield from (f"{{files}}/{what}" for what in STRUCTURAL)
     elif name in NAMES:
         yield from ("no-such-thing", "")
+    if name == "trials":
+        yield from ("{files}/text file", "{files}/text file/below")
     if name in ("output", "study"):
         yield from ("{files}/text file", "{files}/occupied", "{files}/text file/below")
 

@@ -24,9 +24,9 @@ from experiments.explorer.rotation_test import (
     scores_by_angle,
 )
 from experiments.explorer.scenes import Image
-from experiments.shared.people import SHEPARD_METZLER
+from experiments.trials.lines import fitted_line
 
-OWN, AGENT, PEOPLE, ERROR = "#c8501e", "#1f5f99", "#8a8a8a", "#1f5f99"
+OWN, AGENT, CHANCE, ERROR = "#c8501e", "#1f5f99", "#8a8a8a", "#1f5f99"
 DPI = 110
 MAP_WIDTH, MAP_HEIGHT = 360, 180
 """Pixels; one for each degree."""
@@ -121,7 +121,7 @@ def posterior_bars(posterior: NDArray[np.float64], answers: Sequence[str]) -> Im
 
 
 def rotation_figure(answers: Sequence[Answer], agent: Sequence[AgentAtAngle] | None) -> Image:
-    """One's own time and accuracy by angle, beside the agent's and those of 1971."""
+    """One's own time and accuracy by angle, the latter beside the agent's."""
     figure, (left, right) = _figure(2, (9.0, 3.2))
     _draw_times(left, answers)
     _draw_accuracy(right, answers, agent)
@@ -132,13 +132,13 @@ def rotation_figure(answers: Sequence[Answer], agent: Sequence[AgentAtAngle] | N
 
 
 def _draw_times(axes: Axes, answers: Sequence[Answer]) -> None:
-    line = SHEPARD_METZLER
-    ends = [0, 180]
-    low, high = line.fastest_at_180, line.slowest_at_180
-    start = line.seconds_at_0
-    axes.fill_between(ends, [start, low], [start, high], color=PEOPLE, alpha=0.2, linewidth=0)
-    label = "Shepard and Metzler 1971"
-    axes.plot(ends, [start, line.seconds_at_180], color=PEOPLE, label=label)
+    right = [answer for answer in answers if answer.is_right]
+    line = fitted_line([answer.angle for answer in right], [answer.seconds for answer in right])
+    if line is not None:
+        across = np.linspace(0.0, 180.0, 60)
+        middle, low, high = line.at(across)
+        axes.fill_between(across, low, high, color=OWN, alpha=0.15, linewidth=0)
+        axes.plot(across, middle, color=OWN, linewidth=1, label="line, 95 % interval")
     same = scores_by_angle([answer for answer in answers if not answer.mirrored])
     mirrored = scores_by_angle([answer for answer in answers if answer.mirrored])
     for scores, name, fill in ((same, "you, same", OWN), (mirrored, "you, mirrored", "none")):
@@ -146,15 +146,13 @@ def _draw_times(axes: Axes, answers: Sequence[Answer]) -> None:
         places, seconds = zip(*known, strict=True) if known else ((), ())
         axes.plot(places, seconds, "o", color=OWN, markerfacecolor=fill, label=name)
     axes.set(ylabel="seconds, right answers")
-    axes.set_ylim(0, None)
+    axes.set_ylim(0, 1.3 * max([1.0, *(answer.seconds for answer in right)]))
 
 
 def _draw_accuracy(
     axes: Axes, answers: Sequence[Answer], agent: Sequence[AgentAtAngle] | None
 ) -> None:
-    share = 1.0 - SHEPARD_METZLER.error_rate
-    axes.axhline(share, color=PEOPLE, label="Shepard and Metzler 1971, all angles")
-    axes.axhline(0.5, color=PEOPLE, linestyle=":", linewidth=1)
+    axes.axhline(0.5, color=CHANCE, linestyle=":", linewidth=1, label="chance")
     if agent is not None:
         places, shares = [row.angle for row in agent], [row.accuracy for row in agent]
         axes.plot(places, shares, "s-", color=AGENT, label="agent")

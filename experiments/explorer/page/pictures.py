@@ -17,10 +17,11 @@ from experiments.explorer.page.figures import (
     posterior_bars,
     rotation_figure,
 )
-from experiments.explorer.page.messages import note_html, outcome_html
+from experiments.explorer.page.messages import download_html, note_html, outcome_html
 from experiments.explorer.rotation_test import PICTURE_SIZE, AgentAtAngle, Test
 from experiments.explorer.scenes import Image
 from experiments.explorer.watching import Step
+from experiments.trials.table import trials_csv
 
 PANEL, THUMBNAIL, NEIGHBOUR, CURVE = 190, 80, 84, 220
 EPISODE, BARS, SHAPE, SCORE, MAP = 296, 240, 84, 330, 180
@@ -115,9 +116,17 @@ def outcome_part(test: Test) -> str:
     )
 
 
-def score_part(test: Test, agent: list[AgentAtAngle] | None) -> str:
-    """Time and accuracy by angle."""
-    return picture_html([(rotation_figure(test.answers, agent), "")], SCORE, "figure")
+def score_part(test: Test, agent: list[AgentAtAngle] | None, participant: str = "") -> str:
+    """Time and accuracy by angle, and, once there is an answer, the table of all.
+
+    Args:
+        participant: the person's code in the table.
+    """
+    figure = picture_html([(rotation_figure(test.answers, agent), "")], SCORE, "figure")
+    if not test.answers:
+        return figure
+    table = trials_csv(test.trials(participant.strip() or "1"))
+    return figure + download_html("trials.csv", table, "These trials as a table (CSV)")
 
 
 def _curve_html(now: Exploration) -> str:

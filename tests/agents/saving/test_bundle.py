@@ -150,12 +150,13 @@ def test_the_wrong_environment_is_refused_naming_both_values(
     observation, action = env.observation_space, env.action_space
     agent.require_environment("Fake-v0", observation, action, {"sha256": "aa"})
     agent.require_environment("Fake-v0", observation, action, None)
+    agent.require_environment("Other-v0", observation, action, None)
     wider = spaces.Dict(
         {**observation.spaces, "representation": spaces.Box(-np.inf, np.inf, (17,), np.float32)}
     )
     fewer = spaces.Dict({"viewpoint": observation["viewpoint"]})
     cases = [
-        (("Other-v0", observation, action, None), "env_id 'Fake-v0'.*'Other-v0'"),
+        (("Other-v0", observation, spaces.Discrete(9), None), "'n': 6.*Other-v0' has.*'n': 9"),
         (("Fake-v0", wider, action, None), r"'representation' shape \[16\].*\[17\]"),
         (("Fake-v0", fewer, action, None), "observations .*looks_left.*'viewpoint'"),
         (("Fake-v0", observation, spaces.Discrete(9), None), "action_space .*'n': 6.*'n': 9"),

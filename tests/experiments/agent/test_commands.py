@@ -260,7 +260,7 @@ def test_bad_evaluation_input_is_one_line_and_code_2(
     assert not output.exists()
 
 
-def test_an_agent_of_another_id_is_refused_naming_both(
+def test_an_agent_is_refused_where_it_does_not_fit_naming_both_ids(
     run_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     flags = ["--agent", run_folder, "--env-id", "GQNShepardMentalRotation-v0"]

@@ -17,12 +17,13 @@ from experiments.agent.episode import Episode
 from experiments.agent.figures import (
     FRAME_MILLISECONDS,
     LAST_FRAME_MILLISECONDS,
-    save_angles,
     save_animation,
     save_comparison,
     save_film_strip,
     save_learning_curve,
 )
+from experiments.trials.figure import save_trials
+from experiments.trials.table import Trial
 
 
 def watched(looks: int, brightness: int) -> Episode:
@@ -61,7 +62,11 @@ def result(accuracy: float) -> dict[str, Any]:
     return {**numbers, **{f"{name}_95": low_high for name in numbers}}
 
 
-BY_ANGLE = [{"angle": angle, **result(0.8)} for angle in range(0, 181, 20)]
+TRIALS = [
+    Trial("GQNShepardMentalRotation-v0", k, "uurb", False, 20.0 * (k % 10), "vertical",
+          ("same", "mirrored")[k % 7 == 0], 1 + k % 3, 1.0, ())
+    for k in range(40)
+]  # fmt: skip
 TABLE = {"agent": result(0.9), "look around, random weights": result(0.3)}
 CURVE = [{"timesteps": steps, **result(0.5)} for steps in (1, 2, 3)]
 VIEWS = [np.zeros((8, 8, 3), np.uint8)] * 3
@@ -73,7 +78,7 @@ EPISODE = Episode(
 )
 MEASURED = ("accuracy", "looks", "reward")
 FIGURES: dict[str, Callable[[Path], None]] = {
-    "angles": lambda path: save_angles(path, BY_ANGLE, 0.5),
+    "angles": lambda path: save_trials(path, TRIALS),
     "comparison": lambda path: save_comparison(path, TABLE, MEASURED, 0.1),
     "learning curve": lambda path: save_learning_curve(path, CURVE, CURVE, MEASURED, 0.1),
     "film strip": lambda path: save_film_strip(path, EPISODE, "GQNShepard-v0"),

@@ -12,7 +12,7 @@ import pytest
 
 from envs.scene_vector_env import SceneVectorEnv
 from envs.tasks import TASKS, make_task
-from experiments.agent.flags import AgentFlags, NewAgentFlags, parse_changes
+from experiments.agent.flags import AgentFlags, NewAgentFlags, TrialFlags, parse_changes
 from experiments.agent.settings import TrainAgentSettings
 from experiments.evaluate_agent import EvaluateAgentSettings
 from experiments.play_episode import PlayEpisodeSettings
@@ -73,7 +73,9 @@ def test_the_settings_of_earlier_runs_are_read(tmp_path: Path) -> None:
     assert (stored.hyper, stored.logger) == (("n_steps=16",), ("tensorboard",))
     assert stored.max_minutes == 0.15
     renamed = set(EARLIER_RUN) - {"time_limit"} | {"max_minutes"}
-    assert {field.name for field in fields(stored)} == renamed | {"threads"}
+    newer = {"threads", *(field.name for field in fields(TrialFlags))}
+    assert {field.name for field in fields(stored)} == renamed | newer
+    assert {getattr(stored, field.name) for field in fields(TrialFlags)} == {None}
 
 
 def test_what_is_read_anew_is_a_flag() -> None:
@@ -92,6 +94,14 @@ def test_what_is_read_anew_is_a_flag() -> None:
 )
 def test_changes_are_read_as_yaml(changes: list[str], expected: dict[str, Any]) -> None:
     assert parse_changes(changes) == expected
+
+
+def test_angles_are_numbers_or_random() -> None:
+    assert EvaluateAgentSettings(angles=("0", "62.5")).arguments()["angles"] == [0.0, 62.5]
+    assert EvaluateAgentSettings(angles=("random",)).arguments()["angles"] == "random"
+    for wrong in (("random", "60"), ("far",)):
+        with pytest.raises(UserError, match="expected degrees or random"):
+            EvaluateAgentSettings(angles=wrong).arguments()
 
 
 @pytest.mark.parametrize("change", ["a", "=1"])

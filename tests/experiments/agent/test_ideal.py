@@ -11,6 +11,7 @@ import pytest
 
 from agents.evaluation import Evaluation, Predictor, evaluate
 from envs.tasks import QueryErrors, make_task
+from envs.tasks.mental_rotation import ANGLES
 from experiments.agent.comparison import IDEAL, measured_ideal
 from experiments.agent.environment import AgentEnvironment, make_environment
 from experiments.agent.ideal import ideal_agent, ideal_views, turned_and_mirrored
@@ -52,6 +53,25 @@ def test_one_view_is_enough_for_the_right_answer(env_id: str) -> None:
     evaluation = play(made, strategy, 8)
     assert evaluation.accuracy == 1.0
     assert evaluation.looks == 1.0
+    made.close()
+
+
+@pytest.mark.parametrize("options", [{"angles": [70.0]}, {"angles": "random"}])
+def test_it_knows_trials_as_psychologists_choose_them(options: dict[str, Any]) -> None:
+    given = {"camera": "fixed", "elevation": (20, 40), "glimpses": 1, **options}
+    made = environment("GQNShepardMentalRotation-v0", **given)
+    strategy = ideal_agent(made)
+    assert strategy is not None
+    assert play(made, strategy, 4).accuracy >= 3 / 4  # a picture may leave it open
+    made.close()
+
+
+@pytest.mark.parametrize("options", [{"rotation": "picture"}, {"appearance": {"edges": True}}])
+def test_it_knows_nothing_of_turns_in_the_picture_plane_and_of_other_looks(
+    options: dict[str, Any],
+) -> None:
+    made = environment("GQNShepardMentalRotation-v0", **options)
+    assert ideal_agent(made) is None
     made.close()
 
 
@@ -97,7 +117,7 @@ def test_what_stands_beside_a_reference_is_among_the_hypotheses(rng: np.random.G
         views = task.cue_views
         reference = trials.reference[np.full(len(views), row)]
         seen = IdealObserver(7, "free").observe(RaycastRenderer().render(reference, views), views)
-        hypotheses = turned_and_mirrored(seen)
+        hypotheses = turned_and_mirrored(seen, ANGLES)
         assert np.exp(hypotheses.log_prior).sum() > 1  # 20 for each reference
         truth = is_truth(hypotheses, trials.scenes[row : row + 1], tolerance=0.02)
         assert truth.any()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 
@@ -17,12 +18,13 @@ from experiments.explorer.rotation_test import (
     Answer,
     Test,
     agent_by_angle,
-    all_cubes_show,
     sample_pair,
     scores_by_angle,
 )
 from experiments.explorer.scenes import Studio
+from experiments.trials.table import trials_csv
 from gqn_rl.errors import UserError
+from gqn_rl.scenes.shepard_metzler import ShepardMetzlerObject
 
 
 def test_a_seed_asks_the_same_pairs_again(studio: Studio) -> None:
@@ -49,19 +51,12 @@ def test_pairs_show_two_objects_of_the_tasks_angles(studio: Studio, surface: str
         assert same_place == (pair.angle == 0 and not pair.mirrored)
 
 
-def test_a_hidden_cube_is_noticed() -> None:
-    image = np.full((1, 8, 8), -1, np.int8)
-    image[0, :4], image[0, 4:6] = 0, 1
-    assert all_cubes_show(image, 2)
-    assert not all_cubes_show(image, 3)
-
-
 def test_answers_are_scored_by_angle() -> None:
     answers = [
-        Answer(20.0, False, False, 1.0),
-        Answer(20.0, True, True, 3.0),
-        Answer(20.0, True, False, 9.0),
-        Answer(160.0, True, False, 4.0),
+        Answer(20.0, False, False, 1.0, "uurb"),
+        Answer(20.0, True, True, 3.0, "uurb"),
+        Answer(20.0, True, False, 9.0, "uurb"),
+        Answer(160.0, True, False, 4.0, "uurb"),
     ]
     near, far = scores_by_angle(answers)
     assert (near.angle, near.answers, near.accuracy) == (20.0, 3, pytest.approx(2 / 3))
@@ -80,6 +75,16 @@ def test_answers_are_counted_and_shown(studio: Studio) -> None:
         outcome_part(test).split(" of 2 right")[0].split()[-1]
     )
     assert score_part(test, None) != score_part(Test(0), None)
+    trials = test.trials("p 7")
+    assert [trial.is_right for trial in trials] == [answer.is_right for answer in test.answers]
+    assert {(trial.participant, trial.seconds, trial.axis) for trial in trials} == {
+        ("p 7", 1.25, "vertical")
+    }
+    for trial in trials:
+        assert ShepardMetzlerObject.from_directions(trial.shape).is_chiral
+    table = base64.b64encode(trials_csv(trials).encode()).decode()
+    assert table in score_part(test, None, "p 7")
+    assert "download" not in score_part(Test(0), None)
     agent = [AgentAtAngle(angle, 200, 0.9, 3.0) for angle in ANGLES]
     assert score_part(test, agent) != score_part(test, None)
 
