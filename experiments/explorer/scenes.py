@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gqn_rl.geometry.rotations import sample_orientations
 from gqn_rl.geometry.viewpoint import Viewpoints, look_at_origin
 from gqn_rl.rendering import RendererIdentity, make_renderer
+from gqn_rl.rendering.base import SegmentingRenderer
 from gqn_rl.scenes.scene import SceneBatch, sample_colours
 from gqn_rl.scenes.shepard_metzler import ShepardMetzlerObject
 
@@ -80,7 +81,9 @@ class Studio:
     """
 
     def __init__(self, image_size: int = 64) -> None:
-        self._renderer = make_renderer(image_size=image_size)
+        renderer = make_renderer(image_size=image_size)
+        assert isinstance(renderer, SegmentingRenderer)
+        self._renderer = renderer
         self._lock = threading.Lock()
 
     @property

@@ -117,6 +117,22 @@ class Renderer(Protocol):
         ...
 
 
+@runtime_checkable
+class SegmentingRenderer(Renderer, Protocol):
+    """One that also says which cube each pixel shows, as both that ship do.
+
+    >>> from gqn_rl.rendering import make_renderer
+    >>> isinstance(make_renderer("raycast"), SegmentingRenderer)
+    True
+    """
+
+    def render_with_segmentation(
+        self, scenes: SceneBatch, viewpoints: Viewpoints
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int8]]:
+        """Images uint8 (N, H, W, 3); cube indices int8 (N, H, W), -1 for the background."""
+        ...
+
+
 class Drawn(NamedTuple):
     """k images, as far as there are any.
 
