@@ -5,6 +5,7 @@ from gqn_rl.rendering.base import (
     Drawn,
     Renderer,
     RendererIdentity,
+    RendererWithSegmentation,
     RendererWithWorkers,
     render_portions,
 )
@@ -17,6 +18,7 @@ __all__ = [
     "Drawn",
     "Renderer",
     "RendererIdentity",
+    "RendererWithSegmentation",
     "RendererWithWorkers",
     "default_renderer",
     "make_renderer",
