@@ -41,7 +41,12 @@ from experiments.benchmark.env_work import (
     subprocesses_of_sb3,
 )
 from experiments.benchmark.timing import CLOCKS, Case, Plan, measure
-from experiments.shared.command import new_run_folder, require_at_least, save_settings
+from experiments.shared.command import (
+    check_new_folder,
+    new_run_folder,
+    require_at_least,
+    save_settings,
+)
 from experiments.shared.device import DeviceFlag
 from experiments.shared.machine import describe_machine, load
 from experiments.shared.parallel import available_cores
@@ -104,8 +109,10 @@ def main(settings: Settings) -> None:
     if settings.quick:
         settings = replace(settings, **QUICK)
     _check(settings)
-    require("pybullet", "pybullet")
     device = choose_device(settings.device)
+    if settings.output is not None:
+        check_new_folder(settings.output)
+    require("pybullet", "pybullet")
     folder = new_run_folder(settings.output, "benchmark_env")
     save_settings(folder, settings)
     machine = describe_machine(device, settings.threads or available_cores())

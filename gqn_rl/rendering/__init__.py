@@ -6,6 +6,7 @@ from gqn_rl.rendering.base import (
     Drawn,
     Renderer,
     RendererIdentity,
+    RendererWithSegmentation,
     RendererWithWorkers,
     render_portions,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "Drawn",
     "Renderer",
     "RendererIdentity",
+    "RendererWithSegmentation",
     "RendererWithWorkers",
     "default_renderer",
     "make_renderer",

@@ -16,6 +16,7 @@ from experiments import train_rllib
 from experiments.shared.command import EXIT_BAD_INPUT, EXIT_INTERRUPTED
 from tests.experiments.bad_input import BASE, SHIPPED, Case, cases
 from tests.experiments.running import COMMANDS, exit_code
+from tests.renderers import needs_pybullet
 
 WORK = {
     "experiments.benchmark.env_speed": ("measure",),
@@ -142,8 +143,13 @@ INTERRUPTIBLE = {
     "train_rllib": "experiments.train_rllib.train",
 }
 
+INTERRUPTIBLE_HERE = [
+    pytest.param(name, marks=needs_pybullet if name == "benchmark env" else ())
+    for name in INTERRUPTIBLE
+]
 
-@pytest.mark.parametrize("command", INTERRUPTIBLE)
+
+@pytest.mark.parametrize("command", INTERRUPTIBLE_HERE)
 def test_an_interrupt_is_no_error(
     command: str,
     files: Path,

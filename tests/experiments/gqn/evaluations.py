@@ -40,7 +40,7 @@ def tiny_model(seed: int, family: str = "lattice", **changes: Any) -> Generative
 
 
 def save_tiny(path: Path, model: GenerativeQueryNetwork) -> Path:
-    identity = make_renderer("pybullet", model.image_size).identity
+    identity = make_renderer(image_size=model.image_size).identity
     save_checkpoint(path, model, renderer=identity.to_dict(), record={"training": {"step": 0}})
     return path
 
