@@ -40,3 +40,5 @@ VIEW_STREAMS = {"train": 4, "test": 5}
 """Views of the probes' scenes."""
 TURNING_STREAM = 6
 """Pairs that are told apart by turning what is imagined of them."""
+BENCHMARK_STREAM = 7
+"""Pairs of the benchmark of mental rotation."""

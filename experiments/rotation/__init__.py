@@ -1,0 +1,1 @@
+"""The benchmark of mental rotation: pairs as others have published them, and who answers."""
