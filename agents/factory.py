@@ -27,7 +27,9 @@ Schedule = Callable[[float], float]
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU, "tanh": nn.Tanh}
 FEATURES = {"scene": SceneFeatures, "combined": CombinedExtractor, "looks": ViewFeatures}
 
-RUN_KEYS = ("n_timesteps", "num_envs", "policy", "policy_kwargs", "potential_shaping")
+RUN_KEYS = (
+    *("n_timesteps", "num_envs", "encoder", "policy", "policy_kwargs", "potential_shaping"),
+)
 """Hyperparameters that are not arguments of the algorithm's model."""
 SCHEDULES = ("learning_rate", "clip_range")
 """Hyperparameters that may fall over the training, see `schedule`."""

@@ -23,9 +23,9 @@ class EnvironmentFlags:
     env_id: str = "GQNShepard-v0"
     """Environment; also module:id for a task of your own."""
     encoder: str | None = None
-    """Encoder: a name, or the path of a checkpoint; by default that of the agent, else the task's
-    own (gqn; in mental rotation cells, in view prediction base). Not used for pixels and state,
-    save in view prediction."""
+    """Encoder: a name, or the path of a checkpoint; by default that of the agent, in training that
+    of its hyperparameters (refined in GQNShepard-v0), else the task's own (gqn; in mental rotation
+    cells, in view prediction base). Not used for pixels and state, save in view prediction."""
     renderer: str | None = None
     """pybullet or raycast; by default that of the agent, else pybullet."""
     shapes: str | None = None

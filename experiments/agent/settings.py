@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from agents.algorithms.algorithm import ALGORITHMS, algorithm_named
 from envs.camera.control import make_control
@@ -12,8 +13,11 @@ from experiments.agent.flags import MORE_THAN_ZERO, TrainingFlags
 from experiments.shared.command import require_more_than_zero
 from experiments.shared.continuation import limit_line, resumed, stored_settings
 from experiments.shared.threads import check_threads
-from gqn_rl.errors import UserError
+from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.training.run_logs import check_loggers
+
+SUPERVISION = {"labels": "labels", "none": "rewards"}
+"""Kind of supervision to `aux_feedback`, see `agents.algorithms.feedback`."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,9 @@ class TrainAgentSettings(TrainingFlags):
     algo: str | None = None
     """Algorithm: ppo, sac or module:class of your own, see agents/hyperparameters; by default the
     one that fits the environment, ppo for Discrete ids and sac for Continuous ones."""
+    supervision: str | None = None
+    """What tells answers apart while training: labels, the right answer of every state, or none:
+    reward alone, of the agent's own answers; by default the hyperparameter file's (labels)."""
     num_envs: int | None = None
     """Environments side by side; by default the hyperparameter file's (64)."""
     resume: Path | None = None
@@ -46,6 +53,27 @@ class TrainAgentSettings(TrainingFlags):
     def algorithm(self) -> str:
         """The name of the algorithm, given or fitting."""
         return fitting_algorithm(self.env_id) if self.algo is None else self.algo
+
+    def hyperparameters_of(self, algo: str) -> dict[str, Any]:
+        """See `NewAgentFlags`; with what `supervision` stands for.
+
+        Raises:
+            UserError: for another kind of supervision, or labels where there is no right answer.
+        """
+        found = super().hyperparameters_of(algo)
+        if self.supervision is None:
+            return found
+        if self.supervision not in SUPERVISION:
+            raise unknown_name("supervision", self.supervision, SUPERVISION)
+        feedback = SUPERVISION[self.supervision]
+        if found.get("aux_coef"):
+            return found | {"aux_feedback": feedback}
+        if feedback == "labels":
+            raise UserError(
+                f"supervision is {self.supervision!r}, but {self.env_id} is learned with "
+                f"aux_coef={found.get('aux_coef', 0)}, without an answer posterior: expected none"
+            )
+        return found
 
 
 def limit_of(settings: TrainingFlags, done: int, steps: int) -> str:

@@ -65,12 +65,20 @@ def make_trainee(settings: TrainAgentSettings) -> Trainee:
     environment = make_environment(
         settings.env_id,
         settings.num_envs or hyperparameters["num_envs"],
-        settings.arguments(),
+        arguments_of(settings, hyperparameters),
         device=settings.device,
     )
     model = model_for(settings, environment, hyperparameters, settings.seed)
     steps = settings.total_timesteps or int(hyperparameters["n_timesteps"])
     return Trainee(model, environment, environment.again(), hyperparameters, steps)
+
+
+def arguments_of(settings: TrainAgentSettings, hyperparameters: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of the environment: the flags, and the encoder that the agent learns best from."""
+    arguments = settings.arguments()
+    if arguments["encoder"] is None and arguments["observation"] == "representation":
+        arguments["encoder"] = hyperparameters.get("encoder")
+    return arguments
 
 
 def model_for(
