@@ -12,7 +12,7 @@ import yaml
 from agents.factory import load_hyperparameters
 from agents.hyperparameter_values import read_yaml
 from experiments.shared.continuation import RunFlags
-from experiments.shared.threads import ThreadsFlag
+from experiments.shared.threads import OneThreadFlag
 from gqn_rl.errors import UserError
 
 
@@ -38,7 +38,7 @@ class EnvironmentFlags:
 
 
 @dataclass(frozen=True)
-class AgentFlags(ThreadsFlag, EnvironmentFlags):
+class AgentFlags(OneThreadFlag, EnvironmentFlags):
     """A trained agent, in its environment or one that differs in what `EnvironmentFlags` name."""
 
     agent: Path | None = None
@@ -88,13 +88,14 @@ class NewAgentFlags(EnvironmentFlags):
 
 
 @dataclass(frozen=True)
-class TrainingFlags(RunFlags, ThreadsFlag, NewAgentFlags):
+class TrainingFlags(RunFlags, OneThreadFlag, NewAgentFlags):
     """A training, whatever library does it: how long, how it is watched and when it is saved."""
 
     total_timesteps: int | None = None
     """Environment steps to train for; by default the hyperparameter file's."""
-    max_minutes: float = 7.0
-    """Minutes after which training ends, to be followed by the final measurement."""
+    max_minutes: float | None = None
+    """Minutes after which training ends early, to be followed by the final measurement; by default
+    there is no limit, and training does all its steps."""
     eval_episodes: int = 1000
     """Fresh episodes for the final measurement."""
     eval_every: int = 25_000

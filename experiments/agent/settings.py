@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,13 @@ class TrainAgentSettings(TrainingFlags):
 
 def limit_of(settings: TrainingFlags, done: int, steps: int) -> str:
     """What to say when the time limit of these settings has ended a training."""
-    return limit_line(settings.max_minutes, TrainingFlags.max_minutes, done, steps)
+    assert settings.max_minutes is not None
+    return limit_line(settings.max_minutes, done, steps)
+
+
+def seconds_of(settings: TrainingFlags) -> float:
+    """The time limit of a training, in seconds; infinite where there is none."""
+    return math.inf if settings.max_minutes is None else 60 * settings.max_minutes
 
 
 def fitting_algorithm(env_id: str) -> str:

@@ -32,7 +32,7 @@ from agents.training.training_state import load_training_state, read_record, sav
 from experiments.agent.environment import AgentEnvironment, make_environment
 from experiments.agent.progress import reporter
 from experiments.agent.report import FinishedTraining
-from experiments.agent.settings import TrainAgentSettings
+from experiments.agent.settings import TrainAgentSettings, seconds_of
 from experiments.shared import seeds
 from experiments.shared.terminal import shows_bars
 from gqn_rl.errors import UserError
@@ -135,7 +135,7 @@ class AgentTraining:
         self._settings, self._trainee, self._folder = settings, trainee, folder
         self._interrupted = interrupted
         self._limit, self._curve = (
-            TimeLimitCallback(60 * settings.max_minutes),
+            TimeLimitCallback(seconds_of(settings)),
             CurveCallback(CURVE_EVERY),
         )
         self._progress = ProgressCallback(interrupted, shown=shows_bars())

@@ -16,6 +16,7 @@ from agents.saving.spaces_json import space_to_json
 from experiments.agent.environment import AgentEnvironment
 from experiments.agent.progress import reporter
 from experiments.agent.report import FinishedTraining
+from experiments.agent.settings import seconds_of
 from experiments.rllib.agent import ModuleRecord, RLlibAgent, save_agent
 from experiments.rllib.algorithm import learned_weights, make_algorithm
 from experiments.rllib.checkpoints import newest_notes, save_checkpoint
@@ -134,7 +135,7 @@ class RLlibTraining:
 
     def _is_over(self) -> bool:
         spent = time.monotonic() - self._start
-        self._timed_out = spent >= 60 * self._settings.max_minutes
+        self._timed_out = spent >= seconds_of(self._settings)
         return self._timed_out or self._interrupted() or self.progressed.timesteps >= self._steps
 
     def _iterate(self) -> None:

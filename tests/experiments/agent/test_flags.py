@@ -73,7 +73,7 @@ def test_the_settings_of_earlier_runs_are_read(tmp_path: Path) -> None:
     assert (stored.hyper, stored.logger) == (("n_steps=16",), ("tensorboard",))
     assert stored.max_minutes == 0.15
     renamed = set(EARLIER_RUN) - {"time_limit"} | {"max_minutes"}
-    assert {field.name for field in fields(stored)} == renamed | {"threads"}
+    assert {field.name for field in fields(stored)} == renamed | {"threads", "supervision"}
 
 
 def test_what_is_read_anew_is_a_flag() -> None:
