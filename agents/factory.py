@@ -31,6 +31,11 @@ RUN_KEYS = (
     *("n_timesteps", "num_envs", "encoder", "policy", "policy_kwargs", "potential_shaping"),
 )
 """Hyperparameters that are not arguments of the algorithm's model."""
+OF_THE_POSTERIOR = (
+    *("answer_hidden", "supervised_posterior", "inverse_temperature"),
+    *("confidence_gain", "threshold"),
+)
+"""`policy_kwargs` that say something only to policies with an answer posterior."""
 SCHEDULES = ("learning_rate", "clip_range")
 """Hyperparameters that may fall over the training, see `schedule`."""
 
@@ -59,11 +64,28 @@ def load_hyperparameters(
         for name in changes:
             if name not in settings:
                 raise unknown_name("hyperparameter", name, settings)
-        settings = merged(settings, changes)
+        settings = merged(for_policy(settings, changes.get("policy")), changes)
     if isinstance(settings.get("policy_kwargs"), dict):
         given_kwargs = settings["policy_kwargs"].items()
         settings["policy_kwargs"] = {key: v for key, v in given_kwargs if v is not None}
     return checked(settings, algorithm.rules)
+
+
+def for_policy(settings: Mapping[str, Any], policy: str | None) -> Mapping[str, Any]:
+    """Settings that go to another policy than they were made for, without its answer posterior.
+
+    Args:
+        policy: the other one; None for the settings' own.
+
+    >>> ours = {"policy": "AnswerPolicy", "policy_kwargs": {"threshold": 0.3, "net_arch": [64]}}
+    >>> for_policy(ours, "MultiInputPolicy")["policy_kwargs"]
+    {'net_arch': [64]}
+    """
+    given = settings.get("policy_kwargs")
+    if policy in (None, settings.get("policy")) or not isinstance(given, dict):
+        return settings
+    kept = {name: value for name, value in given.items() if name not in OF_THE_POSTERIOR}
+    return {**settings, "policy_kwargs": kept}
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
