@@ -32,6 +32,10 @@ WORST, BEST = -1.0, 1.0
 class GivenAnswers(NamedTuple):
     """Answers that were given.
 
+    >>> given = GivenAnswers(torch.tensor([3, 0]), torch.tensor([1.0, -1.0]))  # right, then wrong
+    >>> given.answers[given.rewards > 0].tolist()
+    [3]
+
     Attributes:
         answers: int64 (B,).
         rewards: float32 (B,), what each of them brought.
