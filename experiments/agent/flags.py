@@ -98,14 +98,17 @@ class TrainingFlags(RunFlags, OneThreadFlag, NewAgentFlags):
     there is no limit, and training does all its steps."""
     eval_episodes: int = 1000
     """Fresh episodes for the final measurement."""
-    eval_every: int = 25_000
-    """Environment steps between evaluations during training."""
+    eval_every: int | None = None
+    """Environment steps between evaluations during training; by default 25,000, in train_agent no
+    more than a third of the training."""
     eval_every_episodes: int = 256
     """Episodes of each evaluation during training."""
     checkpoint_every: int = 20_000
     """Environment steps between two saves of what --resume needs."""
 
 
+EVAL_EVERY = 25_000
+"""`TrainingFlags.eval_every` unless another is given, at most."""
 MORE_THAN_ZERO = (
     *("total_timesteps", "max_minutes", "checkpoint_every"),
     *("eval_episodes", "eval_every", "eval_every_episodes"),

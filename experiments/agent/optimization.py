@@ -22,6 +22,7 @@ from agents.search.space import parameters_of, search_space, suggested
 from agents.search.study import LOCK, SharedStudy, imported_optuna, lock
 from agents.search.workers import Worker
 from agents.training.callbacks import EvaluationCallback, ProgressCallback, TimeLimitCallback
+from experiments.agent.flags import EVAL_EVERY
 from experiments.agent.progress import reporter
 from experiments.agent.settings import TrainAgentSettings, limit_of, resumed_settings, seconds_of
 from experiments.agent.training import HYPERPARAMETERS, Trainee, model_for
@@ -162,7 +163,7 @@ def objective_of(settings: TrainAgentSettings, trainee: Trainee) -> Callable[[Tr
         model = model_for(settings, trainee.environment, hyperparameters, seed)
         evaluations = EvaluationCallback(
             trainee.held_out.bridge,
-            settings.eval_every,
+            settings.eval_every or EVAL_EVERY,
             settings.eval_every_episodes,
             settings.seed + seeds.EVALUATION,
             lambda best, evaluation: None,

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from agents.algorithms.algorithm import ALGORITHMS, algorithm_named
+from agents.factory import merged
+from agents.renamed import current_names
 from envs.camera.control import make_control
 from envs.registration import fixed_arguments, known_id
-from experiments.agent.flags import MORE_THAN_ZERO, TrainingFlags
+from experiments.agent.flags import EVAL_EVERY, MORE_THAN_ZERO, TrainingFlags, parse_changes
 from experiments.shared.command import require_more_than_zero
 from experiments.shared.continuation import limit_line, resumed, stored_settings
 from experiments.shared.threads import check_threads
@@ -19,6 +21,8 @@ from gqn_rl.training.run_logs import check_loggers
 
 SUPERVISION = {"labels": "labels", "none": "rewards"}
 """Kind of supervision to `aux_feedback`, see `agents.algorithms.feedback`."""
+EARLY_ANSWERS = {"confidence_gain": 6.0, "threshold": 0.3}
+"""Of `policy_kwargs`, with reward alone: who looks on until sure never answers and never learns."""
 
 
 @dataclass(frozen=True)
@@ -68,13 +72,21 @@ class TrainAgentSettings(TrainingFlags):
             raise unknown_name("supervision", self.supervision, SUPERVISION)
         feedback = SUPERVISION[self.supervision]
         if found.get("aux_coef"):
-            return found | {"aux_feedback": feedback}
+            found |= {"aux_feedback": feedback}
+            return found if feedback == "labels" else self._with_early_answers(found)
         if feedback == "labels":
             raise UserError(
                 f"supervision is {self.supervision!r}, but {self.env_id} is learned with "
                 f"aux_coef={found.get('aux_coef', 0)}, without an answer posterior: expected none"
             )
         return found
+
+    def _with_early_answers(self, found: dict[str, Any]) -> dict[str, Any]:
+        """Hyperparameters with `EARLY_ANSWERS`, save for what --hyper says itself."""
+        asked = current_names(parse_changes(self.hyper)).get("policy_kwargs", {})
+        names = EARLY_ANSWERS.keys() & found.get("policy_kwargs", {}).keys() - asked.keys()
+        early = {name: EARLY_ANSWERS[name] for name in names}
+        return merged(found, {"policy_kwargs": early})
 
 
 def limit_of(settings: TrainingFlags, done: int, steps: int) -> str:
@@ -86,6 +98,15 @@ def limit_of(settings: TrainingFlags, done: int, steps: int) -> str:
 def seconds_of(settings: TrainingFlags) -> float:
     """The time limit of a training, in seconds; infinite where there is none."""
     return math.inf if settings.max_minutes is None else 60 * settings.max_minutes
+
+
+def evaluated_every(settings: TrainingFlags, steps: int) -> int:
+    """Environment steps between evaluations of a training of so many steps.
+
+    >>> [evaluated_every(TrainingFlags(eval_every=n), 6_144) for n in (None, 512)]
+    [2048, 512]
+    """
+    return settings.eval_every or min(EVAL_EVERY, math.ceil(steps / 3))
 
 
 def fitting_algorithm(env_id: str) -> str:

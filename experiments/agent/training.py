@@ -32,7 +32,7 @@ from agents.training.training_state import load_training_state, read_record, sav
 from experiments.agent.environment import AgentEnvironment, make_environment
 from experiments.agent.progress import reporter
 from experiments.agent.report import FinishedTraining
-from experiments.agent.settings import TrainAgentSettings, seconds_of
+from experiments.agent.settings import TrainAgentSettings, evaluated_every, seconds_of
 from experiments.shared import seeds
 from experiments.shared.terminal import shows_bars
 from gqn_rl.errors import UserError
@@ -141,7 +141,7 @@ class AgentTraining:
         self._progress = ProgressCallback(interrupted, shown=shows_bars())
         self._evaluations = EvaluationCallback(
             trainee.held_out.bridge,
-            settings.eval_every,
+            evaluated_every(settings, trainee.steps),
             settings.eval_every_episodes,
             settings.seed + seeds.EVALUATION,
             self._keep,

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from agents.evaluation import evaluate
 from agents.saving.spaces_json import space_to_json
 from experiments.agent.environment import AgentEnvironment
+from experiments.agent.flags import EVAL_EVERY
 from experiments.agent.progress import reporter
 from experiments.agent.report import FinishedTraining
 from experiments.agent.settings import seconds_of
@@ -83,7 +84,8 @@ class RLlibTraining:
         self._agent = RLlibAgent(self._record(translation))
         checkpoint = None
         self.progressed = Progressed(
-            next_evaluation=settings.eval_every, next_checkpoint=settings.checkpoint_every
+            next_evaluation=settings.eval_every or EVAL_EVERY,
+            next_checkpoint=settings.checkpoint_every,
         )
         if settings.resume is not None:
             checkpoint, notes = newest_notes(folder)
@@ -171,7 +173,7 @@ class RLlibTraining:
     def _evaluate(self) -> None:
         """Measure the policy as it is; keep it where it is the best so far."""
         settings, state = self._settings, self.progressed
-        state.next_evaluation = state.timesteps + settings.eval_every
+        state.next_evaluation = state.timesteps + (settings.eval_every or EVAL_EVERY)
         self._agent.load(learned_weights(self._algorithm))
         evaluation = evaluate(
             self._agent,

@@ -24,8 +24,8 @@ class OneThreadFlag(ThreadsFlag):
     """The same for small batches: a second thread gains little on them where a core is free, and
     two threads wait for each other where none is."""
 
-    threads: int = 1
-    """CPU threads of PyTorch; 0 leaves its default, one for each core."""
+    threads: int = 0
+    """CPU threads of PyTorch; 0 for one."""
 
 
 def use_threads(threads: int) -> None:

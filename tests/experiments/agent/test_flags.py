@@ -13,7 +13,7 @@ import pytest
 from envs.scene_vector_env import SceneVectorEnv
 from envs.tasks import TASKS, make_task
 from experiments.agent.flags import AgentFlags, NewAgentFlags, parse_changes
-from experiments.agent.settings import TrainAgentSettings
+from experiments.agent.settings import EARLY_ANSWERS, TrainAgentSettings
 from experiments.evaluate_agent import EvaluateAgentSettings
 from experiments.play_episode import PlayEpisodeSettings
 from experiments.pretrain_gqn import Settings as PretrainSettings
@@ -98,3 +98,26 @@ def test_changes_are_read_as_yaml(changes: list[str], expected: dict[str, Any]) 
 def test_a_change_needs_a_name_and_a_value(change: str) -> None:
     with pytest.raises(UserError, match="not of the form name=value"):
         parse_changes([change])
+
+
+def test_supervision_says_what_is_learned_from() -> None:
+    told = TrainAgentSettings().hyperparameters_of("ppo")
+    assert TrainAgentSettings(supervision="labels").hyperparameters_of("ppo") == told
+    assert told["aux_feedback"] == "labels"
+    alone = TrainAgentSettings(supervision="none").hyperparameters_of("ppo")
+    assert alone["aux_feedback"] == "rewards"
+    # Whoever looks on until sure never answers: with reward alone the bias is another.
+    assert alone["policy_kwargs"] == told["policy_kwargs"] | EARLY_ANSWERS
+    own = TrainAgentSettings(supervision="none", hyper=("policy_kwargs.assurance=9",))
+    assert own.hyperparameters_of("ppo")["policy_kwargs"]["confidence_gain"] == 9
+    assert own.hyperparameters_of("ppo")["policy_kwargs"]["threshold"] == EARLY_ANSWERS["threshold"]
+
+
+def test_supervision_that_cannot_be_is_refused() -> None:
+    with pytest.raises(UserError, match="'some'"):
+        TrainAgentSettings(supervision="some").hyperparameters_of("ppo")
+    prediction = {"env_id": "GQNShepardViewPrediction-v0"}
+    with pytest.raises(UserError, match=r"supervision is 'labels', .* expected none"):
+        TrainAgentSettings(supervision="labels", **prediction).hyperparameters_of("ppo")
+    plain = TrainAgentSettings(**prediction).hyperparameters_of("ppo")
+    assert TrainAgentSettings(supervision="none", **prediction).hyperparameters_of("ppo") == plain
