@@ -41,7 +41,12 @@ SCHEDULES = ("learning_rate", "clip_range")
 
 
 def load_hyperparameters(
-    algo: str, env_id: str, overrides: dict[str, Any] | None = None, path: Path | None = None
+    algo: str,
+    env_id: str,
+    overrides: dict[str, Any] | None = None,
+    path: Path | None = None,
+    *,
+    own_section: bool = True,
 ) -> dict[str, Any]:
     """The settings of `algo` for `env_id`: defaults, the id's own section, then `overrides`.
 
@@ -50,6 +55,7 @@ def load_hyperparameters(
 
     Args:
         path: a file of the same form as the package's, to be laid over it.
+        own_section: whether the package's section for the id counts, or its defaults alone.
 
     Raises:
         UserError: for an unknown algorithm, a file that cannot be read, an override whose name
@@ -57,7 +63,8 @@ def load_hyperparameters(
     """
     algorithm = algorithm_named(algo)
     sections = algorithm.hyperparameters()
-    settings = merged(sections["default"], sections.get(env_id) or {})
+    own = sections.get(env_id) if own_section else None
+    settings = merged(sections["default"], own or {})
     given = {} if path is None else read_sections(path)
     for given_changes in (given.get("default"), given.get(env_id), overrides):
         changes = current_names(given_changes or {})

@@ -80,11 +80,22 @@ class NewAgentFlags(EnvironmentFlags):
     def hyperparameters_of(self, algo: str) -> dict[str, Any]:
         """Those of an algorithm in this environment, with the file and the changes laid over.
 
+        Those that ship for an id count only with the encoder that they name, if they name one.
+
         Raises:
             UserError: for an unknown algorithm, file or name, or a change that is none.
         """
         env_id = self.env_id.removeprefix("envs:")
-        return load_hyperparameters(algo, env_id, parse_changes(self.hyper), self.hyperparameters)
+        given: Any = (algo, env_id, parse_changes(self.hyper), self.hyperparameters)
+        found = load_hyperparameters(*given)
+        if self.learns_from(found.get("encoder")):
+            return found
+        return load_hyperparameters(*given, own_section=False)
+
+    def learns_from(self, encoder: str | None) -> bool:
+        """Whether this is the encoder that is learned from; None stands for any observation."""
+        shown = self.observation == "representation" and self.encoder in (None, encoder)
+        return encoder is None or shown
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from agents.factory import load_hyperparameters
-from experiments.agent.flags import MORE_THAN_ZERO, TrainingFlags, parse_changes
+from experiments.agent.flags import MORE_THAN_ZERO, TrainingFlags
 from experiments.shared.command import (
     check_new_folder,
     require_at_least,
@@ -48,13 +46,9 @@ class TrainRllibSettings(TrainingFlags):
     """Run folder to go on with, from its newest checkpoint and with its own settings; only address,
     max-minutes, checkpoint-every and a given number of total timesteps are read anew."""
 
-    def hyperparameters_of(self, algo: str) -> dict[str, Any]:
-        """See `NewAgentFlags`; an id's own settings are left out where they belong to an encoder
-        that this command does not take from them."""
-        found = super().hyperparameters_of(algo)
-        if found.get("encoder") is None:
-            return found
-        return load_hyperparameters(algo, "", parse_changes(self.hyper), self.hyperparameters)
+    def learns_from(self, encoder: str | None) -> bool:
+        """See `NewAgentFlags`; this command takes no encoder from hyperparameters."""
+        return encoder in (None, self.encoder)
 
 
 def check(settings: TrainRllibSettings) -> None:

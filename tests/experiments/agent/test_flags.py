@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from agents.factory import load_hyperparameters
 from envs.scene_vector_env import SceneVectorEnv
 from envs.tasks import TASKS, make_task
 from experiments.agent.flags import AgentFlags, NewAgentFlags, parse_changes
@@ -121,3 +122,15 @@ def test_supervision_that_cannot_be_is_refused() -> None:
         TrainAgentSettings(supervision="labels", **prediction).hyperparameters_of("ppo")
     plain = TrainAgentSettings(**prediction).hyperparameters_of("ppo")
     assert TrainAgentSettings(supervision="none", **prediction).hyperparameters_of("ppo") == plain
+
+
+def test_settings_made_for_an_encoder_count_only_with_it() -> None:
+    """With another observation an id is learned as it was before it had settings of its own."""
+    own = load_hyperparameters("ppo", "GQNShepard-v0")
+    assert TrainAgentSettings().hyperparameters_of("ppo") == own
+    assert TrainAgentSettings(encoder=own["encoder"]).hyperparameters_of("ppo") == own
+    others: list[dict[str, Any]] = [{"encoder": "gqn"}, {"observation": "state"}]
+    for other in others:
+        settings = TrainAgentSettings(hyper=("gamma=0.9",), **other)
+        expected = load_hyperparameters("ppo", "", {"gamma": 0.9})
+        assert settings.hyperparameters_of("ppo") == expected
