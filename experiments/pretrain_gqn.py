@@ -156,7 +156,7 @@ def _pretrain(given: Settings, device: torch.device, group: Group) -> None:
 
 def _say_limit(folder: Path, trainer: Trainer, settings: Settings) -> None:
     steps = trainer.recipe.iterations
-    print(limit_line(settings.max_minutes, 0.0, trainer.step, steps), file=sys.stderr)
+    print(limit_line(settings.max_minutes, trainer.step, steps), file=sys.stderr)
     say_how_to_go_on("pretrain_gqn", folder)
 
 
