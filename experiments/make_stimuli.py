@@ -120,7 +120,7 @@ def save_pairs(folder: Path, pairs: Pairs, done: int, axis: str) -> Iterator[Con
             Image.fromarray(image).save(folder / name)
         angle = float(pairs.trials.details["angle"][row])
         yield Condition(
-            *names, planned.shape, not planned.same, angle, axis,
+            names[0], names[1], planned.shape, not planned.same, angle, axis,
             float(azimuth[row]), float(elevation[row]),
         )  # fmt: skip
 

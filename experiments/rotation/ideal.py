@@ -44,7 +44,8 @@ class KnownShapes:
         """Probability of each different shape, given a picture (H, W, 3) from one pose."""
         found = search_yaw(self._candidates, self._table, image, pose)
         posterior = Posterior.of(found, len(image)).update(image[None], pose)
-        return np.bincount(posterior.candidates.shape, posterior.probability, self._count)
+        shares = np.bincount(posterior.candidates.shape, posterior.probability, self._count)
+        return np.asarray(shares, dtype=np.float64)
 
     def mirrored(self, one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
         """Probability that the second object is the mirror image, given both posteriors."""
