@@ -125,7 +125,7 @@ def whole_view_distance(cubes: NDArray[np.floating]) -> float:
     """From how far, in cube edges, each of S objects is seen whole, however it stands.
 
     >>> round(whole_view_distance(np.array([[[-0.5, 0, 0], [0.5, 0, 0]]])), 2)
-    3.73
+    3.2
 
     Args:
         cubes: (S, P, 3), cubes of objects whose barycentre is the origin.
