@@ -1,8 +1,13 @@
-# `make help` lists the targets. Each installs what it needs first; only Python 3.11, make and a
-# compiler have to be there.
+# `make help` lists the targets. Each installs what it needs first; only Python, make and a compiler
+# have to be there.
 
 PYTHON ?= $(shell python3.11 --version >/dev/null 2>&1 && echo python3.11 || echo python3)
-VENV := .venv
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+# An environment for each Python: .venv is that of 3.11, on which CI runs.
+VENV := .venv$(if $(filter 3.11,$(VERSION)),,-$(VERSION))
+# The pins are of releases that came after 3.10.
+PINS := $(if $(filter 3.10,$(VERSION)),/dev/null,constraints.txt)
+SUPPORTED := 3.10 3.11 3.12 3.13 3.14
 RUN := $(VENV)/bin/python -m
 INSTALLED := $(VENV)/.installed
 # Other RL libraries, whose pins are not ours; see docs/clients.md.
@@ -18,6 +23,9 @@ EXPLORER_INSTALLED := $(EXPLORER)/.installed
 RELEASE := .venv-release
 RELEASE_INSTALLED := $(RELEASE)/.installed
 PACKAGES := gqn_rl envs agents experiments
+# The lowest versions that pyproject.toml allows.
+LOWEST := .venv-lowest
+LOWEST_INSTALLED := $(LOWEST)/.installed
 # Builds the documentation.
 DOCS := .venv-docs
 DOCS_INSTALLED := $(DOCS)/.installed
@@ -27,37 +35,39 @@ FAST := not slow and not client and not interchange and not explorer and not dis
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test test-slow test-clients test-interchange test-explorer test-dist \
-	coverage dist docs lint format clean card results
+.PHONY: help install train test test-lowest test-slow test-clients test-interchange \
+	test-explorer test-dist coverage dist docs lint format clean card results
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo 'ARGS="..." passes flags to train and the tests; PYTHON=... chooses the interpreter.'
 
-# $(call install-into,FOLDER,CONSTRAINTS,EXTRA)
+# $(call install-into,FOLDER,CONSTRAINTS,EXTRA,PYTHONS)
 define install-into
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; \
-		sys.exit(0 if v == (3, 11) else \
-		"error: Python %d.%d found, 3.11 needed; name one with PYTHON=..." % v)'
+	@$(if $(filter $(VERSION),$(4)),,echo 'error: $(if $(VERSION),Python $(VERSION),no such Python)' \
+		'found, one of $(4) needed; name one with PYTHON=...' >&2; exit 2)
 	test -x $(1)/bin/python || $(PYTHON) -m venv $(1)
 	$(1)/bin/python -m pip install --quiet --disable-pip-version-check -c $(2) -e '.[$(3)]'
 	@touch $(1)/.installed
 endef
 
 $(INSTALLED): pyproject.toml constraints.txt
-	$(call install-into,$(VENV),constraints.txt,dev)
+	$(call install-into,$(VENV),$(PINS),dev,$(SUPPORTED))
+
+$(LOWEST_INSTALLED): pyproject.toml constraints-lowest.txt
+	$(call install-into,$(LOWEST),constraints-lowest.txt,dev,3.11)
 
 $(CLIENTS_INSTALLED): pyproject.toml constraints-clients.txt
-	$(call install-into,$(CLIENTS),constraints-clients.txt,clients)
+	$(call install-into,$(CLIENTS),constraints-clients.txt,clients,3.11)
 
 $(INTERCHANGE_INSTALLED): pyproject.toml constraints-interchange.txt
-	$(call install-into,$(INTERCHANGE),constraints-interchange.txt,interchange)
+	$(call install-into,$(INTERCHANGE),constraints-interchange.txt,interchange,3.11)
 
 $(EXPLORER_INSTALLED): pyproject.toml constraints-explorer.txt
-	$(call install-into,$(EXPLORER),constraints-explorer.txt,browser)
+	$(call install-into,$(EXPLORER),constraints-explorer.txt,browser,3.11)
 
 $(DOCS_INSTALLED): pyproject.toml constraints-docs.txt constraints.txt
-	$(call install-into,$(DOCS),constraints-docs.txt,docs)
+	$(call install-into,$(DOCS),constraints-docs.txt,docs,3.11)
 
 $(RELEASE_INSTALLED): requirements-release.txt
 	test -x $(RELEASE)/bin/python || $(PYTHON) -m venv $(RELEASE)
@@ -71,6 +81,10 @@ train: $(INSTALLED) ## train an agent with the defaults and evaluate it
 
 test: $(INSTALLED) ## run the tests, save those that take minutes
 	OMP_NUM_THREADS=1 $(RUN) pytest -n auto --maxprocesses 8 --dist loadfile -m "$(FAST)" $(ARGS)
+
+test-lowest: $(LOWEST_INSTALLED) ## make .venv-lowest with the lowest versions, run the tests there
+	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -n auto --maxprocesses 8 --dist loadfile \
+		-m "$(FAST)" $(ARGS)
 
 test-slow: $(INSTALLED) ## run the tests that take minutes
 	$(RUN) pytest -m slow $(ARGS)

@@ -27,14 +27,26 @@ Schedule = Callable[[float], float]
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU, "tanh": nn.Tanh}
 FEATURES = {"scene": SceneFeatures, "combined": CombinedExtractor, "looks": ViewFeatures}
 
-RUN_KEYS = ("n_timesteps", "num_envs", "policy", "policy_kwargs", "potential_shaping")
+RUN_KEYS = (
+    *("n_timesteps", "num_envs", "encoder", "policy", "policy_kwargs", "potential_shaping"),
+)
 """Hyperparameters that are not arguments of the algorithm's model."""
+OF_THE_POSTERIOR = (
+    *("answer_hidden", "supervised_posterior", "inverse_temperature"),
+    *("confidence_gain", "threshold"),
+)
+"""`policy_kwargs` that say something only to policies with an answer posterior."""
 SCHEDULES = ("learning_rate", "clip_range")
 """Hyperparameters that may fall over the training, see `schedule`."""
 
 
 def load_hyperparameters(
-    algo: str, env_id: str, overrides: dict[str, Any] | None = None, path: Path | None = None
+    algo: str,
+    env_id: str,
+    overrides: dict[str, Any] | None = None,
+    path: Path | None = None,
+    *,
+    own_section: bool = True,
 ) -> dict[str, Any]:
     """The settings of `algo` for `env_id`: defaults, the id's own section, then `overrides`.
 
@@ -43,6 +55,7 @@ def load_hyperparameters(
 
     Args:
         path: a file of the same form as the package's, to be laid over it.
+        own_section: whether the package's section for the id counts, or its defaults alone.
 
     Raises:
         UserError: for an unknown algorithm, a file that cannot be read, an override whose name
@@ -50,18 +63,36 @@ def load_hyperparameters(
     """
     algorithm = algorithm_named(algo)
     sections = algorithm.hyperparameters()
-    settings = merged(sections["default"], sections.get(env_id) or {})
+    own = sections.get(env_id) if own_section else None
+    settings = merged(sections["default"], own or {})
     given = {} if path is None else read_sections(path)
     for given_changes in (given.get("default"), given.get(env_id), overrides):
         changes = current_names(given_changes or {})
         for name in changes:
             if name not in settings:
                 raise unknown_name("hyperparameter", name, settings)
-        settings = merged(settings, changes)
+        settings = merged(for_policy(settings, changes.get("policy")), changes)
     if isinstance(settings.get("policy_kwargs"), dict):
         given_kwargs = settings["policy_kwargs"].items()
         settings["policy_kwargs"] = {key: v for key, v in given_kwargs if v is not None}
     return checked(settings, algorithm.rules)
+
+
+def for_policy(settings: Mapping[str, Any], policy: str | None) -> Mapping[str, Any]:
+    """Settings that go to another policy than they were made for, without its answer posterior.
+
+    Args:
+        policy: the other one; None for the settings' own.
+
+    >>> ours = {"policy": "AnswerPolicy", "policy_kwargs": {"threshold": 0.3, "net_arch": [64]}}
+    >>> for_policy(ours, "MultiInputPolicy")["policy_kwargs"]
+    {'net_arch': [64]}
+    """
+    given = settings.get("policy_kwargs")
+    if policy in (None, settings.get("policy")) or not isinstance(given, dict):
+        return settings
+    kept = {name: value for name, value in given.items() if name not in OF_THE_POSTERIOR}
+    return {**settings, "policy_kwargs": kept}
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -203,8 +203,10 @@ RULES: Mapping[str, Rule] = {
     "aux_turned": Rule(
         "auto, null, or shapes by name", one_of(exactly("auto", None), instance(dict))
     ),
+    "aux_feedback": Rule("labels or rewards", exactly("labels", "rewards")),
     "potential_shaping": YES_OR_NO,
     "policy": NAME,
+    "encoder": Rule("a name, or null for the task's own", one_of(exactly(None), instance(str))),
     "policy_kwargs": NAMED,
     "policy_kwargs.net_arch": Rule("widths of layers, also by pi, vf and qf", architecture),
     "policy_kwargs.activation_fn": NAME,
@@ -220,6 +222,8 @@ RULES: Mapping[str, Rule] = {
     "policy_kwargs.features_extractor_kwargs.dropout": SHARE,
     "policy_kwargs.features_extractor_kwargs.heads": POSITIVE_COUNT,
     "policy_kwargs.features_extractor_kwargs.ignored": Rule("a list of names", instance(list)),
+    "policy_kwargs.features_extractor_kwargs.templates": COUNT,
+    "policy_kwargs.features_extractor_kwargs.input_dropout": SHARE,
     "policy_kwargs.features_extractor_kwargs.products": YES_OR_NO,
     "policy_kwargs.features_extractor_kwargs.compare": YES_OR_NO,
 }

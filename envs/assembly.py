@@ -20,7 +20,7 @@ from envs.rows.view_store import images_per_row
 from envs.tasks import Task
 from gqn_rl.encoders import SceneEncoder
 from gqn_rl.errors import UserError, unknown_name
-from gqn_rl.rendering import Appearance, make_renderer
+from gqn_rl.rendering import Appearance, default_renderer, make_renderer
 
 RENDER_MODES = ("rgb_array",)
 ROWS_PER_GROUP, MAX_GROUPS = 32, 4
@@ -34,7 +34,7 @@ def make_rows(
     observation: str,
     parts: Sequence[str | PartFactory],
     encoder: str | Path | SceneEncoder[Any] | None,
-    renderer: str,
+    renderer: str | None,
     image_size: int,
     num_cubes: int,
     max_looks: int,
@@ -52,6 +52,7 @@ def make_rows(
         if value < bound:
             raise UserError(f"{count} is {value}, expected at least {bound}")
     settle_into_forked_worker()
+    renderer = default_renderer() if renderer is None else renderer
     content, more = content_named(observation), part_factories(parts)
     options: dict[str, Any] = {**_device_option(renderer, device)}
     if render_workers:

@@ -1,4 +1,4 @@
-"""Gymnasium ids: every task with every kind of control."""
+"""Gymnasium ids: every task with every kind of control, and the same with flat observations."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ CONTROL_IDS = {"": "discrete", "Continuous": "continuous"}
 ENVIRONMENTS: dict[str, dict[str, Any]] = {}
 """Id to the arguments that make it what it is; every other argument is the user's."""
 
+FLAT_IDS: dict[str, str] = {}
+"""Id whose observation is one Box to the id that it is otherwise like."""
+
 STEM = re.compile(r"\w+")
 ENTRY_POINT = "envs.scene_env:SceneEnv"
 
@@ -32,6 +35,9 @@ def register_task(
     stem: str, task: str, controls: Mapping[str, str] = CONTROL_IDS
 ) -> tuple[str, ...]:
     """Make a task available as `<stem>-v0` and, with continuous actions, `<stem>Continuous-v0`.
+
+    Each has a twin, `<stem>Flat-v0` and `<stem>FlatContinuous-v0`, whose observation is one Box,
+    for libraries that take an id and nothing else.
 
     Called where the task's module is imported, it makes "module:<stem>-v0" work wherever an id
     does, worker processes and the commands' `--env-id` included. A second call changes nothing.
@@ -58,10 +64,14 @@ def register_task(
     _require("task", task, TASK_IDS)
     for control in controls.values():
         _require("control", control, CONTROL_IDS)
-    ids = {f"{stem}{suffix}-v0": control for suffix, control in controls.items()}
-    for env_id, control in ids.items():
-        _register(env_id, {"task": task, "control": control})
-    return tuple(ids)
+    for suffix, control in controls.items():
+        env_id, arguments = f"{stem}{suffix}-v0", {"task": task, "control": control}
+        _register(env_id, arguments)
+        ENVIRONMENTS[env_id] = arguments
+        flat_id = f"{stem}Flat{suffix}-v0"
+        _register(flat_id, {**arguments, "flatten": True})
+        FLAT_IDS[flat_id] = env_id
+    return tuple(f"{stem}{suffix}-v0" for suffix in controls)
 
 
 def known_id(env_id: str) -> str:
@@ -79,6 +89,11 @@ def known_id(env_id: str) -> str:
     module, _, name = env_id.rpartition(":")
     if module:
         find_module("env-id", env_id, module)
+    if name in FLAT_IDS:
+        raise UserError(
+            f"env-id is {env_id!r}, which is for clients that take an id and nothing else; "
+            f"expected {FLAT_IDS[name]!r}"
+        )
     if name not in ENVIRONMENTS:
         raise unknown_name("env-id", env_id, ENVIRONMENTS)
     return name if module in ("", "envs") else env_id
@@ -106,7 +121,6 @@ def _register(env_id: str, arguments: dict[str, Any]) -> None:
         )
     elif spec.entry_point != ENTRY_POINT or spec.kwargs != arguments:
         raise UserError(f"the id {env_id!r} is taken; choose another stem")
-    ENVIRONMENTS[env_id] = arguments
 
 
 ENV_IDS = tuple(env_id for stem, task in TASK_IDS.items() for env_id in register_task(stem, task))

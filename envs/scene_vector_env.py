@@ -85,7 +85,7 @@ class SceneVectorEnv(PlainSpec, RowAccess, VectorEnv[Any, NDArray[Any], NDArray[
             checkpoint, or an encoder; None for the task's own: "gqn", in mental rotation "cells",
             in view prediction "base". Not loaded for observations other than "representation", save
             in view prediction, which needs one that draws, and for `parts` that need one.
-        renderer: "pybullet" or "raycast".
+        renderer: "pybullet" or "raycast"; None for the former, where it is installed.
         image_size: height and width of the views in pixels.
         appearance: of the objects: colours, edges, background, ambient and diffuse by name, see
             `gqn_rl.rendering.Appearance`; an encoder knows the one it was trained on.
@@ -122,7 +122,7 @@ class SceneVectorEnv(PlainSpec, RowAccess, VectorEnv[Any, NDArray[Any], NDArray[
         flatten: bool = False,
         parts: Sequence[str | PartFactory] = (),
         encoder: str | Path | SceneEncoder[Any] | None = None,
-        renderer: str = "pybullet",
+        renderer: str | None = None,
         image_size: int = 64,
         appearance: Appearance | Mapping[str, Any] | None = None,
         num_cubes: int | None = None,

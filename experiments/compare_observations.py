@@ -50,6 +50,7 @@ from experiments.study.subjects import DEVICE
 from experiments.study.summary import BEST_PIXELS, summarise
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_json, write_text
+from gqn_rl.rendering import DEFAULT_RENDERER
 
 STUDY = "study.json"
 NOT_IN_COMMAND = ("output", "report_only", "jobs", "threads")
@@ -94,7 +95,7 @@ class CompareObservationsSettings:
     """Learn from the reward alone, without the auxiliary loss on the answer."""
     encoder: str = "cells"
     """The trained encoder: a name or the path of a checkpoint."""
-    renderer: str = "pybullet"
+    renderer: str = DEFAULT_RENDERER
     """pybullet or raycast."""
     gallery_size: int | None = None
     """How many shapes there are to tell apart; by default the environment's (10)."""

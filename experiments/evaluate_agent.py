@@ -93,7 +93,7 @@ def main(settings: EvaluateAgentSettings) -> None:
     """Measure, print the table, write the output folder."""
     require_more_than_zero(settings, ("episodes", "num_envs", "labelled_episodes"))
     require_at_least(settings, {"ideal_episodes": 0, "random_networks": 0})
-    use_threads(settings.threads)
+    use_threads(settings.threads or 1)
     agent, environment = agent_and_environment(settings, settings.num_envs)
     environment.control.encode_moves(settings.look_around)  # refuses wrong names before a folder
     log = trial_log(settings, agent, environment)

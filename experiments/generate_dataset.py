@@ -19,7 +19,7 @@ from gqn_rl.data.shard_file import find_shard, require_data_folder, write_shard
 from gqn_rl.data.shards import make_shard
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_json
-from gqn_rl.rendering import Renderer, RendererIdentity, make_renderer
+from gqn_rl.rendering import DEFAULT_RENDERER, Renderer, RendererIdentity, make_renderer
 from gqn_rl.scenes.shape_source import num_cubes_of, shape_source
 
 
@@ -44,7 +44,7 @@ class GenerateDatasetSettings:
     """Share of scenes in free orientation, the others in grid orientation."""
     position: str = "centred"
     """centred, the middle of the object where all cameras look, or random."""
-    renderer: str = "pybullet"
+    renderer: str = DEFAULT_RENDERER
     """What draws the scenes: pybullet or raycast; they draw the same pictures."""
     image_size: int = 64
     """Height and width of the images in pixels."""

@@ -115,12 +115,13 @@ def save_pairs(folder: Path, pairs: Pairs, done: int, axis: str) -> Iterator[Con
     assert camera is not None
     azimuth, elevation = np.degrees(camera.stacked()).T
     for row, planned in enumerate(pairs.plan):
-        names = [f"{PICTURES}/{done + row + 1:05d}_{side}.png" for side in ("left", "right")]
-        for name, image in zip(names, (pairs.left[row], pairs.right[row]), strict=True):
-            Image.fromarray(image).save(folder / name)
+        number = f"{PICTURES}/{done + row + 1:05d}"
+        left, right = f"{number}_left.png", f"{number}_right.png"
+        Image.fromarray(pairs.left[row]).save(folder / left)
+        Image.fromarray(pairs.right[row]).save(folder / right)
         angle = float(pairs.trials.details["angle"][row])
         yield Condition(
-            names[0], names[1], planned.shape, not planned.same, angle, axis,
+            left, right, planned.shape, not planned.same, angle, axis,
             float(azimuth[row]), float(elevation[row]),
         )  # fmt: skip
 

@@ -66,7 +66,7 @@ class ScriptedPlayer:
 def main(settings: PlayEpisodeSettings) -> None:
     """Play, save, say how it ended."""
     check_output(settings.output)
-    use_threads(settings.threads)
+    use_threads(settings.threads or 1)
     player, environment = player_and_environment(settings)
     try:
         episode = record_episode(environment, player, settings.seed)

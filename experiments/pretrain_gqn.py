@@ -26,6 +26,7 @@ from experiments.shared.continuation import (
     limit_line,
     say_how_to_go_on,
 )
+from experiments.shared.device import DeviceFlag
 from experiments.shared.threads import ThreadsFlag, use_threads
 from gqn_rl.devices import PRECISIONS, choose_device, has_fast_bf16, require_compiler
 from gqn_rl.errors import UserError, unknown_name
@@ -45,7 +46,7 @@ WEIGHTS = "model.safetensors"
 
 
 @dataclass(frozen=True)
-class Settings(RunFlags, ThreadsFlag, DataFlags):
+class Settings(RunFlags, DeviceFlag, ThreadsFlag, DataFlags):
     """Settings of `python -m experiments.pretrain_gqn`; None leaves a number to the recipe."""
 
     preset: str = "small"
@@ -96,8 +97,6 @@ class Settings(RunFlags, ThreadsFlag, DataFlags):
     """Share of scenes in free orientation, the others in grid orientation."""
     precision: str = "auto"
     """auto, bf16 or fp32; auto is bf16 where the processor computes it faster."""
-    device: str = "auto"
-    """auto, cpu, cuda or another PyTorch device."""
     compile: bool = False
     """Compile the network; takes minutes and pays off on a GPU."""
     max_minutes: float = 0.0
@@ -157,7 +156,7 @@ def _pretrain(given: Settings, device: torch.device, group: Group) -> None:
 
 def _say_limit(folder: Path, trainer: Trainer, settings: Settings) -> None:
     steps = trainer.recipe.iterations
-    print(limit_line(settings.max_minutes, 0.0, trainer.step, steps), file=sys.stderr)
+    print(limit_line(settings.max_minutes, trainer.step, steps), file=sys.stderr)
     say_how_to_go_on("pretrain_gqn", folder)
 
 

@@ -57,7 +57,7 @@ def main(settings: TrainAgentSettings) -> None:
     """Train, measure, write the run folder."""
     start = time.monotonic()
     check_numbers(settings)
-    use_threads(settings.threads)
+    use_threads(settings.threads or 1)
     if settings.study is not None:
         settings = study_settings(settings)
     elif settings.resume is not None:

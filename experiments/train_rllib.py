@@ -43,7 +43,7 @@ def main(settings: TrainRllibSettings) -> None:
     """Train, measure, write the run folder."""
     start = time.monotonic()
     check(settings)
-    use_threads(settings.threads)
+    use_threads(settings.threads or 1)
     if settings.address not in (None, AUTO):
         require_listener(str(settings.address))  # before anything that takes time
     if settings.resume is not None:

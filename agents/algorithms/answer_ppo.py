@@ -1,7 +1,7 @@
-"""PPO that is also told, during training, what the right answer would have been.
+"""PPO with an answer posterior that learns beside it, from labels or from the rewards of answers.
 
-The reward decides when to answer and where to look, and supervision decides which answer; see
-`agents.algorithms.supervision`.
+PPO decides when to answer and where to look, and the posterior which answer; see
+`agents.algorithms.supervision` and `agents.algorithms.feedback`.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from torch import Tensor
 
 from agents.algorithms.answer_memory import AnswerMemory
 from agents.algorithms.supervision import SupervisedModel, check_spaces
-from agents.algorithms.targets import UNLABELLED, targets_of
+from agents.algorithms.targets import UNLABELLED
 from agents.algorithms.turning import RandomTurns
 from agents.policies.answer_posterior import PosteriorPolicy
 from gqn_rl.errors import UserError
 
 
 class TargetRolloutBuffer(DictRolloutBuffer):
-    """Rollout buffer that also keeps the true answer of the state in which each action was taken.
+    """Rollout buffer that also keeps an answer of the state in which each action was taken.
 
     >>> seen = spaces.Dict({"state": spaces.Box(-1, 1, (3,))})
     >>> buffer = TargetRolloutBuffer(8, seen, spaces.Discrete(6), n_envs=2)
@@ -35,7 +35,8 @@ class TargetRolloutBuffer(DictRolloutBuffer):
     ((8, 2), True)
 
     Attributes:
-        targets: int64 (buffer_size, n_envs); `UNLABELLED` where the environment named none.
+        targets: int64 (buffer_size, n_envs), the true answer or the one that was given, see
+            `agents.algorithms.feedback`; `UNLABELLED` where there is none.
     """
 
     targets: NDArray[np.int64]
@@ -61,12 +62,16 @@ class TargetRolloutBuffer(DictRolloutBuffer):
         flat = {k: values.reshape(-1, *values.shape[2:]) for k, values in self.observations.items()}
         return flat, self.targets.reshape(-1)
 
+    def rewarded(self) -> NDArray[np.float32]:
+        """What the action in each row of `labelled` brought at once, float32 (N,)."""
+        return np.asarray(self.rewards.reshape(-1), dtype=np.float32)
+
 
 class AnswerPPO(SupervisedModel, PPO):
-    """PPO with an auxiliary cross-entropy between the answer logits and the true answer.
+    """PPO with an auxiliary cross-entropy of the answers.
 
-    The loss covers every state of the rollout, not only those in which the agent answered, and is
-    minimised in minibatches of its own after PPO's epochs, drawn from a memory of recent states.
+    With labels the loss covers every state of the rollout, with rewards those in which the agent
+    answered. It is minimised in minibatches of its own after PPO's epochs, drawn from a memory.
     Policies with an answer posterior (`AnswerPolicy`) learn that; for any other policy the softmax
     over the last `num_answers` action logits is trained.
 
@@ -90,6 +95,8 @@ class AnswerPPO(SupervisedModel, PPO):
         aux_batch_size: states per minibatch.
         aux_weight_decay: decoupled weight decay of the supervised updates.
         aux_turned: observations that are turned at random in them, see `RandomTurns`.
+        aux_feedback: what the posterior learns from: "labels", the right answer of every state, or
+            "rewards", those of the agent's own answers; see `agents.algorithms.feedback`.
     """
 
     def __init__(
@@ -104,6 +111,7 @@ class AnswerPPO(SupervisedModel, PPO):
         aux_batch_size: int = 256,
         aux_weight_decay: float = 0.0,
         aux_turned: Mapping[str, Sequence[int]] | None = None,
+        aux_feedback: str = "labels",
         _init_setup_model: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -112,7 +120,7 @@ class AnswerPPO(SupervisedModel, PPO):
         self.num_answers, self.aux_coef = num_answers, aux_coef
         self.aux_buffer_size, self.aux_updates = aux_buffer_size, aux_updates
         self.aux_batch_size, self.aux_weight_decay = aux_batch_size, aux_weight_decay
-        self.aux_turned = dict(aux_turned or {})
+        self.aux_turned, self.aux_feedback = dict(aux_turned or {}), aux_feedback
         super().__init__(policy, env, _init_setup_model=False, **kwargs)
         if _init_setup_model:
             self._setup_model()
@@ -139,9 +147,12 @@ class AnswerPPO(SupervisedModel, PPO):
     def _answer_log_probabilities(self, observations: dict[str, Tensor]) -> Tensor:
         return answer_log_probabilities(self.policy, observations, self.num_answers)
 
-    def _labelled(self, batch_size: int) -> tuple[dict[str, Tensor], Tensor] | None:
+    def _labelled(self, batch_size: int) -> tuple[dict[str, Tensor], Any] | None:
         memory = self.answer_memory
-        return memory.sample(batch_size, self.device) if len(memory) else None
+        if not len(memory):
+            return None
+        observations, given = memory.sample_given(batch_size, self.device)
+        return observations, self.feedback.lesson(given)
 
     def _update_info_buffer(
         self, infos: list[dict[str, Any]], dones: NDArray[np.bool_] | None = None
@@ -151,7 +162,7 @@ class AnswerPPO(SupervisedModel, PPO):
         super()._update_info_buffer(infos, dones)
         if self.is_supervised:
             assert isinstance(self.rollout_buffer, TargetRolloutBuffer)
-            self.rollout_buffer.expect_targets(targets_of(infos))
+            self.rollout_buffer.expect_targets(self.feedback.answers_of(infos))
 
     def train(self) -> None:
         if self.supervision is None:
@@ -159,7 +170,8 @@ class AnswerPPO(SupervisedModel, PPO):
             return
         # PPO flattens the buffer in place: remember it before.
         assert isinstance(self.rollout_buffer, TargetRolloutBuffer)
-        self.answer_memory.add(*self.rollout_buffer.labelled())
+        rewards = None if self.feedback.is_told else self.rollout_buffer.rewarded()
+        self.answer_memory.add(*self.rollout_buffer.labelled(), rewards)
         super().train()
         self.supervision.train(self)
 

@@ -1,7 +1,7 @@
-"""SAC that is also told, during training, what the right answer would have been.
+"""SAC with an answer posterior that learns beside it, from labels or from the rewards of answers.
 
-The reward decides when to answer and where to look, and supervision decides which answer; see
-`agents.algorithms.supervision`.
+SAC decides when to answer and where to look, and the posterior which answer; see
+`agents.algorithms.supervision` and `agents.algorithms.feedback`.
 
 References:
     Haarnoja et al., Soft Actor-Critic Algorithms and Applications, arXiv 1812.05905, 2018.
@@ -26,11 +26,11 @@ from gqn_rl.errors import UserError
 
 
 class AnswerSAC(SupervisedModel, SAC):
-    """SAC with an auxiliary cross-entropy between answer posterior and truth.
+    """SAC with an auxiliary cross-entropy of the answers.
 
     The answer posterior is trained in minibatches of its own, drawn from the replay buffer, which
-    keeps the true answers. With another policy this is plain SAC, on a smaller replay buffer where
-    observations are a Dict.
+    keeps the true answers, or those that were given with their rewards. With another policy this is
+    plain SAC, on a smaller replay buffer where observations are a Dict.
 
     >>> import gymnasium
     >>> from agents.sb3_vec_env import GymnasiumVecEnv
@@ -50,6 +50,7 @@ class AnswerSAC(SupervisedModel, SAC):
         aux_batch_size: states per minibatch.
         aux_weight_decay: decoupled weight decay of the supervised updates.
         aux_turned: observations that are turned at random in them, see `RandomTurns`.
+        aux_feedback: what the posterior learns from, see `AnswerPPO`.
         max_grad_norm: of the supervised updates.
     """
 
@@ -64,6 +65,7 @@ class AnswerSAC(SupervisedModel, SAC):
         aux_batch_size: int = 256,
         aux_weight_decay: float = 0.0,
         aux_turned: Mapping[str, Sequence[int]] | None = None,
+        aux_feedback: str = "labels",
         max_grad_norm: float = 0.5,
         _init_setup_model: bool = True,
         **kwargs: Any,
@@ -71,7 +73,7 @@ class AnswerSAC(SupervisedModel, SAC):
         self.num_answers, self.aux_coef = num_answers, aux_coef
         self.aux_updates, self.aux_batch_size = aux_updates, aux_batch_size
         self.aux_weight_decay, self.max_grad_norm = aux_weight_decay, max_grad_norm
-        self.aux_turned = dict(aux_turned or {})
+        self.aux_turned, self.aux_feedback = dict(aux_turned or {}), aux_feedback
         super().__init__(policy, env, _init_setup_model=False, **kwargs)
         if _init_setup_model:
             self._setup_model()
@@ -85,7 +87,8 @@ class AnswerSAC(SupervisedModel, SAC):
                 raise UserError(
                     f"n_steps is {self.n_steps}, expected 1 with a {TargetReplayBuffer.__name__}"
                 )
-            self.replay_buffer_kwargs = {**self.replay_buffer_kwargs, "seed": self.seed}
+            kept = {"seed": self.seed, "feedback": self.aux_feedback}
+            self.replay_buffer_kwargs = {**self.replay_buffer_kwargs, **kept}
         if not self.is_supervised:
             super()._setup_model()
             return
@@ -122,8 +125,9 @@ class AnswerSAC(SupervisedModel, SAC):
         buffer.encode, buffer.turns = policy.features, self._turns
         return buffer
 
-    def _labelled(self, batch_size: int) -> tuple[dict[str, Tensor], Tensor] | None:
-        return self._labelled_buffer().sample_labelled(batch_size, self._vec_normalize_env)
+    def _labelled(self, batch_size: int) -> tuple[dict[str, Tensor], Any] | None:
+        drawn = self._labelled_buffer().sample_given(batch_size, self._vec_normalize_env)
+        return None if drawn is None else (drawn[0], self.feedback.lesson(drawn[1]))
 
     def train(self, gradient_steps: int, batch_size: int = 64) -> None:
         if self.supervision is None:

@@ -1,4 +1,4 @@
-"""A replay buffer for wide observations: half precision, each observation once, with targets."""
+"""A replay buffer for wide observations: half precision, each observation once, with answers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from stable_baselines3.common.vec_env import VecNormalize
 from torch import Tensor
 
 from agents.algorithms.answer_memory import FLOAT16_MAX, stored_type
-from agents.algorithms.targets import UNLABELLED, targets_of
+from agents.algorithms.feedback import GivenAnswers, feedback_named
+from agents.algorithms.targets import UNLABELLED
 from agents.algorithms.turning import RandomTurns
 from gqn_rl.errors import UserError
 from gqn_rl.random_state import generator_state, set_generator_state
@@ -27,7 +28,7 @@ ARRAYS = ("actions", "rewards", "dones", "timeouts", "targets")
 
 
 class TargetReplayBuffer(DictReplayBuffer):
-    """Replay buffer of a fourth of the usual size that also keeps the true answers.
+    """Replay buffer of a fourth of the usual size that also keeps an answer of each state.
 
     Floating-point observations are kept in half precision. The observation after a transition is
     the one before the next transition of its row, so it is kept only once: what follows the end of
@@ -36,12 +37,13 @@ class TargetReplayBuffer(DictReplayBuffer):
 
     Args:
         seed: of the draws.
+        feedback: which answers it keeps, see `agents.algorithms.feedback.FEEDBACK`.
         handle_timeout_termination: whether what was truncated goes on to be worth something; if
             not it counts as an end like any other.
 
     Attributes:
         targets: int64 (buffer_size, n_envs), the answer that was right in each transition's
-            episode; `UNLABELLED` where the environment named none.
+            episode, or with feedback by rewards the one that was given; `UNLABELLED` for none.
         encode: what sampled observations go through, if anything. It belongs to a model, which
             sets it before it learns: neither copies nor pickles of the buffer have it.
         turns: what `sample_labelled` applies to them, if anything.
@@ -61,6 +63,7 @@ class TargetReplayBuffer(DictReplayBuffer):
         optimize_memory_usage: bool = False,
         handle_timeout_termination: bool = True,
         seed: int | None = None,
+        feedback: str = "labels",
     ) -> None:
         if optimize_memory_usage:
             raise UserError("optimize_memory_usage is True: observations are kept once already")
@@ -84,6 +87,7 @@ class TargetReplayBuffer(DictReplayBuffer):
             for key, value in self.observations.items()
         }
         self.targets = np.full((self.buffer_size, self.n_envs), UNLABELLED, dtype=np.int64)
+        self._feedback = feedback_named(feedback)
         self.encode: Encode | None = None
         self.turns: RandomTurns | None = None
         self.rng = np.random.default_rng(seed)
@@ -97,11 +101,11 @@ class TargetReplayBuffer(DictReplayBuffer):
         done: NDArray[Any],
         infos: list[dict[str, Any]],
     ) -> None:
-        """See `DictReplayBuffer.add`; infos may name a `target`."""
+        """See `DictReplayBuffer.add`; infos may name a `target`, and what was the `answer`."""
         here, after = self.pos, (self.pos + 1) % self.buffer_size
         for key, store in self.observations.items():
             store[here], store[after] = _fitting(obs[key], store), _fitting(next_obs[key], store)
-        self.targets[here] = targets_of(infos)
+        self.targets[here] = self._feedback.answers_of(infos)
         self.actions[here] = np.reshape(action, (self.n_envs, self.action_dim))
         self.rewards[here], self.dones[here] = reward, done
         if self.handle_timeout_termination:
@@ -121,15 +125,22 @@ class TargetReplayBuffer(DictReplayBuffer):
 
         They are normalised as `env` does now.
         """
-        slots, rows = self._drawn(batch_size), self._drawn_rows(batch_size)
-        known = self.targets[slots, rows] >= 0
-        if not known.any():
+        drawn = self.sample_given(batch_size, env)
+        return None if drawn is None else (drawn[0], drawn[1].answers)
+
+    def sample_given(
+        self, batch_size: int, env: VecNormalize | None = None
+    ) -> tuple[dict[str, Tensor], GivenAnswers] | None:
+        """The same with the rewards of the transitions, as they came."""
+        drawn = self._drawn_labelled if self._feedback.is_told else self._drawn_given
+        slots, rows = drawn(batch_size)
+        if not len(slots):
             return None
-        slots, rows = slots[known], rows[known]
         observed = self._observed(slots, rows)
         if self.turns is not None:
             observed = self.turns(observed, self.rng)
-        return self._normalised(observed, env), self.to_torch(self.targets[slots, rows])
+        kept = (self.to_torch(part[slots, rows]) for part in (self.targets, self.rewards))
+        return self._normalised(observed, env), GivenAnswers(*kept)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"encode": None}
@@ -164,6 +175,22 @@ class TargetReplayBuffer(DictReplayBuffer):
 
     def _drawn_rows(self, batch_size: int) -> Indices:
         return self.rng.integers(self.n_envs, size=batch_size)
+
+    def _drawn_labelled(self, batch_size: int) -> tuple[Indices, Indices]:
+        """Slots and rows of up to B transitions with a target: nearly all have one, or none."""
+        slots, rows = self._drawn(batch_size), self._drawn_rows(batch_size)
+        known = self.targets[slots, rows] >= 0
+        return slots[known], rows[known]
+
+    def _drawn_given(self, batch_size: int) -> tuple[Indices, Indices]:
+        """Slots and rows (B,) of transitions that answered, none before there has been one."""
+        given = self.targets >= 0
+        given[self.pos] = False  # its observation is what follows the newest transition
+        slots, rows = np.nonzero(given)
+        if not len(slots):
+            return slots, rows
+        chosen = self.rng.integers(len(slots), size=batch_size)
+        return slots[chosen], rows[chosen]
 
     def _get_samples(  # type: ignore[override]
         self, batch_inds: Indices, env: VecNormalize | None = None

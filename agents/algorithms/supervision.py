@@ -1,8 +1,9 @@
-"""Supervised minibatches beside reinforcement: what the right answer would have been.
+"""Minibatches beside reinforcement, from which an answer posterior is learned.
 
-With a reward only at the answer, which of K answers is right is a needle in a haystack: agents
-that learn from the reward alone stay near chance (APPLE, ICLR 2026, sees the same). Here the
-reward decides when to answer and where to look, and supervision decides which answer.
+With a reward only at the answer, which of K answers is right is a needle in a haystack: a policy
+gradient alone stays near chance (APPLE, ICLR 2026, sees the same). Here reinforcement decides when
+to answer and where to look, and a loss of its own decides which answer. It learns from the right
+answers, or from the rewards of the answers that were given: see `agents.algorithms.feedback`.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor, nn
-from torch.nn import functional
 
+from agents.algorithms.feedback import LABELS, Feedback, feedback_named
 from gqn_rl.errors import UserError
 
 Observations = dict[str, Tensor]
 
 
 class AuxiliarySupervision:
-    """A cross-entropy between predicted and true answers, with an optimiser of its own.
+    """A cross-entropy of predicted answers, with an optimiser of its own.
 
     >>> import gymnasium
     >>> from agents.sb3_vec_env import GymnasiumVecEnv
@@ -38,8 +39,8 @@ class AuxiliarySupervision:
     Args:
         parameters: what it trains.
         predict: observations (B, ...) to log-probabilities of the answers (B, K), with gradients.
-        draw: a number to so many labelled states or fewer, observations (B, ...) and targets (B,);
-            to None while there is none.
+        draw: a number to so many states or fewer, observations (B, ...) and what the feedback's
+            loss takes, of labels the targets (B,); to None while there is none.
         coefficient: step size in units of the model's current learning rate. (Adam cancels a factor
             on the loss; a factor on the step is what remains.)
         updates: minibatches each time.
@@ -48,6 +49,7 @@ class AuxiliarySupervision:
         max_grad_norm: longer gradients are cut to it.
         learning_rate: of the model at first.
         without: settings that need no labels, for the message where there are none.
+        feedback: what is learned from.
 
     Attributes:
         optimizer: AdamW over `parameters`.
@@ -57,7 +59,7 @@ class AuxiliarySupervision:
         self,
         parameters: Iterable[nn.Parameter],
         predict: Callable[[Observations], Tensor],
-        draw: Callable[[int], tuple[Observations, Tensor] | None],
+        draw: Callable[[int], tuple[Observations, Any] | None],
         *,
         coefficient: float,
         updates: int,
@@ -66,7 +68,9 @@ class AuxiliarySupervision:
         max_grad_norm: float,
         learning_rate: float,
         without: str,
+        feedback: Feedback = LABELS,
     ) -> None:
+        self._feedback = feedback
         self._parameters, self._predict, self._draw = list(parameters), predict, draw
         self._coefficient, self._updates, self._batch_size = coefficient, updates, batch_size
         self._max_grad_norm, self._without = max_grad_norm, without
@@ -77,10 +81,12 @@ class AuxiliarySupervision:
     def train(self, model: BaseAlgorithm) -> None:
         """`updates` steps for a model, whose log gets their mean loss and accuracy.
 
+        Nothing is learned from rewards before there has been an answer.
+
         Raises:
-            UserError: where no state has a label.
+            UserError: where labels are to be learned from and no state has one.
         """
-        if not self._updates:
+        if not self._updates or not (self._feedback.is_told or self._draw(1)):
             return
         model.policy.set_training_mode(True)
         rate = self._coefficient * model.lr_schedule(model._current_progress_remaining)
@@ -98,14 +104,14 @@ class AuxiliarySupervision:
                 "no info of the environment has a 'target': the auxiliary loss has nothing to "
                 f"learn; set {self._without}"
             )
-        observations, targets = labelled
+        observations, lesson = labelled
         predictions = self._predict(observations)
-        loss = functional.nll_loss(predictions, targets)
+        loss, accuracy = self._feedback.loss(predictions, lesson)
         self.optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self._parameters, self._max_grad_norm)
         self.optimizer.step()
-        return loss.item(), (predictions.argmax(1) == targets).float().mean().item()
+        return loss.item(), accuracy.item()
 
 
 class SupervisedModel(BaseAlgorithm):
@@ -131,12 +137,18 @@ class SupervisedModel(BaseAlgorithm):
     aux_updates: int
     aux_batch_size: int
     aux_weight_decay: float
+    aux_feedback: str
     max_grad_norm: float
     supervision: AuxiliarySupervision | None = None
 
     @property
     def is_supervised(self) -> bool:
         return self.aux_coef > 0
+
+    @property
+    def feedback(self) -> Feedback:
+        """What the answer posterior learns from."""
+        return feedback_named(self.aux_feedback)
 
     @property
     def answer_optimizer(self) -> torch.optim.Optimizer:
@@ -148,7 +160,7 @@ class SupervisedModel(BaseAlgorithm):
         self,
         parameters: Iterable[nn.Parameter],
         predict: Callable[[Observations], Tensor],
-        draw: Callable[[int], tuple[Observations, Tensor] | None],
+        draw: Callable[[int], tuple[Observations, Any] | None],
         without: str,
     ) -> None:
         """Make the supervision, once the policy is there."""
@@ -163,6 +175,7 @@ class SupervisedModel(BaseAlgorithm):
             max_grad_norm=self.max_grad_norm,
             learning_rate=self.lr_schedule(1),
             without=without,
+            feedback=self.feedback,
         )
 
     def _get_torch_save_params(self) -> tuple[list[str], list[str]]:

@@ -16,6 +16,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env.vec_transpose import VecTransposeImage
 from torch import Tensor, nn
 
+from agents.policies.templates import side_of, template_network
 from gqn_rl.devices import autocast
 
 SMALL = 28
@@ -47,6 +48,8 @@ class SceneFeatures(BaseFeaturesExtractor):
             objects, go through the same network; the products and the sizes of the differences of
             what comes out are added, from which alone same and different can be told.
         ignored: keys that are left out where an observation has them.
+        templates: of cells, instead of the MLP over each wide vector that is as long as a volume of
+            cells; 0 for none. See `agents.policies.templates.TemplateMatches`.
 
     References:
         Conneau et al., Supervised Learning of Universal Sentence Representations, EMNLP 2017
@@ -63,6 +66,7 @@ class SceneFeatures(BaseFeaturesExtractor):
         products: bool = False,
         compare: bool = False,
         ignored: Sequence[str] = (),
+        templates: int = 0,
     ) -> None:
         super().__init__(observation_space, features_dim=1)
         parts = {k: space for k, space in observation_space.spaces.items() if k not in ignored}
@@ -73,16 +77,22 @@ class SceneFeatures(BaseFeaturesExtractor):
         self._twins = twins_of(wide) if compare else {}
         self._products: PairProducts | None = None
         networks: dict[str, nn.Module] = {}
+        widths = {key: image_features if key in images else hidden[-1] for key in (*images, *wide)}
         for key, space in parts.items():
             if key in images:
                 networks[key] = image_network(space, image_features)
             elif key in wide and key not in self._twins:
-                networks[key] = vector_network(wide[key], hidden, dropout, input_dropout)
+                if templates and side_of(wide[key]) is not None:
+                    networks[key] = template_network(wide[key], templates, input_dropout)
+                    widths[key] = templates
+                else:
+                    networks[key] = vector_network(wide[key], hidden, dropout, input_dropout)
         self.networks = nn.ModuleDict(networks)
         if products and self._small:
             self._products = PairProducts([parts[key] for key in self._small])
-        learned = len(wide) + 2 * len(self._twins)  # products and differences of twins
-        size = len(images) * image_features + (learned * hidden[-1] if wide else 0)
+        # Of twins there are products and differences as well.
+        widths |= {key: 3 * widths[twin] for key, twin in self._twins.items()}
+        size = sum(widths.values())
         size += sum(lengths[key] for key in self._small)
         self._features_dim = size + (self._products.size if self._products else 0)
 

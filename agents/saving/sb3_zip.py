@@ -26,7 +26,7 @@ from agents.saving.bundle import Agent, AgentRecord, build_policy
 from agents.saving.releases import require_release
 from agents.saving.spaces_json import space_from_json
 from gqn_rl.errors import UserError
-from gqn_rl.files import write_atomically
+from gqn_rl.files import write_bytes
 
 WEIGHTS, VERSION = "policy.pth", "_stable_baselines3_version"
 
@@ -54,7 +54,9 @@ def export_zip(agent: Agent, path: Path) -> None:
     algorithm = algorithm_named(agent.record.algo)
     weights = algorithm.acting_part(agent.policy).state_dict()
     algorithm.acting_part(model.policy).load_state_dict(weights)
-    write_atomically(path, lambda temporary: model.save(temporary))
+    content = io.BytesIO()  # where writing fails, Stable-Baselines3 would leave a file open
+    model.save(content)
+    write_bytes(path, content.getvalue())
 
 
 def model_of(record: AgentRecord) -> BaseAlgorithm:

@@ -12,8 +12,10 @@ import yaml
 from agents.factory import load_hyperparameters
 from agents.hyperparameter_values import read_yaml
 from experiments.shared.continuation import RunFlags
-from experiments.shared.threads import ThreadsFlag
+from experiments.shared.device import AgentDeviceFlag
+from experiments.shared.threads import OneThreadFlag
 from gqn_rl.errors import UserError
+from gqn_rl.rendering import DEFAULT_RENDERER
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,9 @@ class EnvironmentFlags(TrialFlags):
     env_id: str = "GQNShepard-v0"
     """Environment; also module:id for a task of your own."""
     encoder: str | None = None
-    """Encoder: a name, or the path of a checkpoint; by default that of the agent, else the task's
-    own (gqn; in mental rotation cells, in view prediction base). Not used for pixels and state,
-    save in view prediction."""
+    """Encoder: a name, or the path of a checkpoint; by default that of the agent, in training that
+    of its hyperparameters (refined in GQNShepard-v0), else the task's own (gqn; in mental rotation
+    cells, in view prediction base). Not used for pixels and state, save in view prediction."""
     renderer: str | None = None
     """pybullet or raycast; by default that of the agent, else pybullet."""
     shapes: str | None = None
@@ -75,20 +77,18 @@ class EnvironmentFlags(TrialFlags):
 
 
 @dataclass(frozen=True)
-class AgentFlags(ThreadsFlag, EnvironmentFlags):
+class AgentFlags(AgentDeviceFlag, OneThreadFlag, EnvironmentFlags):
     """A trained agent, in its environment or one that differs in what `EnvironmentFlags` name."""
 
     agent: Path | None = None
     """Run folder or agent file; by default the agent that ships for the environment."""
-    device: str = "cpu"
-    """Device of encoder and agent: cpu, cuda or auto."""
 
 
 @dataclass(frozen=True)
 class NewAgentFlags(EnvironmentFlags):
     """An environment in all its parts, and the hyperparameters of an agent for it."""
 
-    renderer: str = "pybullet"
+    renderer: str = DEFAULT_RENDERER
     """pybullet or raycast."""
     observation: str = "representation"
     """What the agent sees: representation, pixels or state (the truth)."""
@@ -117,31 +117,46 @@ class NewAgentFlags(EnvironmentFlags):
     def hyperparameters_of(self, algo: str) -> dict[str, Any]:
         """Those of an algorithm in this environment, with the file and the changes laid over.
 
+        Those that ship for an id count only with the encoder that they name, if they name one.
+
         Raises:
             UserError: for an unknown algorithm, file or name, or a change that is none.
         """
         env_id = self.env_id.removeprefix("envs:")
-        return load_hyperparameters(algo, env_id, parse_changes(self.hyper), self.hyperparameters)
+        given: Any = (algo, env_id, parse_changes(self.hyper), self.hyperparameters)
+        found = load_hyperparameters(*given)
+        if self.learns_from(found.get("encoder")):
+            return found
+        return load_hyperparameters(*given, own_section=False)
+
+    def learns_from(self, encoder: str | None) -> bool:
+        """Whether this is the encoder that is learned from; None stands for any observation."""
+        shown = self.observation == "representation" and self.encoder in (None, encoder)
+        return encoder is None or shown
 
 
 @dataclass(frozen=True)
-class TrainingFlags(RunFlags, ThreadsFlag, NewAgentFlags):
+class TrainingFlags(RunFlags, OneThreadFlag, NewAgentFlags):
     """A training, whatever library does it: how long, how it is watched and when it is saved."""
 
     total_timesteps: int | None = None
     """Environment steps to train for; by default the hyperparameter file's."""
-    max_minutes: float = 7.0
-    """Minutes after which training ends, to be followed by the final measurement."""
+    max_minutes: float | None = None
+    """Minutes after which training ends early, to be followed by the final measurement; by default
+    there is no limit, and training does all its steps."""
     eval_episodes: int = 1000
     """Fresh episodes for the final measurement."""
-    eval_every: int = 25_000
-    """Environment steps between evaluations during training."""
+    eval_every: int | None = None
+    """Environment steps between evaluations during training; by default 25,000, in train_agent no
+    more than a third of the training."""
     eval_every_episodes: int = 256
     """Episodes of each evaluation during training."""
     checkpoint_every: int = 20_000
     """Environment steps between two saves of what --resume needs."""
 
 
+EVAL_EVERY = 25_000
+"""`TrainingFlags.eval_every` unless another is given, at most."""
 MORE_THAN_ZERO = (
     *("total_timesteps", "max_minutes", "checkpoint_every"),
     *("eval_episodes", "eval_every", "eval_every_episodes"),

@@ -22,8 +22,9 @@ from agents.search.space import parameters_of, search_space, suggested
 from agents.search.study import LOCK, SharedStudy, imported_optuna, lock
 from agents.search.workers import Worker
 from agents.training.callbacks import EvaluationCallback, ProgressCallback, TimeLimitCallback
+from experiments.agent.flags import EVAL_EVERY
 from experiments.agent.progress import reporter
-from experiments.agent.settings import TrainAgentSettings, limit_of, resumed_settings
+from experiments.agent.settings import TrainAgentSettings, limit_of, resumed_settings, seconds_of
 from experiments.agent.training import HYPERPARAMETERS, Trainee, model_for
 from experiments.shared import seeds
 from experiments.shared.command import SETTINGS_NAME, make_folder, save_settings
@@ -79,10 +80,10 @@ def study_settings(settings: TrainAgentSettings) -> TrainAgentSettings:
     stored = stored_settings(folder, TrainAgentSettings)
     if stored.optimize is None:
         raise UserError(f"the run in {str(folder)!r} is a training, no study to join")
-    if settings.max_minutes not in (TrainAgentSettings.max_minutes, stored.max_minutes):
+    if settings.max_minutes not in (None, stored.max_minutes):
         raise UserError(
             f"max_minutes is {settings.max_minutes:g}, but the trials of the study in "
-            f"{str(folder)!r} have {stored.max_minutes:g}"
+            f"{str(folder)!r} have {stored.max_minutes or 'no limit'}"
         )
     joined = resumed_settings(replace(settings, resume=folder))
     return replace(joined, max_minutes=stored.max_minutes)
@@ -162,13 +163,13 @@ def objective_of(settings: TrainAgentSettings, trainee: Trainee) -> Callable[[Tr
         model = model_for(settings, trainee.environment, hyperparameters, seed)
         evaluations = EvaluationCallback(
             trainee.held_out.bridge,
-            settings.eval_every,
+            settings.eval_every or EVAL_EVERY,
             settings.eval_every_episodes,
             settings.seed + seeds.EVALUATION,
             lambda best, evaluation: None,
             reporter(trainee.steps, f"trial {trial.number}, "),
         )
-        limit = TimeLimitCallback(60 * settings.max_minutes)
+        limit = TimeLimitCallback(seconds_of(settings))
         progress = ProgressCallback(shown=shows_bars())
         callbacks = [limit, progress, evaluations, ReportCallback(trial, evaluations)]
         log_interval = algorithm_named(settings.algorithm).log_interval
@@ -210,12 +211,13 @@ def write_results(
         return
     best = max(complete, key=lambda row: row["reward"])
     env_id = trainee.environment.env_id
+    limit = "" if settings.max_minutes is None else f" or {settings.max_minutes:g} minutes"
     about = (
         f"# {settings.algorithm} on {env_id}: the best of {len(rows)} trials, "
         f"number {best['number']}.\n"
         f"# Mean reward {best['reward']:.3f} of {settings.eval_every_episodes} held-out episodes, "
-        f"too good by the choice,\n# after {trainee.steps} steps or {settings.max_minutes:g} "
-        f"minutes. For train_agent --hyperparameters.\n"
+        f"too good by the choice,\n# after {trainee.steps} steps{limit}. "
+        f"For train_agent --hyperparameters.\n"
     )
     write_text(folder / BEST, about + yaml.safe_dump({env_id: best["changes"]}, sort_keys=False))
     print(f"trial {number}: {rows[number]['state']}, best reward {best['reward']:.3f}")

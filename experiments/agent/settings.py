@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from agents.algorithms.algorithm import ALGORITHMS, algorithm_named
+from agents.factory import merged
+from agents.renamed import current_names
 from envs.camera.control import make_control
 from envs.registration import fixed_arguments, known_id
-from experiments.agent.flags import MORE_THAN_ZERO, TrainingFlags
+from experiments.agent.flags import EVAL_EVERY, MORE_THAN_ZERO, TrainingFlags, parse_changes
 from experiments.shared.command import require_more_than_zero
 from experiments.shared.continuation import limit_line, resumed, stored_settings
+from experiments.shared.device import AgentDeviceFlag
 from experiments.shared.threads import check_threads
-from gqn_rl.errors import UserError
+from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.training.run_logs import check_loggers
+
+SUPERVISION = {"labels": "labels", "none": "rewards"}
+"""Kind of supervision to `aux_feedback`, see `agents.algorithms.feedback`."""
+EARLY_ANSWERS = {"confidence_gain": 6.0, "threshold": 0.3}
+"""Of `policy_kwargs`, with reward alone: who looks on until sure never answers and never learns."""
 
 
 @dataclass(frozen=True)
-class TrainAgentSettings(TrainingFlags):
+class TrainAgentSettings(AgentDeviceFlag, TrainingFlags):
     """Flags of `python -m experiments.train_agent`."""
 
     algo: str | None = None
     """Algorithm: ppo, sac or module:class of your own, see agents/hyperparameters; by default the
     one that fits the environment, ppo for Discrete ids and sac for Continuous ones."""
+    supervision: str | None = None
+    """What tells answers apart while training: labels, the right answer of every state, or none:
+    reward alone, of the agent's own answers; by default the hyperparameter file's (labels)."""
     num_envs: int | None = None
     """Environments side by side; by default the hyperparameter file's (64)."""
     resume: Path | None = None
@@ -37,8 +50,6 @@ class TrainAgentSettings(TrainingFlags):
     study_timeout: float = 120.0
     """Seconds without a sign of life after which a process of another host counts as dead and its
     trial is done again; those of this host are known at once."""
-    device: str = "cpu"
-    """Device of encoder and agent: cpu, cuda or auto."""
     logger: tuple[str, ...] = ("tensorboard",)
     """Where the curves go beside the folder's own files: tensorboard, wandb, both or nothing."""
 
@@ -47,10 +58,54 @@ class TrainAgentSettings(TrainingFlags):
         """The name of the algorithm, given or fitting."""
         return fitting_algorithm(self.env_id) if self.algo is None else self.algo
 
+    def hyperparameters_of(self, algo: str) -> dict[str, Any]:
+        """See `NewAgentFlags`; with what `supervision` stands for.
+
+        Raises:
+            UserError: for another kind of supervision, or labels where there is no right answer.
+        """
+        found = super().hyperparameters_of(algo)
+        if self.supervision is None:
+            return found
+        if self.supervision not in SUPERVISION:
+            raise unknown_name("supervision", self.supervision, SUPERVISION)
+        feedback = SUPERVISION[self.supervision]
+        if found.get("aux_coef"):
+            found |= {"aux_feedback": feedback}
+            return found if feedback == "labels" else self._with_early_answers(found)
+        if feedback == "labels":
+            raise UserError(
+                f"supervision is {self.supervision!r}, but {self.env_id} is learned with "
+                f"aux_coef={found.get('aux_coef', 0)}, without an answer posterior: expected none"
+            )
+        return found
+
+    def _with_early_answers(self, found: dict[str, Any]) -> dict[str, Any]:
+        """Hyperparameters with `EARLY_ANSWERS`, save for what --hyper says itself."""
+        asked = current_names(parse_changes(self.hyper)).get("policy_kwargs", {})
+        names = EARLY_ANSWERS.keys() & found.get("policy_kwargs", {}).keys() - asked.keys()
+        early = {name: EARLY_ANSWERS[name] for name in names}
+        return merged(found, {"policy_kwargs": early})
+
 
 def limit_of(settings: TrainingFlags, done: int, steps: int) -> str:
     """What to say when the time limit of these settings has ended a training."""
-    return limit_line(settings.max_minutes, TrainingFlags.max_minutes, done, steps)
+    assert settings.max_minutes is not None
+    return limit_line(settings.max_minutes, done, steps)
+
+
+def seconds_of(settings: TrainingFlags) -> float:
+    """The time limit of a training, in seconds; infinite where there is none."""
+    return math.inf if settings.max_minutes is None else 60 * settings.max_minutes
+
+
+def evaluated_every(settings: TrainingFlags, steps: int) -> int:
+    """Environment steps between evaluations of a training of so many steps.
+
+    >>> [evaluated_every(TrainingFlags(eval_every=n), 6_144) for n in (None, 512)]
+    [2048, 512]
+    """
+    return settings.eval_every or min(EVAL_EVERY, math.ceil(steps / 3))
 
 
 def fitting_algorithm(env_id: str) -> str:

@@ -10,6 +10,7 @@ from experiments.agent.environment import AgentEnvironment, make_environment
 from experiments.agent.flags import AgentFlags
 from gqn_rl.devices import choose_device
 from gqn_rl.errors import UserError
+from gqn_rl.rendering import renderer_at_hand
 
 
 def agent_and_environment(
@@ -45,7 +46,10 @@ def environment_of(
     Raises:
         UserError: for changes with which it is one that the agent cannot act in.
     """
-    arguments, own = {**agent.record.env_kwargs, **changes}, agent.record.env_id
+    recorded, own = dict(agent.record.env_kwargs), agent.record.env_id
+    if "renderer" in recorded and changes.get("renderer") is None:
+        recorded["renderer"] = renderer_at_hand(recorded["renderer"])
+    arguments = {**recorded, **changes}
     try:
         environment = make_environment(env_id or own, num_envs, arguments, **unrecorded)
         agent.require_environment(*environment.facts)

@@ -32,7 +32,7 @@ from agents.training.training_state import load_training_state, read_record, sav
 from experiments.agent.environment import AgentEnvironment, make_environment
 from experiments.agent.progress import reporter
 from experiments.agent.report import FinishedTraining
-from experiments.agent.settings import TrainAgentSettings
+from experiments.agent.settings import TrainAgentSettings, evaluated_every, seconds_of
 from experiments.shared import seeds
 from experiments.shared.terminal import shows_bars
 from gqn_rl.errors import UserError
@@ -65,12 +65,20 @@ def make_trainee(settings: TrainAgentSettings) -> Trainee:
     environment = make_environment(
         settings.env_id,
         settings.num_envs or hyperparameters["num_envs"],
-        settings.arguments(),
+        arguments_of(settings, hyperparameters),
         device=settings.device,
     )
     model = model_for(settings, environment, hyperparameters, settings.seed)
     steps = settings.total_timesteps or int(hyperparameters["n_timesteps"])
     return Trainee(model, environment, environment.again(), hyperparameters, steps)
+
+
+def arguments_of(settings: TrainAgentSettings, hyperparameters: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of the environment: the flags, and the encoder that the agent learns best from."""
+    arguments = settings.arguments()
+    if arguments["encoder"] is None and arguments["observation"] == "representation":
+        arguments["encoder"] = hyperparameters.get("encoder")
+    return arguments
 
 
 def model_for(
@@ -127,13 +135,13 @@ class AgentTraining:
         self._settings, self._trainee, self._folder = settings, trainee, folder
         self._interrupted = interrupted
         self._limit, self._curve = (
-            TimeLimitCallback(60 * settings.max_minutes),
+            TimeLimitCallback(seconds_of(settings)),
             CurveCallback(CURVE_EVERY),
         )
         self._progress = ProgressCallback(interrupted, shown=shows_bars())
         self._evaluations = EvaluationCallback(
             trainee.held_out.bridge,
-            settings.eval_every,
+            evaluated_every(settings, trainee.steps),
             settings.eval_every_episodes,
             settings.seed + seeds.EVALUATION,
             self._keep,

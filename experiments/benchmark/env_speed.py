@@ -41,12 +41,19 @@ from experiments.benchmark.env_work import (
     subprocesses_of_sb3,
 )
 from experiments.benchmark.timing import CLOCKS, Case, Plan, measure
-from experiments.shared.command import new_run_folder, require_at_least, save_settings
+from experiments.shared.command import (
+    check_new_folder,
+    new_run_folder,
+    require_at_least,
+    save_settings,
+)
+from experiments.shared.device import DeviceFlag
 from experiments.shared.machine import describe_machine, load
 from experiments.shared.parallel import available_cores
 from experiments.shared.threads import check_threads
 from gqn_rl.devices import choose_device
 from gqn_rl.errors import UserError, unknown_name
+from gqn_rl.extras import require
 from gqn_rl.files import write_json
 
 IMAGE_SIZE = 64
@@ -64,7 +71,7 @@ QUICK: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(DeviceFlag):
     """Flags of `python -m experiments.benchmark env`."""
 
     rows: int = 64
@@ -89,8 +96,6 @@ class Settings:
     clock: str = "wall"
     """wall, or cpu: the time in which all processes compute, for a machine that has other work
     too; with it threads should be 1, for waiting threads compute as well."""
-    device: str = "auto"
-    """Of the encoder: auto, cpu, cuda or another PyTorch device."""
     seed: int = 0
     """Of scenes, cameras and actions."""
     quick: bool = False
@@ -105,6 +110,9 @@ def main(settings: Settings) -> None:
         settings = replace(settings, **QUICK)
     _check(settings)
     device = choose_device(settings.device)
+    if settings.output is not None:
+        check_new_folder(settings.output)
+    require("pybullet", "pybullet")
     folder = new_run_folder(settings.output, "benchmark_env")
     save_settings(folder, settings)
     machine = describe_machine(device, settings.threads or available_cores())

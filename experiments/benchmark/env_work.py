@@ -9,7 +9,6 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-import pybullet
 import torch
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import SubprocVecEnv
@@ -21,7 +20,6 @@ from gqn_rl.encoders import make_encoder
 from gqn_rl.geometry.view import Views
 from gqn_rl.geometry.viewpoint import sample_on_sphere
 from gqn_rl.rendering import make_renderer
-from gqn_rl.rendering.pybullet import PyBulletRenderer
 from gqn_rl.scenes.scene import sample_scenes
 
 ENV_ID = "envs:GQNShepard-v0"
@@ -38,6 +36,8 @@ PRELOADED = ["torch", "envs.scene_env", "gqn_rl.encoders.gqn_encoder"]
 
 def bare_rendering(images: int, image_size: int, seed: int) -> Work:
     """Bare calls of `getCameraImage`, every image of another scene than the one before."""
+    from gqn_rl.rendering.pybullet import PyBulletRenderer, pybullet  # may not be installed
+
     rng = np.random.default_rng(seed)
     renderers = [PyBulletRenderer(image_size) for _ in range(min(STANDING_SCENES, images))]
     for renderer in renderers:

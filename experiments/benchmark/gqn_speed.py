@@ -26,6 +26,7 @@ from experiments.benchmark.gqn_work import (
 )
 from experiments.benchmark.timing import CLOCKS, Case, Plan, measure
 from experiments.shared.command import new_run_folder, require_at_least, save_settings
+from experiments.shared.device import DeviceFlag
 from experiments.shared.machine import describe_machine, load
 from experiments.shared.threads import check_threads
 from gqn_rl.devices import PRECISIONS, choose_device, require_compiler
@@ -40,7 +41,7 @@ PAPER_BATCH_ROUNDS = 2
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(DeviceFlag):
     """Flags of `python -m experiments.benchmark gqn`."""
 
     preset: str = "paper"
@@ -66,8 +67,6 @@ class Settings:
     """wall, or cpu: the time in which a process computes, for a CPU that has other work too."""
     precision: str = "auto"
     """Of ours: auto, bf16 or fp32; auto is bf16 where the processor computes it faster."""
-    device: str = "auto"
-    """auto, cpu, cuda or another PyTorch device."""
     compile: bool = False
     """Compile our network; takes minutes and pays off on a GPU."""
     threads: int = 0

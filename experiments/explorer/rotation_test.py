@@ -29,9 +29,8 @@ from gqn_rl.scenes.scene import SceneBatch
 
 ENV_ID = "GQNShepardMentalRotation-v0"
 CAMERA_DEGREES = (45.0, 20.0)
-CAMERA = look_at_origin(
-    np.deg2rad(np.array(CAMERA_DEGREES[:1])), np.deg2rad(np.array(CAMERA_DEGREES[1:])), radius=7.5
-)
+AZIMUTH, ELEVATION = np.deg2rad(CAMERA_DEGREES)[:, None]
+CAMERA = look_at_origin(AZIMUTH, ELEVATION, radius=7.5)
 """A little from above, so that all three directions of the grid can be told apart, and nearer than
 the cameras of the environments."""
 PICTURE_SIZE = 288

@@ -9,6 +9,7 @@ import numpy as np
 
 from experiments.gqn.prediction import MOST_VIEWS, ORIENTATIONS
 from experiments.shared.command import require_at_least
+from experiments.shared.device import DeviceFlag
 from experiments.shared.threads import ThreadsFlag
 from experiments.shared.untrained import RANDOM_NETWORKS
 from gqn_rl.devices import PRECISIONS
@@ -16,6 +17,7 @@ from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.gqn.checkpoint import DEFAULT_WEIGHTS
 from gqn_rl.probes.scenes import ProbeScenes
 from gqn_rl.probes.tasks import PROBES
+from gqn_rl.rendering import DEFAULT_RENDERER
 from gqn_rl.scenes.scene import POSITIONS
 from gqn_rl.scenes.shape_catalogue import MAX_ENUMERATED
 from gqn_rl.scenes.shape_source import is_file, num_cubes_of, shape_source
@@ -25,7 +27,7 @@ FEWEST_TEST_SCENES = 4
 
 
 @dataclass(frozen=True)
-class Settings(ThreadsFlag):
+class Settings(DeviceFlag, ThreadsFlag):
     """Flags of `python -m experiments.evaluate_gqn`."""
 
     weights: str = DEFAULT_WEIGHTS
@@ -78,10 +80,8 @@ class Settings(ThreadsFlag):
     for families that imagine cells; 0 leaves it out."""
     variance_views: tuple[int, ...] = (1, 3, 10)
     """Numbers of views at which the variance of r within and across scenes is measured."""
-    renderer: str = "pybullet"
+    renderer: str = DEFAULT_RENDERER
     """What draws the scenes: pybullet or raycast; they draw the same pictures."""
-    device: str = "auto"
-    """auto, cpu, cuda or another PyTorch device."""
     precision: str = "auto"
     """auto, bf16 or fp32; auto is bf16 where the processor computes it faster."""
     seed: int = 0

@@ -21,7 +21,7 @@ from gqn_rl.errors import UserError
 from gqn_rl.evaluation.metrics import predict_queries, prediction_errors
 from gqn_rl.files import write_atomically
 from gqn_rl.geometry.viewpoint import CAMERA_CONVENTION
-from gqn_rl.rendering import Renderer, make_renderer
+from gqn_rl.rendering import DEFAULT_RENDERER, Renderer, make_renderer
 from gqn_rl.training.batches import (
     SyntheticBatches,
     TensorViews,
@@ -55,7 +55,7 @@ class DataFlags:
     """Cubes per object."""
     image_size: int | None = None
     """Height and width of the images in pixels; by default the data's, or the preset's."""
-    renderer: str = "pybullet"
+    renderer: str = DEFAULT_RENDERER
     """What draws the scenes: pybullet or raycast; they draw the same pictures. raycast draws on a
     GPU where the network is there."""
     workers: int = 0

@@ -21,7 +21,8 @@ from string import Formatter
 from typing import Any
 
 from experiments.results.record import Record
-from experiments.results.table import RESULTS
+from experiments.results.table import ONCE, RESULTS
+from experiments.shared.estimates import estimate
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_text
 
@@ -33,7 +34,9 @@ BLOCK = re.compile(
 )
 RECORDS_ELSEWHERE = {
     "agents": ROOT / "agents" / "trained",
+    "once": ONCE,
     "study": ROOT / "docs" / "study",
+    "study_longer": ROOT / "docs" / "study" / "longer",
 }
 """Names in templates to folders of JSON files that commands left, as in `{agents.NAME.env_id}`."""
 
@@ -58,9 +61,14 @@ class Values:
             return Values(self._value[key], name)
         raise UserError(f"no {name} among the results")
 
+    def __getitem__(self, key: str) -> Values:
+        return getattr(self, key)
+
     def __format__(self, spec: str) -> str:
         if isinstance(self._value, list):
             return f"{self._value[0]:{spec}} to {self._value[-1]:{spec}}"
+        if isinstance(self._value, dict) and {"value", "at_least", "at_most"} <= self._value.keys():
+            return estimate(self._value)
         if isinstance(self._value, dict):
             raise UserError(f"{self._name} is several numbers, expected one or a range")
         try:

@@ -7,6 +7,9 @@ from pathlib import Path
 
 RESULTS = Path(__file__).resolve().parents[2] / "docs" / "results"
 """Where records lie, one JSON file for each measurement."""
+ONCE = RESULTS / "once"
+"""Where it is told what was measured once and is not measured again, as far as the history of the
+repository tells: single trainings, and times on a machine that had no other work."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Measurement:
 
 TEST_SHAPES = "--shapes test --episodes 2000"
 ROTATION = f"{TEST_SHAPES} --labelled-episodes 1000"
+IDEAL = "--scenes 500 --ideal-scenes 500 --views 1 2 3 --curve-samples 1 --samples 1"
 CARD = "--scenes 1000 --views 1 2 3 5 10 --curve-samples 4 --samples 4 --probe-scenes 0"
 
 MEASUREMENTS = {
@@ -56,6 +60,12 @@ MEASUREMENTS = {
         "evaluate_agent", f"--env-id GQNShepardViewPredictionContinuous-v0 {TEST_SHAPES}", 10
     ),
     "small": Measurement("evaluate_gqn", "--weights small --random-networks 5", 8),
+    "ideal": Measurement(
+        "evaluate_gqn",
+        f"--weights small {IDEAL} --probe-scenes 0 --turning-pairs 0 --variance-views 1 "
+        "--random-networks 0",
+        5,
+    ),
     "small_card": Measurement("evaluate_gqn", f"--weights small {CARD} --ideal-scenes 0", 16),
     "base_card": Measurement(
         "evaluate_gqn", f"--weights base {CARD} --ideal-scenes 1000 --turning-pairs 0", 50

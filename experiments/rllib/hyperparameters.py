@@ -157,6 +157,7 @@ def drop_what_changes_nothing(left: dict[str, Any]) -> None:
         for name in [name for name in left if name.startswith("aux_")]:
             del left[name]
     as_it_is = {
+        "encoder": None,
         "policy": "MultiInputPolicy",
         "policy_kwargs.ortho_init": False,
         "policy_kwargs.features_extractor_kwargs.dropout": 0.0,

@@ -46,6 +46,10 @@ class TrainRllibSettings(TrainingFlags):
     """Run folder to go on with, from its newest checkpoint and with its own settings; only address,
     max-minutes, checkpoint-every and a given number of total timesteps are read anew."""
 
+    def learns_from(self, encoder: str | None) -> bool:
+        """See `NewAgentFlags`; this command takes no encoder from hyperparameters."""
+        return encoder in (None, self.encoder)
+
 
 def check(settings: TrainRllibSettings) -> None:
     """Refuse numbers and names that cannot be meant, before anything is built."""

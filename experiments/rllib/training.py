@@ -14,8 +14,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from agents.evaluation import evaluate
 from agents.saving.spaces_json import space_to_json
 from experiments.agent.environment import AgentEnvironment
+from experiments.agent.flags import EVAL_EVERY
 from experiments.agent.progress import reporter
 from experiments.agent.report import FinishedTraining
+from experiments.agent.settings import seconds_of
 from experiments.rllib.agent import ModuleRecord, RLlibAgent, save_agent
 from experiments.rllib.algorithm import learned_weights, make_algorithm
 from experiments.rllib.checkpoints import newest_notes, save_checkpoint
@@ -82,7 +84,8 @@ class RLlibTraining:
         self._agent = RLlibAgent(self._record(translation))
         checkpoint = None
         self.progressed = Progressed(
-            next_evaluation=settings.eval_every, next_checkpoint=settings.checkpoint_every
+            next_evaluation=settings.eval_every or EVAL_EVERY,
+            next_checkpoint=settings.checkpoint_every,
         )
         if settings.resume is not None:
             checkpoint, notes = newest_notes(folder)
@@ -134,7 +137,7 @@ class RLlibTraining:
 
     def _is_over(self) -> bool:
         spent = time.monotonic() - self._start
-        self._timed_out = spent >= 60 * self._settings.max_minutes
+        self._timed_out = spent >= seconds_of(self._settings)
         return self._timed_out or self._interrupted() or self.progressed.timesteps >= self._steps
 
     def _iterate(self) -> None:
@@ -170,7 +173,7 @@ class RLlibTraining:
     def _evaluate(self) -> None:
         """Measure the policy as it is; keep it where it is the best so far."""
         settings, state = self._settings, self.progressed
-        state.next_evaluation = state.timesteps + settings.eval_every
+        state.next_evaluation = state.timesteps + (settings.eval_every or EVAL_EVERY)
         self._agent.load(learned_weights(self._algorithm))
         evaluation = evaluate(
             self._agent,

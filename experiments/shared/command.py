@@ -12,15 +12,17 @@ from contextlib import contextmanager
 from dataclasses import asdict, fields, is_dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 import tyro
 
 from experiments.shared import seeds
 from experiments.shared.allocator import keep_freed_memory
+from experiments.shared.arguments import parsed
 from experiments.shared.renamed_flags import current_arguments
-from gqn_rl.errors import UserError
+from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.files import write_json
+from gqn_rl.rendering import default_renderer
 
 Settings = TypeVar("Settings")
 
@@ -48,9 +50,11 @@ def run_command(
     """
     names = [item.name for item in fields(cast(Any, settings_type))]
     arguments = current_arguments(sys.argv[1:], names)
-    settings = tyro.cli(settings_type, args=arguments, description=description)
-    keep_freed_memory()
     try:
+        settings = parsed(settings_type, arguments, description)
+        if "renderer" in names and not any(word.startswith("--renderer") for word in arguments):
+            default_renderer()  # says so where it is not the usual one
+        keep_freed_memory()
         check_values(settings)
         main(settings)
     except KeyboardInterrupt:
@@ -60,8 +64,13 @@ def run_command(
         line = in_one_line(error)
         if line is None:
             raise
-        print(f"error: {line}", file=sys.stderr)
-        sys.exit(EXIT_BAD_INPUT)
+        refuse(line)
+
+
+def refuse(line: str) -> NoReturn:
+    """Say what is wrong with the input, and leave with exit code 2."""
+    print(f"error: {line}", file=sys.stderr)
+    sys.exit(EXIT_BAD_INPUT)
 
 
 def in_one_line(error: BaseException) -> str | None:
@@ -111,6 +120,10 @@ def chosen_subcommand(
     Args:
         summaries: subcommands by name, in a few words each, for --help.
     """
+    if not arguments:
+        refuse(f"no subcommand; expected one of {sorted(summaries)}")
+    if arguments[0] not in (*summaries, "--help", "-h"):
+        refuse(str(unknown_name("subcommand", arguments[0], summaries)))
 
     def chooser(name: str) -> Callable[[], str]:
         def choose() -> str:

@@ -151,16 +151,15 @@ def require_something_to_do(folder: Path, done: int, wanted: int) -> None:
         )
 
 
-def limit_line(minutes: float, default: float, done: int, steps: int) -> str:
-    """That the time limit struck, and whose it was.
+def limit_line(minutes: float, done: int, steps: int) -> str:
+    """That the time limit struck.
 
-    >>> limit_line(7.0, 7.0, 2048, 10_000)
-    'time limit reached: stopped after 2,048 of 10,000 steps by --max-minutes 7 (its default)'
+    >>> limit_line(7.0, 2048, 10_000)
+    'time limit reached: stopped after 2,048 of 10,000 steps by --max-minutes 7'
     """
-    whose = " (its default)" if minutes == default else ""
     return (
         f"time limit reached: stopped after {done:,} of {steps:,} steps by --max-minutes "
-        f"{minutes:g}{whose}"
+        f"{minutes:g}"
     )
 
 

@@ -19,6 +19,15 @@ class ThreadsFlag:
     """CPU threads of PyTorch; 0 leaves its default."""
 
 
+@dataclass(frozen=True)
+class OneThreadFlag(ThreadsFlag):
+    """The same for small batches: a second thread gains little on them where a core is free, and
+    two threads wait for each other where none is."""
+
+    threads: int = 0
+    """CPU threads of PyTorch; 0 for one."""
+
+
 def use_threads(threads: int) -> None:
     """Have PyTorch compute with so many threads; 0 leaves its default.
 

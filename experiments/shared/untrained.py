@@ -66,7 +66,7 @@ def untrained_encoder(
     if not isinstance(encoder, GQNEncoder):
         return None
     twin = untrained_model(encoder.model, seed)
-    renderer = make_renderer(env_kwargs.get("renderer", "pybullet"), encoder.image_size)
+    renderer = make_renderer(env_kwargs.get("renderer"), encoder.image_size)
     try:
         shapes = env_kwargs.get("shapes", "train")
         scenes = SceneDistribution(num_cubes_of(env_kwargs.get("num_cubes"), shapes))

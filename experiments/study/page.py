@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import Any
+
+from experiments.shared.estimates import estimate, number
+
+__all__ = ["code", "document", "estimate", "figure", "heading", "number", "paragraph", "table"]
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
@@ -64,44 +67,6 @@ def figure(svg: str, caption: str) -> str:
         f'<figure><img alt="{escape(caption)}" src="data:image/svg+xml;base64,{data}">'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
     )
-
-
-def number(value: float) -> str:
-    """Three digits, with thousands set apart."""
-    if value >= 1000:
-        return f"{round(value):,}"
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def estimate(found: dict[str, Any]) -> str:
-    """Such as "4.2 (3.1 to 5.0)", or what is known instead: "> 4.2 (from 3.1)".
-
-    Args:
-        found: a number of `experiments.study.summary.summarise`.
-    """
-    least, most = found["at_least"], found["at_most"]
-    if found["value"] is not None:
-        return number(found["value"]) + _interval(found["interval"])
-    if most is None and least <= 0:
-        return "unknown"
-    if most is None:
-        return f"> {number(least)}" + _from(found["interval"], least)
-    if least <= 0:
-        return f"< {number(most)}"
-    return f"{number(least)} to {number(most)}, not known better"
-
-
-def _interval(ends: Sequence[float | None] | None) -> str:
-    if ends is None:
-        return ""
-    low, high = ("unknown" if end is None else number(end) for end in ends)
-    return f" ({low} to {high})"
-
-
-def _from(ends: Sequence[float | None] | None, least: float) -> str:
-    """The lower end of the interval of a lower bound."""
-    low = ends[0] if ends else None
-    return "" if low is None or low >= least else f" (from {number(low)})"
 
 
 def _cell(value: object) -> str:

@@ -139,13 +139,29 @@ class Drawn(NamedTuple):
 
 
 @runtime_checkable
+class RendererWithSegmentation(Protocol):
+    """A renderer that also says which cube each pixel shows, as PyBullet and the ray caster do.
+
+    >>> from gqn_rl.rendering import make_renderer
+    >>> isinstance(make_renderer("raycast"), RendererWithSegmentation)
+    True
+    """
+
+    def render_with_segmentation(
+        self, scenes: SceneBatch, viewpoints: Viewpoints
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int8]]:
+        """Images uint8 (N, H, W, 3) and cube indices int8 (N, H, W), -1 for the background."""
+        ...
+
+
+@runtime_checkable
 class RendererWithWorkers(Protocol):
     """A renderer with workers, which draw the next portions while the caller is busy with one.
 
     >>> from gqn_rl.rendering import make_renderer
     >>> isinstance(make_renderer("raycast"), RendererWithWorkers)
     False
-    >>> renderer = make_renderer("pybullet", workers=2)
+    >>> renderer = make_renderer(workers=2)
     >>> isinstance(renderer, RendererWithWorkers), renderer.restarts
     (True, 0)
     >>> renderer.close()

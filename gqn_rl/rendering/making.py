@@ -11,10 +11,11 @@ from gqn_rl.entry_points import find
 from gqn_rl.errors import UserError
 from gqn_rl.rendering.appearance import Appearance
 from gqn_rl.rendering.base import RENDERERS, Renderer, check_renderer, single_renderer
+from gqn_rl.rendering.default import default_renderer
 
 
 def make_renderer(
-    name: str,
+    name: str | None = None,
     image_size: int = 64,
     *,
     workers: int = 0,
@@ -22,7 +23,7 @@ def make_renderer(
     appearance: Appearance | Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Renderer:
-    """The renderer called `name`.
+    """The renderer called `name`, or the one that draws by default.
 
     >>> make_renderer("raycast", image_size=32).identity.image_size
     32
@@ -30,7 +31,8 @@ def make_renderer(
     'flat-v1+white'
 
     Args:
-        name: in `RENDERERS`, or `module:class` for a renderer of one's own.
+        name: in `RENDERERS`, or `module:class` for a renderer of one's own; None for "pybullet",
+            or for "raycast" where PyBullet is not installed.
         workers: processes that draw, see `PooledRenderer`; 0 to draw in this one.
         capacity: with workers, how many images are usually drawn at once, at most.
         appearance: of objects, see `gqn_rl.rendering.appearance`; a renderer of one's own is told
@@ -41,6 +43,7 @@ def make_renderer(
         UserError: for an unknown name, a size that is not positive, a missing backend, or an
             appearance that there is not, or that the renderer cannot draw.
     """
+    name = default_renderer() if name is None else name
     if workers < 0:
         raise UserError(f"{workers} rendering workers, expected at least 0")
     look = Appearance.of(appearance)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from gqn_rl.errors import UserError
+from gqn_rl.extras import require
 from gqn_rl.geometry.viewpoint import FIELD_OF_VIEW, Viewpoints
 from gqn_rl.rendering.appearance import Appearance
 from gqn_rl.rendering.base import FAR, LIGHT_DIRECTION, NEAR, RendererIdentity, check_batch
@@ -37,7 +38,7 @@ def _silent_stderr() -> Iterator[None]:
 
 # Importing pybullet prints its build time from C, which would end up in every command's output.
 with _silent_stderr():
-    import pybullet
+    pybullet = require("pybullet", "pybullet")
 
 FAR_AWAY = (0.0, 0.0, 1000.0)
 """Where unused bodies of the pool wait, behind the far plane."""

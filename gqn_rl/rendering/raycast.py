@@ -40,7 +40,7 @@ class RaycastRenderer:
     >>> images.shape
     (2, 32, 32, 3)
     >>> from gqn_rl.rendering import make_renderer
-    >>> twins = make_renderer("pybullet", image_size=32).render(scenes, viewpoints)
+    >>> twins = make_renderer(image_size=32).render(scenes, viewpoints)  # PyBullet, if it is there
     >>> bool((images != twins).mean() < 0.001)
     True
 

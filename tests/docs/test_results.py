@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -17,12 +19,17 @@ from experiments.results.documents import (
     outside_blocks,
 )
 from experiments.results.record import Record
-from experiments.results.table import MEASUREMENTS, RESULTS
+from experiments.results.table import MEASUREMENTS, ONCE, RESULTS
 
-INTERVAL = re.compile(r"\d\.\d+\*{0,2} \(-?\d+\.\d+ to -?\d+\.\d+\)")
-TOLD_ONCE = {"agents.md", "study.md", "weights.md", "benchmark.md", "distributed.md", "gqn.md"}
+NUMBER = r"-?\d[\d,]*(?:\.\d+)?\*{0,2}"
+INTERVAL = re.compile(rf"{NUMBER} \({NUMBER} to {NUMBER}\)")
+"""A result with its interval, such as 0.991 (0.983 to 0.995)."""
+MEASURED = re.compile(r"^\|.*\| *\**-?\d[\d,]*\.\d+\** *(?:\||/|\()", re.MULTILINE)
+"""A row of a table with a number that has decimals in a cell of its own."""
+TOLD_ONCE = {"docs/agents.md", "docs/weights.md", "docs/gqn.md"}
 """Pages that also tell of single trainings, searches and timings: with their commands, but
 without a record."""
+ABOUT_ONCE = {"what", "commands", "commit", "date", "machine", "values"}
 PAGES = [pytest.param(path, id=str(path.relative_to(ROOT))) for path in documents()]
 
 
@@ -33,9 +40,28 @@ def test_figures_are_those_of_the_records(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_results_with_intervals_stand_in_blocks(page: Path) -> None:
-    if page.name not in TOLD_ONCE:
-        assert not INTERVAL.findall(outside_blocks(page.read_text()))
+def test_results_stand_in_blocks(page: Path) -> None:
+    if str(page.relative_to(ROOT)) not in TOLD_ONCE:
+        text = outside_blocks(page.read_text())
+        assert not INTERVAL.findall(text)
+        assert not MEASURED.findall(text)
+
+
+@pytest.mark.parametrize("name", sorted(TOLD_ONCE))
+def test_no_page_is_let_off_without_need(name: str) -> None:
+    text = outside_blocks((ROOT / name).read_text())
+    assert INTERVAL.findall(text) or MEASURED.findall(text)
+
+
+@pytest.mark.parametrize("path", sorted(ONCE.glob("*.json")), ids=lambda path: path.stem)
+def test_what_was_measured_once_says_when_where_and_how(path: Path) -> None:
+    told = json.loads(path.read_text())
+    assert told.keys() == ABOUT_ONCE
+    assert told["commands"] or "not kept" in told["what"]
+    assert date.fromisoformat(told["date"]) <= date.today()
+    assert re.fullmatch("[0-9a-f]{7,}", told["commit"])
+    quoted = "".join(template.read_text() for template in TEMPLATES.glob("*.md.in"))
+    assert f"{{once.{path.stem}." in quoted
 
 
 @pytest.mark.parametrize("name", MEASUREMENTS)

@@ -8,6 +8,7 @@ from gymnasium.utils.env_checker import data_equivalence
 from gqn_rl.errors import UserError
 from gqn_rl.rendering import RendererIdentity
 from tests.envs.fake_encoder import FakeEncoder
+from tests.renderers import needs_pybullet
 
 
 @pytest.mark.parametrize("vector", [False, True])
@@ -100,6 +101,7 @@ def test_an_encoder_made_for_other_pictures_is_refused(make):
         make(encoder=FakeEncoder(renderer=other))
 
 
+@needs_pybullet
 def test_a_twin_renderer_makes_the_same_pictures_and_is_accepted(make):
     identity = RendererIdentity(name="raycast", version="9", image_size=64)
     env = make(encoder=FakeEncoder(renderer=identity.to_dict()), renderer="pybullet")

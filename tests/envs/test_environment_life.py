@@ -21,6 +21,7 @@ from envs.scene_vector_env import SceneVectorEnv
 from gqn_rl.gqn.checkpoint import pretrained_path
 from tests.envs.actions import LEFT, RIGHT, mixed, move, moves
 from tests.envs.episodes import play
+from tests.renderers import EVERY_RENDERER
 
 OBSERVATIONS = ("representation", "pixels", "state")
 
@@ -131,7 +132,7 @@ def test_an_environment_that_was_never_reset_can_be_closed(make, env_id):
     make(env_id).close()
 
 
-@pytest.mark.parametrize("renderer", ["pybullet", "raycast"])
+@pytest.mark.parametrize("renderer", EVERY_RENDERER)
 def test_a_process_that_computes_in_float64_sees_the_same(task_id, renderer):
     histories = []
     for number in (torch.float32, torch.float64):

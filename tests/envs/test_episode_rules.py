@@ -7,6 +7,7 @@ import pytest
 
 from gqn_rl.geometry.view import Views
 from tests.envs.fake_encoder import FakeEncoder
+from tests.renderers import needs_pybullet
 
 LEFT, RIGHT, UP, DOWN, FIRST_ANSWER = range(5)
 
@@ -114,6 +115,7 @@ def test_gallery_size_sets_the_number_of_answers(make):
     assert make(gallery_size=25).action_space.n == 4 + 25
 
 
+@needs_pybullet
 def test_both_renderers_show_the_same_episode(make):
     pictures = [
         make(observation="pixels", renderer=renderer).reset(seed=6)[0]["image"].astype(int)

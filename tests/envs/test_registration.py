@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 
 import gymnasium
+import numpy as np
 import pytest
 
 from envs import ENV_IDS, known_id, register_task
-from envs.registration import ENVIRONMENTS, fixed_arguments
+from envs.registration import ENVIRONMENTS, FLAT_IDS, fixed_arguments
 from gqn_rl.errors import UserError
 
 MODULE = """\
@@ -32,6 +33,9 @@ def own_task(tmp_path, monkeypatch):
     sys.modules.pop("own_task", None)
     for env_id in ("OwnPair-v0", "OwnPairContinuous-v0"):
         ENVIRONMENTS.pop(env_id, None)
+        flat_id = env_id.replace("OwnPair", "OwnPairFlat")
+        FLAT_IDS.pop(flat_id, None)
+        gymnasium.registry.pop(flat_id, None)
         gymnasium.registry.pop(env_id, None)
 
 
@@ -51,6 +55,33 @@ def test_the_module_stays_part_of_a_known_id_unless_it_is_ours(own_task):
     assert known_id(f"{own_task}:OwnPair-v0") == f"{own_task}:OwnPair-v0"
     assert fixed_arguments(f"{own_task}:OwnPair-v0") == fixed_arguments("OwnPair-v0")
     assert known_id("envs:GQNShepard-v0") == known_id("GQNShepard-v0") == "GQNShepard-v0"
+
+
+@pytest.mark.parametrize("flat_id", FLAT_IDS)
+def test_a_flat_id_needs_no_argument_and_is_one_box_of_the_same_episode(flat_id):
+    observed = {"observation": "state"}  # which takes no network
+    flat, plain = gymnasium.make(flat_id, **observed), gymnasium.make(FLAT_IDS[flat_id], **observed)
+    assert isinstance(flat.observation_space, gymnasium.spaces.Box)
+    assert flat.action_space == plain.action_space
+    observation, seen = flat.reset(seed=3)[0], plain.reset(seed=3)[0]
+    assert observation.shape == flat.observation_space.shape
+    numbers = [np.ravel(part) for part in seen.values()]
+    assert set(np.concatenate(numbers).astype(np.float32)) <= set(observation.tolist()) | {0.0}
+    assert gymnasium.envs.registration.EnvSpec.from_json(flat.spec.to_json()) == flat.spec
+    rows = gymnasium.make_vec(flat_id, 2, **observed)
+    assert rows.reset(seed=0)[0].shape == (2, *flat.observation_space.shape)
+    for env in (flat, plain, rows):
+        env.close()
+
+
+def test_every_id_has_a_flat_one():
+    assert set(ENV_IDS) <= set(FLAT_IDS.values())
+    assert {"GQNShepardFlat-v0", "GQNShepardFlatContinuous-v0"} <= set(FLAT_IDS)
+
+
+def test_commands_and_agents_name_the_id_that_a_flat_one_is_like():
+    with pytest.raises(UserError, match=r"which is for clients.*expected 'GQNShepard-v0'"):
+        known_id("envs:GQNShepardFlat-v0")
 
 
 def test_an_id_that_is_not_there_is_refused_naming_those_that_are(own_task):

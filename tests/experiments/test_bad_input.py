@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 
@@ -14,6 +16,7 @@ from experiments import train_rllib
 from experiments.shared.command import EXIT_BAD_INPUT, EXIT_INTERRUPTED
 from tests.experiments.bad_input import BASE, SHIPPED, Case, cases
 from tests.experiments.running import COMMANDS, exit_code
+from tests.renderers import needs_pybullet
 
 WORK = {
     "experiments.benchmark.env_speed": ("measure",),
@@ -82,13 +85,44 @@ def test_bad_input_is_refused_in_one_line_and_nothing_is_lost(
     words = case.words(files, tmp_path / "new")
     assert exit_code(monkeypatch, case.command, words) == EXIT_BAD_INPUT
     message = capsys.readouterr().err
-    assert "Traceback" not in message
-    lines = [line for line in message.splitlines() if line.startswith("error: ")]
-    parsed = "For full helptext" in message  # the flags' own reader refuses types, in a frame
-    assert parsed or len(lines) == 1
+    only_line(message)
     names = (case.flag, case.flag.replace("_", "-"), case.value.format(files=files) or "''")
     assert any(name in message for name in names), message
     assert contents(files) == before
+
+
+def only_line(message: str) -> str:
+    """The line that says what is wrong, last of what was printed; there is no other."""
+    lines = message.splitlines()
+    assert "Traceback" not in message
+    assert [line.startswith("error: ") for line in lines] == [*[False] * (len(lines) - 1), True]
+    return lines[-1]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_words_that_are_no_flags_are_refused_in_one_line(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for flag in fields(COMMANDS[command].parts()[1]):
+        name = f"--{flag.name.replace('_', '-')}"
+        typed = f"{name}x"
+        for words, said in (
+            ([typed, "3"], f"unknown flag {typed}; did you mean {name}?"),
+            (["stray", name], "'stray' follows no flag"),
+        ):
+            assert exit_code(monkeypatch, command, words) == EXIT_BAD_INPUT
+            assert said in only_line(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_flag_without_its_value_is_refused_in_one_line(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kinds = get_type_hints(COMMANDS[command].parts()[1])
+    for name in [name for name, kind in kinds.items() if kind in (int, float, str, Path)]:
+        flag = f"--{name.replace('_', '-')}"
+        assert exit_code(monkeypatch, command, [flag]) == EXIT_BAD_INPUT
+        assert f"{flag} has no value, expected a " in only_line(capsys.readouterr().err)
 
 
 INTERRUPTIBLE = {
@@ -111,8 +145,13 @@ INTERRUPTIBLE = {
     "train_rllib": "experiments.train_rllib.train",
 }
 
+INTERRUPTIBLE_HERE = [
+    pytest.param(name, marks=needs_pybullet if name == "benchmark env" else ())
+    for name in INTERRUPTIBLE
+]
 
-@pytest.mark.parametrize("command", INTERRUPTIBLE)
+
+@pytest.mark.parametrize("command", INTERRUPTIBLE_HERE)
 def test_an_interrupt_is_no_error(
     command: str,
     files: Path,

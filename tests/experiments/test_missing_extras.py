@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -96,3 +98,56 @@ def test_a_package_that_is_broken_is_not_called_missing(monkeypatch: pytest.Monk
         require("tty", "onnx")
     with pytest.raises(UserError, match=r'termios is not installed; pip install "gqn-rl\[x\]"'):
         require("termios", "x")
+
+
+WITHOUT_PYBULLET = """
+import sys, warnings
+sys.modules["pybullet"] = None
+"""
+DEFAULTS = """
+import gymnasium, envs
+from gqn_rl.rendering import DEFAULT_RENDERER, make_renderer
+env = gymnasium.make_vec("GQNShepard-v0", num_envs=2, observation="pixels")
+env.reset(seed=0)
+assert DEFAULT_RENDERER == make_renderer().identity.name == "raycast"
+from experiments.agent.settings import TrainAgentSettings
+assert TrainAgentSettings().renderer == "raycast"
+try:
+    make_renderer("pybullet")
+except ValueError as error:
+    print(error)
+"""
+EVALUATE = """
+from experiments import evaluate_agent
+from experiments.shared.command import run_command
+run_command(evaluate_agent.main, evaluate_agent.EvaluateAgentSettings, None)
+"""
+
+
+def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", WITHOUT_PYBULLET + code, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_without_pybullet_its_twin_draws_and_says_so_once() -> None:
+    done = python(DEFAULTS)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == 'pybullet is not installed; pip install "gqn-rl[pybullet]"\n'
+    assert done.stderr.count("PyBullet is not installed, so the ray caster draws") == 1
+
+
+def test_an_agent_trained_with_pybullet_acts_without_it(tmp_path: Path) -> None:
+    flags = ["--episodes", "20", "--labelled-episodes", "20", "--ideal-episodes", "0"]
+    flags += ["--random-networks", "0", "--no-baselines", "--output", str(tmp_path / "run")]
+    done = python(EVALUATE, *flags)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("PyBullet is not installed, so the ray caster draws") == 1
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["accuracy"] > 0.5
+
+
+def test_pybullet_that_is_asked_for_and_missing_is_one_line(tmp_path: Path) -> None:
+    flags = ["--renderer", "pybullet", "--episodes", "2", "--output", str(tmp_path / "run")]
+    done = python(EVALUATE, *flags)
+    assert done.returncode == 2
+    assert done.stderr == 'error: pybullet is not installed; pip install "gqn-rl[pybullet]"\n'

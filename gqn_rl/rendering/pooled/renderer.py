@@ -36,7 +36,7 @@ class PooledRenderer:
     >>> from gqn_rl.scenes.scene import sample_scenes
     >>> rng = np.random.default_rng(0)
     >>> scenes, viewpoints = sample_scenes(rng, 2), sample_on_sphere(rng, 2)
-    >>> renderer = PooledRenderer("pybullet", 32, workers=2, capacity=64, options={})
+    >>> renderer = PooledRenderer("raycast", 32, workers=2, capacity=64, options={})
     >>> renderer.render(scenes, viewpoints).shape, len(renderer.process_ids)
     ((2, 32, 32, 3), 2)
     >>> renderer.close()

@@ -241,7 +241,7 @@ def test_supervision_sees_what_is_acted_on(monkeypatch: pytest.MonkeyPatch) -> N
     env = normalised("sac")
     model = made("sac", env)
     seen: list[float] = []
-    drawn = TargetReplayBuffer.sample_labelled
+    drawn = TargetReplayBuffer.sample_given
 
     def watched(*arguments: Any) -> Any:
         labelled = drawn(*arguments)
@@ -249,7 +249,7 @@ def test_supervision_sees_what_is_acted_on(monkeypatch: pytest.MonkeyPatch) -> N
             seen.append(labelled[0]["viewpoint"].max().item())
         return labelled
 
-    monkeypatch.setattr(TargetReplayBuffer, "sample_labelled", watched)
+    monkeypatch.setattr(TargetReplayBuffer, "sample_given", watched)
     model.learn(30)
     assert seen
     np.testing.assert_allclose(seen, -0.5, atol=1e-4)

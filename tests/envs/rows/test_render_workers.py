@@ -22,6 +22,7 @@ from stable_baselines3.common.vec_env import SubprocVecEnv
 from agents.sb3_vec_env import GymnasiumVecEnv
 from envs.assembly import ROWS_PER_GROUP
 from gqn_rl.errors import UserError
+from gqn_rl.rendering import DEFAULT_RENDERER
 from tests.envs.actions import LEFT, UP, answers, mixed, moves
 from tests.envs.fake_encoder import FakeDreamer
 
@@ -70,8 +71,8 @@ MANY = ROWS_PER_GROUP * 2 + 3
 @pytest.mark.parametrize(
     ("renderer", "workers", "rows", "observation"),
     [
-        ("pybullet", WORKERS, ROWS, "pixels"),
-        ("pybullet", 1, MANY, "representation"),
+        (DEFAULT_RENDERER, WORKERS, ROWS, "pixels"),
+        (DEFAULT_RENDERER, 1, MANY, "representation"),
         ("raycast", 1, ROWS, "representation"),
     ],
 )

@@ -10,6 +10,7 @@ from envs.rows.view_store import ViewStore
 from envs.tasks import NO_ANSWER, TASKS, AnswerTask, QueryErrors, Trials, make_task
 from gqn_rl.entry_points import find
 from gqn_rl.errors import UserError
+from gqn_rl.rendering import make_renderer
 
 TRIALS = 20_000
 OPTIONS = {
@@ -165,7 +166,7 @@ def test_every_task_can_be_sampled_and_scored_without_a_renderer(task, monkeypat
         raise AssertionError("drawn")
 
     monkeypatch.setattr(ViewStore, "draw", refuse)
-    monkeypatch.setattr("gqn_rl.rendering.pybullet.PyBulletRenderer.render", refuse)
+    monkeypatch.setattr(type(make_renderer()), "render", refuse)
     trials = task.sample(np.random.default_rng(0), 10)
     errors = QueryErrors(np.full(10, 20.0), np.full(10, 10.0)) if task.has_query else None
     assert len(task.score(trials, trials.target, errors).reward) == 10

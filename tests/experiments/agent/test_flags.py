@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from agents.factory import load_hyperparameters
 from envs.scene_vector_env import SceneVectorEnv
 from envs.tasks import TASKS, make_task
 from experiments.agent.flags import AgentFlags, NewAgentFlags, TrialFlags, parse_changes
-from experiments.agent.settings import TrainAgentSettings
+from experiments.agent.settings import EARLY_ANSWERS, TrainAgentSettings
 from experiments.evaluate_agent import EvaluateAgentSettings
 from experiments.play_episode import PlayEpisodeSettings
 from experiments.pretrain_gqn import Settings as PretrainSettings
@@ -73,7 +74,7 @@ def test_the_settings_of_earlier_runs_are_read(tmp_path: Path) -> None:
     assert (stored.hyper, stored.logger) == (("n_steps=16",), ("tensorboard",))
     assert stored.max_minutes == 0.15
     renamed = set(EARLIER_RUN) - {"time_limit"} | {"max_minutes"}
-    newer = {"threads", *(field.name for field in fields(TrialFlags))}
+    newer = {"threads", "supervision", *(field.name for field in fields(TrialFlags))}
     assert {field.name for field in fields(stored)} == renamed | newer
     assert {getattr(stored, field.name) for field in fields(TrialFlags)} == {None}
 
@@ -108,3 +109,38 @@ def test_angles_are_numbers_or_random() -> None:
 def test_a_change_needs_a_name_and_a_value(change: str) -> None:
     with pytest.raises(UserError, match="not of the form name=value"):
         parse_changes([change])
+
+
+def test_supervision_says_what_is_learned_from() -> None:
+    told = TrainAgentSettings().hyperparameters_of("ppo")
+    assert TrainAgentSettings(supervision="labels").hyperparameters_of("ppo") == told
+    assert told["aux_feedback"] == "labels"
+    alone = TrainAgentSettings(supervision="none").hyperparameters_of("ppo")
+    assert alone["aux_feedback"] == "rewards"
+    # Whoever looks on until sure never answers: with reward alone the bias is another.
+    assert alone["policy_kwargs"] == told["policy_kwargs"] | EARLY_ANSWERS
+    own = TrainAgentSettings(supervision="none", hyper=("policy_kwargs.assurance=9",))
+    assert own.hyperparameters_of("ppo")["policy_kwargs"]["confidence_gain"] == 9
+    assert own.hyperparameters_of("ppo")["policy_kwargs"]["threshold"] == EARLY_ANSWERS["threshold"]
+
+
+def test_supervision_that_cannot_be_is_refused() -> None:
+    with pytest.raises(UserError, match="'some'"):
+        TrainAgentSettings(supervision="some").hyperparameters_of("ppo")
+    prediction = {"env_id": "GQNShepardViewPrediction-v0"}
+    with pytest.raises(UserError, match=r"supervision is 'labels', .* expected none"):
+        TrainAgentSettings(supervision="labels", **prediction).hyperparameters_of("ppo")
+    plain = TrainAgentSettings(**prediction).hyperparameters_of("ppo")
+    assert TrainAgentSettings(supervision="none", **prediction).hyperparameters_of("ppo") == plain
+
+
+def test_settings_made_for_an_encoder_count_only_with_it() -> None:
+    """With another observation an id is learned as it was before it had settings of its own."""
+    own = load_hyperparameters("ppo", "GQNShepard-v0")
+    assert TrainAgentSettings().hyperparameters_of("ppo") == own
+    assert TrainAgentSettings(encoder=own["encoder"]).hyperparameters_of("ppo") == own
+    others: list[dict[str, Any]] = [{"encoder": "gqn"}, {"observation": "state"}]
+    for other in others:
+        settings = TrainAgentSettings(hyper=("gamma=0.9",), **other)
+        expected = load_hyperparameters("ppo", "", {"gamma": 0.9})
+        assert settings.hyperparameters_of("ppo") == expected

@@ -138,7 +138,7 @@ def test_bare_rendering_calls_the_camera_once_an_image(
             assert arguments["width"] == arguments["height"] == 16
             clients.append(arguments["physicsClientId"])
 
-    monkeypatch.setattr(env_work, "pybullet", Camera)
+    monkeypatch.setattr("gqn_rl.rendering.pybullet.pybullet.getCameraImage", Camera.getCameraImage)
     work.run()
     assert len(clients) == work.facts["images"] == images
     assert len(set(clients)) == min(images, env_work.STANDING_SCENES)

@@ -1,4 +1,4 @@
-"""What several tests of pretraining read."""
+"""What several tests of pre-training and of its evaluation read."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from experiments import generate_dataset
+from tests.experiments.gqn.evaluations import SMALL, run, save_tiny, tiny_model
 
 
 @pytest.fixture(scope="module")
@@ -17,4 +18,16 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         output=folder, scenes=6, num_views=3, scenes_per_shard=4, renderer="raycast"
     )
     generate_dataset.main(settings)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two tiny checkpoints and an evaluation of each."""
+    folder = tmp_path_factory.mktemp("gqn")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for seed in (0, 1):
+            path = save_tiny(folder / f"tiny-{seed}.safetensors", tiny_model(seed))
+            flags = ["--weights", path, "--output", folder / f"run-{seed}"]
+            assert run(monkeypatch, *SMALL, *flags) == 0
     return folder

@@ -13,7 +13,7 @@ from experiments.shared.command import EXIT_BAD_INPUT
 from gqn_rl.data.deepmind import DATASETS
 from gqn_rl.data.shard_file import read_headers
 from gqn_rl.gqn.checkpoint import save_checkpoint
-from tests.experiments.gqn.test_evaluate_gqn import numbers_in, run, save_tiny, tiny_model
+from tests.experiments.gqn.evaluations import numbers_in, run, save_tiny, tiny_model
 from tests.gqn_rl.data.tfrecord_writer import scene, write_records
 
 SM5 = DATASETS["shepard_metzler_5_parts"]

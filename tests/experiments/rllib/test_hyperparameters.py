@@ -11,11 +11,21 @@ from agents.algorithms.algorithm import shipped_hyperparameters
 from agents.factory import load_hyperparameters, merged
 from envs import ENV_IDS
 from experiments.rllib.hyperparameters import flat, translate
+from experiments.rllib.settings import TrainRllibSettings
 from gqn_rl.errors import UserError
 
 
 def given(**changes: Any) -> dict[str, Any]:
-    return merged(load_hyperparameters("ppo", "GQNShepard-v0"), changes)
+    return merged(TrainRllibSettings().hyperparameters_of("ppo"), changes)
+
+
+def test_settings_made_for_another_encoder_are_left_out() -> None:
+    """Those of the id count on the refined scene, and RLlib learns from the task's own encoder."""
+    settings = TrainRllibSettings(hyper=("gamma=0.9",))
+    assert load_hyperparameters("ppo", settings.env_id)["encoder"] is not None
+    assert settings.hyperparameters_of("ppo") == load_hyperparameters("ppo", "", {"gamma": 0.9})
+    other = TrainRllibSettings(env_id="GQNShepardMentalRotation-v0")
+    assert other.hyperparameters_of("ppo") == load_hyperparameters("ppo", other.env_id)
 
 
 def test_numbers_keep_their_values_under_rllibs_names() -> None:
@@ -80,7 +90,9 @@ def another(value: Any) -> Any:
         return not value
     if isinstance(value, float):
         return value / 2 if value else 0.5
-    if value == "auto":
+    if value is None or value == "labels":
+        return "rewards"
+    if value in ("auto", {}):
         return None
     if isinstance(value, str):
         return "lin_7e-3" if value.startswith("lin_") else f"{value}_other"

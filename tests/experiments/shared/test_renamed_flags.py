@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
 import experiments
 from experiments.shared.command import run_command
+from experiments.shared.device import AgentDeviceFlag, DeviceFlag
 from experiments.shared.renamed_flags import RENAMED, Renamed, current_settings
 from tests.experiments.running import COMMANDS
 
@@ -106,6 +107,16 @@ def test_what_all_commands_share_is_in_one_unit_and_has_one_default(name: str) -
     assert len(set(of_agents.values())) <= 1
     if name in ("seed", "threads"):
         assert set(found.values()) == {0}
+
+
+def test_a_device_is_chosen_by_one_flag_for_gqns_and_one_for_agents() -> None:
+    all_settings = [entry.parts()[1] for entry in COMMANDS.values()]
+    chosen = [settings for settings in all_settings if "device" in get_type_hints(settings)]
+    of_agents = {settings for settings in chosen if issubclass(settings, AgentDeviceFlag)}
+    assert {settings.device for settings in of_agents} == {AgentDeviceFlag.device}
+    others = set(chosen) - of_agents
+    assert {settings.device for settings in others} == {DeviceFlag.device}
+    assert all(issubclass(settings, DeviceFlag) for settings in others)
 
 
 def test_every_command_is_in_the_table() -> None:

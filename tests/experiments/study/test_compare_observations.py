@@ -13,6 +13,7 @@ from experiments.compare_observations import CompareObservationsSettings, comman
 from experiments.shared.command import EXIT_BAD_INPUT, EXIT_INTERRUPTED, run_command
 from experiments.study import runs
 from experiments.study.plan import FULL, SUBJECTS, SUBSET
+from gqn_rl.rendering import DEFAULT_RENDERER
 from tests.experiments.study.made_up import result, write
 from tests.experiments.study.small import small_hyperparameters
 
@@ -65,7 +66,7 @@ def test_a_study_leaves_raw_results_and_a_report(folder: Path) -> None:
     assert summary["agents"] == ["pixels-recurrent", "state"]
     raw = json.loads((folder / "runs" / "fixed-state-1.json").read_text())
     assert [row["timesteps"] for row in raw["curve"]] == [256, 512]
-    expected = {"renderer": "pybullet", "gallery_size": 3, "shapes": "test"}
+    expected = {"renderer": DEFAULT_RENDERER, "gallery_size": 3, "shapes": "test"}
     assert raw["conditions"]["env_kwargs"] == expected
     page = (folder / "report.html").read_text()
     assert study["command"] in page

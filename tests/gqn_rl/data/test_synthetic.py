@@ -15,7 +15,7 @@ from gqn_rl.data.synthetic import (
 from gqn_rl.errors import UserError
 from gqn_rl.geometry.viewpoint import SPHERE_RADIUS, Viewpoints
 from gqn_rl.rendering import make_renderer
-from gqn_rl.rendering.base import RENDERERS
+from tests.renderers import EVERY_RENDERER
 
 RENDERER = make_renderer("raycast", 32)
 
@@ -59,7 +59,7 @@ def test_labels_stay_with_their_scenes(rng: np.random.Generator) -> None:
         np.testing.assert_array_equal(some.labels["grid_pose"], expected.grid_poses())
 
 
-@pytest.mark.parametrize("renderer", RENDERERS)
+@pytest.mark.parametrize("renderer", EVERY_RENDERER)
 @pytest.mark.parametrize("rows", [slice(0, 2), slice(2, 4), slice(1, None, 2), slice(None)])
 def test_rows_of_a_batch_are_what_slicing_it_gives(renderer: str, rows: slice) -> None:
     """So a process of a data-parallel run can render its own share alone."""

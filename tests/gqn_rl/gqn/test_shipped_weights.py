@@ -25,6 +25,7 @@ from gqn_rl.gqn.checkpoint import (
 from gqn_rl.gqn.families import build
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.rendering import make_renderer
+from tests.renderers import needs_pybullet
 
 NAMES = sorted(
     path.stem.removeprefix("gqn-")
@@ -38,7 +39,7 @@ def held_out() -> SceneViews:
     """Scenes of shapes never trained on, 3 context views and the query."""
     rng = np.random.default_rng(20)
     scenes = SceneDistribution(shapes="test").sample(rng, SCENES)
-    return render_views(make_renderer("pybullet"), scenes, 4, rng)
+    return render_views(make_renderer(), scenes, 4, rng)
 
 
 def rmse(model: GenerativeQueryNetwork, views: SceneViews) -> float:
@@ -53,7 +54,7 @@ def test_weights_ship() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_shipped_weights_belong_to_the_renderer_that_environments_use(name: str) -> None:
     _, sidecar = load_checkpoint(pretrained_path(name))
-    make_renderer("pybullet").identity.require_same_pictures(sidecar["renderer"], name)
+    make_renderer().identity.require_same_pictures(sidecar["renderer"], name)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -72,12 +73,13 @@ def test_shipped_weights_predict_unseen_shapes(name: str, held_out: SceneViews) 
 def test_standardised_representations_have_unit_spread(name: str) -> None:
     model, _ = load_checkpoint(pretrained_path(name))
     rng = np.random.default_rng(21)
-    views = render_views(make_renderer("pybullet"), SceneDistribution().sample(rng, 200), 3, rng)
+    views = render_views(make_renderer(), SceneDistribution().sample(rng, 200), 3, rng)
     r = model.standardise(torch.from_numpy(representations(model, views))).numpy()
     assert abs(r.mean()) < 0.1
     assert 0.7 < np.median(r.std(axis=0)) < 1.3
 
 
+@needs_pybullet
 @pytest.mark.parametrize("name", NAMES)
 def test_both_renderers_give_the_same_representation(name: str) -> None:
     model, _ = load_checkpoint(pretrained_path(name))

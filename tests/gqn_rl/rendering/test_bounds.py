@@ -9,9 +9,10 @@ import pytest
 
 from gqn_rl.errors import UserError
 from gqn_rl.geometry.viewpoint import SPHERE_RADIUS, Viewpoints, sample_on_sphere
-from gqn_rl.rendering import RENDERERS, make_renderer
+from gqn_rl.rendering import make_renderer
 from gqn_rl.rendering.base import FARTHEST, NEAREST
 from gqn_rl.scenes.scene import sample_scenes
+from tests.renderers import EVERY_RENDERER, needs_pybullet
 
 EXTENT = 2.5
 """No centre of a cube of the scenes below is farther from the origin."""
@@ -22,6 +23,7 @@ def cameras(rng: np.random.Generator, n: int, distance: float) -> Viewpoints:
     return replace(viewpoints, position=viewpoints.position * (distance / SPHERE_RADIUS))
 
 
+@needs_pybullet
 @pytest.mark.parametrize("distance", [NEAREST + EXTENT, 6.0, 15.0, FARTHEST - EXTENT])
 def test_within_the_bounds_nothing_is_clipped(rng: np.random.Generator, distance: float) -> None:
     scenes = sample_scenes(rng, 60, num_cubes=5, shapes="all", orientation="free")
@@ -33,7 +35,7 @@ def test_within_the_bounds_nothing_is_clipped(rng: np.random.Generator, distance
     assert differs.mean() <= 2e-4
 
 
-@pytest.mark.parametrize("name", RENDERERS)
+@pytest.mark.parametrize("name", EVERY_RENDERER)
 @pytest.mark.parametrize("distance", [0.0, 1.5, 33.0, 1e6, np.nan, np.inf])
 def test_cameras_that_a_clipping_plane_would_cut_are_refused(
     rng: np.random.Generator, name: str, distance: float
@@ -43,7 +45,7 @@ def test_cameras_that_a_clipping_plane_would_cut_are_refused(
         make_renderer(name).render(scenes, cameras(rng, 3, distance))
 
 
-@pytest.mark.parametrize("name", RENDERERS)
+@pytest.mark.parametrize("name", EVERY_RENDERER)
 @pytest.mark.parametrize("value", [-0.1, 1.01, np.nan])
 def test_colours_out_of_range_are_refused(
     rng: np.random.Generator, name: str, value: float

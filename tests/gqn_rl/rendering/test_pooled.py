@@ -18,23 +18,24 @@ import pytest
 
 from gqn_rl.errors import UserError
 from gqn_rl.geometry.viewpoint import Viewpoints, sample_on_sphere
-from gqn_rl.rendering import RENDERERS, make_renderer, render_portions
+from gqn_rl.rendering import DEFAULT_RENDERER, make_renderer, render_portions
 from gqn_rl.rendering.pooled import renderer as pooled_renderer
 from gqn_rl.rendering.pooled.renderer import PooledRenderer
 from gqn_rl.rendering.pooled.shared_scenes import SharedScenes
 from gqn_rl.scenes.scene import SceneBatch, sample_scenes
+from tests.renderers import EVERY_RENDERER
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX system")
 SIZE, CAPACITY, WORKERS = 16, 12, 2
 
 
-def make_pool(name: str = "pybullet", **options: object) -> PooledRenderer:
+def make_pool(name: str = DEFAULT_RENDERER, **options: object) -> PooledRenderer:
     pool = make_renderer(name, SIZE, workers=WORKERS, capacity=CAPACITY, **options)
     assert isinstance(pool, PooledRenderer)
     return pool
 
 
-@pytest.fixture(scope="module", params=sorted(RENDERERS))
+@pytest.fixture(scope="module", params=EVERY_RENDERER)
 def shared_pool(request: pytest.FixtureRequest) -> Iterator[PooledRenderer]:
     """Of every renderer, used by tests that leave it as it was."""
     pool = make_pool(request.param)
@@ -144,7 +145,7 @@ def test_what_does_not_add_up_is_refused(shared_pool: PooledRenderer) -> None:
 
 def test_a_killed_worker_is_replaced_and_its_images_are_drawn_again(pool: PooledRenderer) -> None:
     scenes, viewpoints = sample(9)
-    expected = alone("pybullet", scenes, viewpoints)
+    expected = alone(DEFAULT_RENDERER, scenes, viewpoints)
     for restarts in (1, 2):
         os.kill(pool.process_ids[restarts - 1], signal.SIGKILL)
         np.testing.assert_array_equal(pool.render(scenes, viewpoints), expected)
@@ -154,7 +155,7 @@ def test_a_killed_worker_is_replaced_and_its_images_are_drawn_again(pool: Pooled
 
 def test_portions_say_what_was_lost(pool: PooledRenderer) -> None:
     scenes, viewpoints = sample(12)
-    expected = alone("pybullet", scenes, viewpoints)
+    expected = alone(DEFAULT_RENDERER, scenes, viewpoints)
     os.kill(pool.process_ids[0], signal.SIGKILL)
     portions = list(pool.render_portions(scenes, viewpoints, [4, 8]))
     lost = np.concatenate([portion.lost for portion in portions])
@@ -181,7 +182,7 @@ def test_all_workers_may_be_killed_at_once(pool: PooledRenderer) -> None:
     scenes, viewpoints = sample(8)
     for process_id in pool.process_ids:
         os.kill(process_id, signal.SIGKILL)
-    expected = alone("pybullet", scenes, viewpoints)
+    expected = alone(DEFAULT_RENDERER, scenes, viewpoints)
     np.testing.assert_array_equal(pool.render(scenes, viewpoints), expected)
     assert pool.restarts == WORKERS
 
@@ -200,7 +201,7 @@ def test_what_goes_wrong_in_a_worker_is_told() -> None:
     with pytest.raises(RuntimeError, match=r"a rendering worker failed:(?s:.*)abacus"):
         make_pool("raycast", device="abacus")
     with pytest.raises(UserError, match="-1 rendering workers"):
-        make_renderer("pybullet", SIZE, workers=-1)
+        make_renderer(DEFAULT_RENDERER, SIZE, workers=-1)
 
 
 def test_closing_ends_the_workers_and_may_be_repeated(pool: PooledRenderer) -> None:
@@ -256,7 +257,7 @@ def test_the_memory_has_no_name_that_could_be_left_behind(pool: PooledRenderer) 
 PARENT = """
 import os, sys, time
 from gqn_rl.rendering import make_renderer
-pool = make_renderer("pybullet", 16, workers=2)
+pool = make_renderer(None, 16, workers=2)
 if sys.argv[1] == "forks" and os.fork() == 0:
     time.sleep(60)  # and holds the other ends of all connections
 print(*pool.process_ids, flush=True)
@@ -303,7 +304,7 @@ def test_a_fork_has_workers_of_its_own(pool: PooledRenderer) -> None:
     process.start()
     images, process_ids = ours.recv()
     process.join()
-    expected = alone("pybullet", *sample(5))
+    expected = alone(DEFAULT_RENDERER, *sample(5))
     np.testing.assert_array_equal(images, expected)
     np.testing.assert_array_equal(pool.render(*sample(5)), expected)
     assert pool.restarts == 0

@@ -12,8 +12,9 @@ import pytest
 from gqn_rl.errors import UserError
 from gqn_rl.geometry.viewpoint import sample_on_sphere
 from gqn_rl.rendering import make_renderer
-from gqn_rl.rendering import pybullet as pybullet_renderer
 from gqn_rl.scenes.scene import sample_scenes
+
+pybullet = pytest.importorskip("pybullet")
 
 
 def resident_megabytes() -> float:
@@ -57,13 +58,13 @@ def test_a_pybullet_without_numpy_draws_the_same(
 ) -> None:
     scenes, viewpoints = sample_scenes(rng, 3), sample_on_sphere(rng, 3)
     expected = make_renderer("pybullet", image_size=32).render(scenes, viewpoints)
-    draw = pybullet_renderer.pybullet.getCameraImage
+    draw = pybullet.getCameraImage
 
     def draw_in_tuples(**arguments: object) -> tuple[object, ...]:
         width, height, *pictures = draw(**arguments)
         return (width, height, *(tuple(np.ravel(picture).tolist()) for picture in pictures))
 
-    monkeypatch.setattr(pybullet_renderer.pybullet, "getCameraImage", draw_in_tuples)
+    monkeypatch.setattr(pybullet, "getCameraImage", draw_in_tuples)
     received = make_renderer("pybullet", image_size=32).render(scenes, viewpoints)
     assert np.array_equal(received, expected)
 
@@ -98,7 +99,7 @@ def test_bodies_that_are_not_ours_are_noticed(rng: np.random.Generator, call: st
     renderer = make_renderer("pybullet", image_size=32)
     scenes, viewpoints = sample_scenes(rng, 2), sample_on_sphere(rng, 2)
     renderer.render(scenes, viewpoints)
-    getattr(pybullet_renderer.pybullet, call)(physicsClientId=renderer._client)
+    getattr(pybullet, call)(physicsClientId=renderer._client)
     with pytest.raises(UserError, match="bodies, expected 7"):
         renderer.render(scenes, viewpoints)
     renderer.close()

@@ -15,9 +15,10 @@ from gqn_rl.rendering import RENDERERS, Renderer, make_renderer
 from gqn_rl.rendering.base import RendererIdentity
 from gqn_rl.scenes.scene import SceneBatch, sample_colours, sample_scenes
 from gqn_rl.scenes.shepard_metzler import ShepardMetzlerObject
+from tests.renderers import EVERY_RENDERER, needs_pybullet
 
 
-@pytest.fixture(params=sorted(RENDERERS))
+@pytest.fixture(params=EVERY_RENDERER)
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -268,6 +269,7 @@ def test_pictures_made_differently_are_refused(name: str) -> None:
             identity.require_same_pictures(identity.to_dict() | {key: value}, "weights.json")
 
 
+@needs_pybullet
 def test_pictures_of_a_twin_are_accepted() -> None:
     first, *others = (make_renderer(name).identity for name in sorted(RENDERERS))
     for other in others:

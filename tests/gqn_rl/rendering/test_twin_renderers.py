@@ -12,6 +12,7 @@ import torch
 from gqn_rl.geometry.viewpoint import sample_on_sphere
 from gqn_rl.rendering.raycast import RaycastRenderer
 from gqn_rl.scenes.scene import sample_scenes
+from tests.renderers import needs_pybullet
 
 
 def draw_with_both(
@@ -34,6 +35,7 @@ def draw_with_both(
     return one_cube != two_cube, np.abs(one.astype(int) - two).max(axis=-1)
 
 
+@needs_pybullet
 @pytest.mark.parametrize("orientation", ["grid", "free"])
 def test_both_renderers_draw_the_same(rng: np.random.Generator, orientation: str) -> None:
     other_cube, distance = draw_with_both(rng, 250, 7, 64, orientation)
@@ -41,6 +43,7 @@ def test_both_renderers_draw_the_same(rng: np.random.Generator, orientation: str
     assert distance[~other_cube].max() <= 2
 
 
+@needs_pybullet
 @pytest.mark.parametrize(
     ("num_cubes", "position"), [(10, "centred"), (14, "random"), (6, "random")]
 )
@@ -52,6 +55,7 @@ def test_both_draw_large_objects_and_those_at_random_positions_the_same(
     assert distance[~other_cube].max() <= 2
 
 
+@needs_pybullet
 @pytest.mark.parametrize("orientation", ["grid", "free"])
 @pytest.mark.parametrize(("n", "num_cubes", "size"), [(300, 5, 32), (60, 8, 128)])
 def test_at_other_sizes_only_rays_along_an_edge_may_differ(
@@ -63,6 +67,7 @@ def test_at_other_sizes_only_rays_along_an_edge_may_differ(
     assert (other_cube | (distance > 2)).mean() <= 1e-4
 
 
+@needs_pybullet
 @pytest.mark.slow
 @pytest.mark.parametrize("orientation", ["grid", "free"])
 def test_over_many_scenes_a_pixel_in_a_million_differs(
@@ -119,4 +124,4 @@ def test_ray_caster_needs_neither_pybullet_nor_gymnasium() -> None:
         [sys.executable, "-c", WITHOUT_BACKENDS], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "renderer 'pybullet' needs the package 'pybullet'\n"
+    assert done.stdout == 'pybullet is not installed; pip install "gqn-rl[pybullet]"\n'
