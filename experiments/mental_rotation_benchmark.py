@@ -21,7 +21,8 @@ from rich.table import Table
 from tqdm import tqdm
 
 from agents.evaluation import EpisodeRecord, Evaluation, evaluate
-from agents.saving.bundle import load_bundle, shipped_agent
+from agents.saving.bundle import Agent, load_bundle, shipped_agent
+from envs.tasks.first_cameras import FirstCameras
 from experiments.agent.trained import environment_of
 from experiments.rotation.ideal import KnownShapes
 from experiments.rotation.inference import Comparison, explanations
@@ -114,6 +115,11 @@ def main(settings: RotationBenchmarkSettings) -> None:
     """Draw the pairs, let everybody answer, write the table and the figure."""
     require_more_than_zero(settings, ("pairs",))
     require_at_least(settings, {"agent_episodes": 0})
+    for glimpses in settings.agent_glimpses:
+        FirstCameras(glimpses=glimpses)  # refuses other numbers before a folder is made
+    agent = (
+        load_bundle(settings.agent or shipped_agent(ENV_ID)) if settings.agent_episodes else None
+    )
     use_threads(settings.threads)
     pool = shape_source(num_cubes_of(settings.num_cubes, settings.stimuli), settings.stimuli)
     shapes = pool.pool().chiral()
@@ -132,7 +138,8 @@ def main(settings: RotationBenchmarkSettings) -> None:
     if settings.ideal_observer:
         answers[IDEAL] = ideal_answers(pairs, seen, shapes)
     answers[INFERENCE] = inferred_answers(model, pairs, seen, shapes)
-    answers |= agent_answers(settings)
+    if agent is not None:
+        answers |= agent_answers(settings, agent)
     report(folder, settings, answers, {"cut_pictures": cut_share(seen), "shapes": len(shapes)})
     renderer.close()
 
@@ -172,11 +179,8 @@ def inferred_answers(
     return _answers(INFERENCE, pairs, shapes, said, process_time() - begin, notes)
 
 
-def agent_answers(settings: RotationBenchmarkSettings) -> dict[str, Answers]:
+def agent_answers(settings: RotationBenchmarkSettings, agent: Agent) -> dict[str, Answers]:
     """Those of the agent in its environment, with the same shapes in any orientation."""
-    if not settings.agent_episodes:
-        return {}
-    agent = load_bundle(settings.agent or shipped_agent(ENV_ID))
     found = {}
     for glimpses in settings.agent_glimpses:
         begin = process_time()

@@ -61,7 +61,7 @@ def depth_pairs(rng: np.random.Generator, n: int, pool: ShapePool) -> RotationPa
     >>> pool = shape_source(10, "test").pool().chiral()
     >>> pairs = depth_pairs(np.random.default_rng(0), 4, pool)
     >>> pairs.angle.round(), pairs.mirrored.astype(int)
-    (array([ 47.,  46., 132.,  95.]), array([1, 0, 0, 0]))
+    (array([146., 164., 109., 131.]), array([0, 0, 0, 0]))
     """
     shape, mirrored = rng.integers(len(pool), size=n), rng.integers(2, size=n) == 1
     angle = rng.uniform(0.0, LARGEST_ANGLE, n)

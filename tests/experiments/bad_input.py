@@ -28,6 +28,7 @@ NAMES = frozenset(
         *("sigma_schedule", "initial_weights", "probes", "probe_orientations", "agents", "cameras"),
         *("dataset", "split", "shards", "base_url", "clock", "others", "look_around", "moves"),
         *("hyper", "repository", "rotation", "camera", "angles", "appearance"),
+        *("stimuli",),
     )
 )
 """Flags that name something of a table, or have a form."""
