@@ -40,6 +40,10 @@ class Measurement:
 TEST_SHAPES = "--shapes test --episodes 2000"
 ROTATION = f"{TEST_SHAPES} --labelled-episodes 1000"
 IDEAL = "--scenes 500 --ideal-scenes 500 --views 1 2 3 --curve-samples 1 --samples 1"
+OTHERS = (
+    "--weights base --scenes 200 --views 1 2 3 --curve-samples 2 --samples 2 --probe-scenes 0 "
+    "--turning-pairs 0"
+)
 CARD = "--scenes 1000 --views 1 2 3 5 10 --curve-samples 4 --samples 4 --probe-scenes 0"
 
 MEASUREMENTS = {
@@ -67,6 +71,8 @@ MEASUREMENTS = {
         5,
     ),
     "small_card": Measurement("evaluate_gqn", f"--weights small {CARD} --ideal-scenes 0", 16),
+    "ten_cubes": Measurement("evaluate_gqn", f"{OTHERS} --num-cubes 10 --ideal-scenes 0", 5),
+    "positions": Measurement("evaluate_gqn", f"{OTHERS} --position random --ideal-scenes 50", 8),
     "base_card": Measurement(
         "evaluate_gqn", f"--weights base {CARD} --ideal-scenes 1000 --turning-pairs 0", 50
     ),
