@@ -180,7 +180,6 @@ def test_what_contradicts_the_run_is_refused_naming_both(
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"env_id": "Other-v0"}, "env_id 'Other-v0'"),
         ({"encoder": {"name": "gqn", "sha256": "abc"}}, "encoder weights (sha256) 'abc'"),
         ({"action_space": {"type": "Discrete", "n": 99, "start": 0}}, "'n': 99"),
         ({"stable_baselines3": "1.0.0"}, "stable-baselines3 1.0.0"),
