@@ -135,8 +135,7 @@ class SceneVectorEnv(PlainSpec, RowAccess, VectorEnv[Any, NDArray[Any], NDArray[
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         **task_options: Any,
     ) -> None:
-        self.closed = True  # until there is something to close
-        self.num_envs = num_envs
+        self.num_envs, self.closed = num_envs, True  # until there is something to close
         flatten = checked_flag("flatten", flatten)
         self.render_mode, self.autoreset_mode = checked_modes(render_mode, autoreset_mode)
         self.metadata = {**type(self).metadata, "autoreset_mode": self.autoreset_mode}

@@ -116,17 +116,7 @@ def main(settings: EvaluateAgentSettings) -> None:
             write_trials(settings.trials, trials)
     write_json(
         folder / "metrics.json",
-        {
-            "env_id": environment.env_id,
-            "env_kwargs": environment.env_kwargs,
-            "encoder": environment.encoder,
-            "agent_path": str(agent.path),
-            "seed": settings.seed,
-            "chance": environment.chance,
-            **table["agent"],
-            "baselines": {name: row for name, row in table.items() if name != "agent"},
-            **details,
-        },
+        facts_of(settings, agent, environment) | figures_of(table) | details,
     )
     if len(table) > 1:
         figure = folder / "comparison.png"
@@ -134,6 +124,26 @@ def main(settings: EvaluateAgentSettings) -> None:
     save_episodes(folder, environment, agent, settings.seed + seeds.TEST + settings.episodes)
     environment.close()
     print(folder)
+
+
+def facts_of(
+    settings: EvaluateAgentSettings, agent: Agent, environment: AgentEnvironment
+) -> dict[str, Any]:
+    """What was measured, for metrics.json."""
+    return {
+        "env_id": environment.env_id,
+        "env_kwargs": environment.env_kwargs,
+        "encoder": environment.encoder,
+        "agent_path": str(agent.path),
+        "seed": settings.seed,
+        "chance": environment.chance,
+    }
+
+
+def figures_of(table: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """What came out: the agent's figures, and those of the others by name."""
+    others = {name: row for name, row in table.items() if name != "agent"}
+    return {**table["agent"], "baselines": others}
 
 
 def trial_log(

@@ -38,7 +38,7 @@ from gqn_rl.geometry.rotations import MIRROR, VERTICAL_TURNS
 from gqn_rl.geometry.viewpoint import Viewpoints, look_at_origin
 from gqn_rl.inference.ideal_observer import Candidates, IdealObserver, Posterior
 from gqn_rl.inference.ideal_observer.ray_casting import SilhouetteTable
-from gqn_rl.inference.ideal_observer.yaw_search import search_yaw
+from gqn_rl.inference.ideal_observer.search.yaw_search import search_yaw
 from gqn_rl.rendering import Appearance
 from gqn_rl.scenes.shape_catalogue import MAX_ENUMERATED, shape_catalogue
 from gqn_rl.scenes.shape_source import num_cubes_of

@@ -15,7 +15,7 @@ from gqn_rl.geometry.rotations import VERTICAL_TURNS
 from gqn_rl.geometry.viewpoint import Viewpoints
 from gqn_rl.inference.ideal_observer import Candidates, Posterior
 from gqn_rl.inference.ideal_observer.ray_casting import SilhouetteTable
-from gqn_rl.inference.ideal_observer.yaw_search import search_yaw
+from gqn_rl.inference.ideal_observer.search.yaw_search import search_yaw
 from gqn_rl.scenes.shape_pool import ShapePool
 from gqn_rl.scenes.shepard_metzler import canonical_forms
 

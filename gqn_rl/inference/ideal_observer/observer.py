@@ -14,13 +14,13 @@ from gqn_rl.inference.ideal_observer.candidates import (
     grid_candidates,
     with_shape_prior,
 )
-from gqn_rl.inference.ideal_observer.pixels import contour_pixels, silhouette_of
-from gqn_rl.inference.ideal_observer.position_search import search_again, search_position
 from gqn_rl.inference.ideal_observer.posterior import Posterior
-from gqn_rl.inference.ideal_observer.pruning import FEW, SLACK, best_candidates
 from gqn_rl.inference.ideal_observer.ray_casting import Rays, SilhouetteTable
+from gqn_rl.inference.ideal_observer.search.pixels import contour_pixels, silhouette_of
+from gqn_rl.inference.ideal_observer.search.position_search import search_again, search_position
+from gqn_rl.inference.ideal_observer.search.pruning import FEW, SLACK, best_candidates
+from gqn_rl.inference.ideal_observer.search.yaw_search import search_yaw
 from gqn_rl.inference.ideal_observer.views import checked_views
-from gqn_rl.inference.ideal_observer.yaw_search import search_yaw
 from gqn_rl.scenes.scene import POSITIONS
 from gqn_rl.scenes.shepard_metzler import check_num_cubes
 

@@ -16,13 +16,13 @@ from gqn_rl.inference.ideal_observer.candidates import Candidates
 from gqn_rl.inference.ideal_observer.colours import Explanation
 from gqn_rl.inference.ideal_observer.information import Subject, appearances, expected_information
 from gqn_rl.inference.ideal_observer.predictive import draw
-from gqn_rl.inference.ideal_observer.pruning import (
+from gqn_rl.inference.ideal_observer.ray_casting import POSITION_DIGITS
+from gqn_rl.inference.ideal_observer.search.pruning import (
     FEW,
     MOST_UNEXPLAINED,
     SLACK,
     best_candidates,
 )
-from gqn_rl.inference.ideal_observer.ray_casting import POSITION_DIGITS
 from gqn_rl.inference.ideal_observer.sightings import MISMATCH, Sightings, View
 from gqn_rl.inference.ideal_observer.views import checked_viewpoints, checked_views
 from gqn_rl.scenes.scene import sample_colours

@@ -9,8 +9,8 @@ from gqn_rl.errors import UserError
 from gqn_rl.geometry.viewpoint import Viewpoints
 from gqn_rl.inference.ideal_observer import IdealObserver, Posterior
 from gqn_rl.inference.ideal_observer.candidates import grid_candidates
-from gqn_rl.inference.ideal_observer.pixels import silhouette_of
-from gqn_rl.inference.ideal_observer.position_search import fit_rectangle
+from gqn_rl.inference.ideal_observer.search.pixels import silhouette_of
+from gqn_rl.inference.ideal_observer.search.position_search import fit_rectangle
 from gqn_rl.rendering.raycast import RaycastRenderer
 from gqn_rl.scenes.scene import SceneBatch, room_to_stand, sample_scenes
 from tests.gqn_rl.inference.ideal_observer.scenes_to_see import is_truth, some_views

@@ -16,9 +16,14 @@ from numpy.typing import NDArray
 from gqn_rl.geometry.rays import HALF_TANGENT
 from gqn_rl.geometry.viewpoint import Viewpoints
 from gqn_rl.inference.ideal_observer.candidates import Candidates
-from gqn_rl.inference.ideal_observer.pixels import contour_pixels, object_pixels, silhouette_of
-from gqn_rl.inference.ideal_observer.pruning import SLACK, best_candidates
 from gqn_rl.inference.ideal_observer.ray_casting import segment, shared_rays
+from gqn_rl.inference.ideal_observer.search.pixels import (
+    USUAL_SIZE,
+    clear_pixels,
+    object_pixels,
+    silhouette_of,
+)
+from gqn_rl.inference.ideal_observer.search.pruning import SLACK, best_candidates
 from gqn_rl.inference.ideal_observer.sightings import View, mismatches_of
 from gqn_rl.scenes.scene import room_to_stand
 
@@ -28,10 +33,8 @@ FITS = 4
 """Rounds of finding the corners that touch the rectangle, and where these put the set."""
 OFF = 1.0
 """Pixels by which a side of the rectangle may be missed, of 64: its sides are known to half."""
-COARSE_PIXELS, CLEARANCE = 256, 1.42
-"""Pixels tested after that, and how far they lie from the contour, see `contour_pixels`."""
-USUAL_SIZE = 64
-"""Images this wide are what `OFF`, `CLEARANCE` and the steps are for."""
+COARSE_PIXELS = 256
+"""Pixels tested after that."""
 ACROSS, ALONG = 0.1, 0.4
 """Cube edges by which the rectangle may be wrong: a pixel, and as much of the size."""
 SPLIT = (-1, 0, 1)
@@ -118,7 +121,7 @@ def _coarse(
         fits = np.argsort(off, kind="stable")[:FEW_AGAIN]
     position = np.where(room[fits, None] > LEAST_ROOM, position[fits], 0.0)
     found = candidates[fits].moved(position, candidates.log_prior[fits])
-    pixels = contour_pixels(silhouette, COARSE_PIXELS, max(1.0, CLEARANCE * size / USUAL_SIZE))
+    pixels = clear_pixels(silhouette, COARSE_PIXELS)
     cube, _ = segment(found, shared_rays(found, viewpoint, size, pixels))
     differing = ((cube >= 0) != silhouette.ravel()[pixels]).sum(axis=1)
     kept = best_candidates(differing, SLACK, MOST * len(SPLIT))

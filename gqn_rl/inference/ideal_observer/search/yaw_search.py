@@ -12,20 +12,17 @@ from numpy.typing import NDArray
 
 from gqn_rl.geometry.viewpoint import Viewpoints
 from gqn_rl.inference.ideal_observer.candidates import Candidates
-from gqn_rl.inference.ideal_observer.pixels import contour_pixels, object_pixels, silhouette_of
-from gqn_rl.inference.ideal_observer.pruning import FEW, SLACK, best_candidates
 from gqn_rl.inference.ideal_observer.ray_casting import Rays, SilhouetteTable
+from gqn_rl.inference.ideal_observer.search.pixels import clear_pixels, object_pixels, silhouette_of
+from gqn_rl.inference.ideal_observer.search.pruning import FEW, SLACK, best_candidates
 from gqn_rl.inference.ideal_observer.sightings import mismatches_of
 
 QUARTER = np.pi / 2
 """A quarter turn of a set of cubes is another candidate."""
 COARSE_YAWS = 30
 """Three degrees apart: half of that moves the contour by less than a pixel of 64."""
-COARSE_PIXELS, CLEARANCE = 128, 1.42
-"""Pixels tested at the coarse yaws and how far they lie from the contour, see `contour_pixels`:
-beyond the diagonal neighbour."""
-USUAL_SIZE = 64
-"""Images this wide are what `CLEARANCE` is for; in wider ones the contour moves by more."""
+COARSE_PIXELS = 128
+"""Pixels tested at the coarse yaws."""
 REFINEMENT = 3
 """Each yaw is split into so many; odd, so that it stays among them."""
 LEVELS = 5
@@ -83,8 +80,7 @@ def _coarse(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """At how many pixels silhouettes do not fit, (Y, C), at Y coarse yaws; the yaws, (Y,)."""
     silhouette = silhouette_of(image)
-    clearance = max(1.0, CLEARANCE * len(image) / USUAL_SIZE)
-    pixels = contour_pixels(silhouette, COARSE_PIXELS, clearance)
+    pixels = clear_pixels(silhouette, COARSE_PIXELS)
     yaws = (np.arange(COARSE_YAWS) + 0.5) * QUARTER / COARSE_YAWS
     seen = silhouette.ravel()[pixels]
     differing = np.stack(

@@ -6,6 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+CLEARANCE = 1.42
+"""Pixels of distance to the contour beyond the diagonal neighbour, where the contour may be off."""
+USUAL_SIZE = 64
+"""Images this wide are what `CLEARANCE` is for; in wider ones the contour moves by more."""
 MARGIN = 3
 """Pixels around the silhouette in which candidates are compared first."""
 
@@ -31,6 +35,12 @@ def contour_pixels(
         chosen.append(pixels[nearest])
     found = np.sort(np.concatenate(chosen))
     return found[: len(found) // 8 * 8]
+
+
+def clear_pixels(silhouette: NDArray[np.bool_], count: int) -> NDArray[np.int64]:
+    """`contour_pixels` that tell although the contour is known to about a pixel only."""
+    distance = max(1.0, CLEARANCE * len(silhouette) / USUAL_SIZE)
+    return contour_pixels(silhouette, count, distance)
 
 
 def object_pixels(silhouette: NDArray[np.bool_]) -> NDArray[np.int64]:
