@@ -1,15 +1,15 @@
 """Measure a trained agent beside simple strategies on the same fresh episodes.
 
-Where there are right answers: random actions; a fixed look-around followed by a classifier that is
-trained here, on labelled episodes of that look-around; the same on encoders with random weights;
-an oracle that knows the answer; and the ideal observer, which knows how scenes are made and drawn,
-and sees what the agent sees (docs/ideal-observer.md). In view prediction: random actions; and
-random views, farthest-point views, the views nearest to the query, those of which the encoder
-expects most and those of which the ideal observer does, each with as many looks in every episode as
-the agent took in it. The output folder gets
-metrics.json, comparison.png and episode.gif, a few episodes one after the other; of mental rotation
-angles.png too, accuracy and looks against the angle between the objects, and on request a table
-of its trials (docs/cognitive.md).
+Where there are right answers, beside random actions, an oracle that knows the answer, and the ideal
+observer, which knows how scenes are made and drawn, and sees what the agent sees
+(docs/ideal-observer.md); in view prediction beside random actions, and random and farthest-point
+views, as many as the agent took in the same episode. That takes seconds. --full takes minutes: five
+times the episodes, and beside them a fixed look-around followed by a classifier that is trained
+here, the same on encoders with random weights; in view prediction the views nearest to the query,
+those of which the encoder expects most and those of which the ideal observer does. The output
+folder gets metrics.json, comparison.png and episode.gif, a few episodes one after the other; of
+mental rotation angles.png too, accuracy and looks against the angle between the objects, and on
+request a table of its trials (docs/cognitive.md).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from agents.evaluation import Evaluation, Predictor
 from agents.saving.bundle import Agent
 from experiments.agent.comparison import (
     IDEAL,
+    Measure,
     measured_ideal,
     measured_view_strategies,
     oracle,
@@ -55,6 +56,10 @@ from experiments.trials.table import write_trials
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_json
 
+QUICK_EPISODES, FULL_EPISODES = 200, 1000
+QUICK_IDEAL_EPISODES, FULL_IDEAL_EPISODES = 20, 200
+FULL_LABELLED_EPISODES = 4000
+QUICK_STRATEGIES = ("random views", "farthest views")
 WATCHED_EPISODES = 5
 """In the animation: agents that need one or two looks cannot be followed in a single one."""
 
@@ -63,22 +68,26 @@ WATCHED_EPISODES = 5
 class EvaluateAgentSettings(AgentFlags):
     """Flags of `python -m experiments.evaluate_agent`."""
 
-    episodes: int = 1000
-    """Fresh episodes for each strategy, the same for all."""
+    full: bool = False
+    """Measure all baselines, not only those that take seconds."""
+    episodes: int | None = None
+    """Fresh episodes for each strategy, the same for all; by default 200, with --full 1,000."""
     num_envs: int = 64
     """Environments side by side."""
     look_around: tuple[str, ...] = ("right", "right", "up", "right", "right", "down")
     """Moves of the fixed look-around."""
-    labelled_episodes: int = 4000
-    """Episodes that train the look-around's classifier."""
+    labelled_episodes: int | None = None
+    """Episodes that train the look-around's classifier; by default none and no look-around, with
+    --full 4,000."""
     baselines: bool = True
     """Whether to measure the baselines too; --no-baselines leaves them out."""
-    random_networks: int = RANDOM_NETWORKS
+    random_networks: int | None = None
     """Networks with random weights for which the look-around is trained and measured too: the
-    median and the range of them are reported, since one alone is a lottery; 0 leaves them out."""
-    ideal_episodes: int = 200
+    median and the range of them are reported, since one alone is a lottery; 0 leaves them out. By
+    default none, with --full three."""
+    ideal_episodes: int | None = None
     """Episodes, the first ones, that the ideal observer plays too, to say what is possible
-    (docs/ideal-observer.md); 0 leaves it out."""
+    (docs/ideal-observer.md); 0 leaves it out. By default 20, with --full 200."""
     trials: Path | None = None
     """File for a table of the agent's trials of mental rotation, CSV, one row each."""
     participant: str | None = None
@@ -88,11 +97,42 @@ class EvaluateAgentSettings(AgentFlags):
     output: Path | None = None
     """Output folder; by default runs/evaluate_agent-<time>."""
 
+    @property
+    def played(self) -> int:
+        """Episodes for each strategy."""
+        return self.episodes or (FULL_EPISODES if self.full else QUICK_EPISODES)
+
+    @property
+    def ideal(self) -> int:
+        """Episodes for the ideal observer."""
+        default = FULL_IDEAL_EPISODES if self.full else QUICK_IDEAL_EPISODES
+        return min(self.played, default if self.ideal_episodes is None else self.ideal_episodes)
+
+    @property
+    def labelled(self) -> int:
+        """Episodes that train the look-around's classifier; 0 leaves it out."""
+        return self.labelled_episodes or (FULL_LABELLED_EPISODES if self.full else 0)
+
+    @property
+    def networks(self) -> int:
+        """Networks with random weights that are measured.
+
+        Raises:
+            UserError: where there is no look-around to measure them with.
+        """
+        if self.random_networks and not self.labelled:
+            raise UserError(
+                f"random_networks is {self.random_networks}, expected labelled_episodes or full "
+                "besides: they are measured with the look-around"
+            )
+        default = RANDOM_NETWORKS if self.full else 0
+        return default if self.random_networks is None else self.random_networks
+
 
 def main(settings: EvaluateAgentSettings) -> None:
     """Measure, print the table, write the output folder."""
     require_more_than_zero(settings, ("episodes", "num_envs", "labelled_episodes"))
-    require_at_least(settings, {"ideal_episodes": 0, "random_networks": 0})
+    require_at_least(settings, {"ideal_episodes": 0, "random_networks": 0, "networks": 0})
     use_threads(settings.threads or 1)
     agent, environment = agent_and_environment(settings, settings.num_envs)
     environment.control.encode_moves(settings.look_around)  # refuses wrong names before a folder
@@ -121,7 +161,7 @@ def main(settings: EvaluateAgentSettings) -> None:
     if len(table) > 1:
         figure = folder / "comparison.png"
         save_comparison(figure, table, evaluation.measures, environment.chance)
-    save_episodes(folder, environment, agent, settings.seed + seeds.TEST + settings.episodes)
+    save_episodes(folder, environment, agent, settings.seed + seeds.TEST + settings.played)
     environment.close()
     print(folder)
 
@@ -180,7 +220,7 @@ def measure(
 ) -> Evaluation:
     """The test episodes, the same for every strategy."""
     seed = settings.seed + seeds.TEST
-    return evaluate_with_bar(name, strategy, environment, settings.episodes, seed)
+    return evaluate_with_bar(name, strategy, environment, settings.played, seed)
 
 
 def measured_baselines(
@@ -193,27 +233,38 @@ def measured_baselines(
 
     random = played("random", random_agent(environment, settings.seed)).summary()
     if environment.is_graded:
-        table, differences = measured_view_strategies(environment, agent, played, settings.seed)
+        names = None if settings.full else QUICK_STRATEGIES
+        table, differences = measured_view_strategies(
+            environment, agent, played, settings.seed, names
+        )
         return table | {"random": random}, {"agent_minus": differences}
+    looked, details = measured_look_around(settings, environment, played)
+    others = {"random": random, "oracle": played("oracle", oracle(environment)).summary()}
+    return looked | others, details
+
+
+def measured_look_around(
+    settings: EvaluateAgentSettings, environment: AgentEnvironment, played: Measure
+) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+    """The fixed look-around, on random weights too, and how it was trained; nothing where there
+    are no labelled episodes to train it."""
+    if not settings.labelled:
+        return {}, {}
     look_around, description = trained_look_around(
-        environment, settings.look_around, settings.labelled_episodes, settings.seed
+        environment, settings.look_around, settings.labelled, settings.seed
     )
-    table = {
-        "look around": played("look around", look_around).summary(),
-        **measured_random_weights(settings, environment),
-        "random": random,
-        "oracle": played("oracle", oracle(environment)).summary(),
-    }
-    return table, {"look_around": description}
+    trained = {"look around": played("look around", look_around).summary()}
+    untrained = measured_random_weights(settings, environment)
+    return trained | untrained, {"look_around": description}
 
 
 def measured_ceiling(
     settings: EvaluateAgentSettings, environment: AgentEnvironment, agent: Evaluation
 ) -> dict[str, dict[str, Any]]:
     """What the ideal observer reaches in the first of the test episodes."""
-    if not settings.ideal_episodes:
+    if not settings.ideal:
         return {}
-    first = replace(settings, episodes=min(settings.episodes, settings.ideal_episodes))
+    first = replace(settings, episodes=settings.ideal)
     return measured_ideal(environment, agent, partial(measure, first, environment))
 
 
@@ -226,12 +277,12 @@ def measured_random_weights(
         the summary of the network of median accuracy, with the accuracies of all as `networks`.
     """
     found: list[dict[str, Any]] = []
-    for seed in range(settings.seed, settings.seed + settings.random_networks):
+    for seed in range(settings.seed, settings.seed + settings.networks):
         untrained = untrained_environment(environment, seed)
         if untrained is None:
             return {}
         look_around, _ = trained_look_around(
-            untrained, settings.look_around, settings.labelled_episodes, settings.seed
+            untrained, settings.look_around, settings.labelled, settings.seed
         )
         name = f"look around, {UNTRAINED} {len(found) + 1}"
         found.append(measure(settings, untrained, name, look_around).summary())

@@ -83,9 +83,16 @@ def untrained_environment(environment: AgentEnvironment, seed: int) -> AgentEnvi
 
 
 def measured_view_strategies(
-    environment: AgentEnvironment, agent: Evaluation, measure: Measure, seed: int
+    environment: AgentEnvironment,
+    agent: Evaluation,
+    measure: Measure,
+    seed: int,
+    names: tuple[str, ...] | None = None,
 ) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
     """The view strategies, each with as many looks as the agent took in the same episode.
+
+    Args:
+        names: of those to measure; None for all.
 
     Returns:
         Summaries by name, and by how much more the agent's error and reward are, episode by
@@ -96,8 +103,8 @@ def measured_view_strategies(
         environment.control, clearance, looks_of(agent), seed, environment.is_informed
     )
     table, differences = {}, {}
-    for name, strategy in strategies.items():
-        evaluation = measure(name, strategy)
+    for name in strategies if names is None else names:
+        evaluation = measure(name, strategies[name])
         table[name] = evaluation.summary()
         differences[name] = {
             key: paired_difference(agent, evaluation, key) for key in ("error", "reward")

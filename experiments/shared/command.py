@@ -155,14 +155,15 @@ def require_more_than_zero(settings: object, names: Iterable[str]) -> None:
 
 
 def require_at_least(settings: object, least: Mapping[str, float]) -> None:
-    """Refuse numbers below the least ones by name.
+    """Refuse numbers below the least ones by name; None is left to a default.
 
     Raises:
         UserError: for the first.
     """
     for name, value in least.items():
-        if not getattr(settings, name) >= value:
-            raise UserError(f"{name} is {getattr(settings, name)}, expected at least {value}")
+        number = getattr(settings, name)
+        if number is not None and not number >= value:
+            raise UserError(f"{name} is {number}, expected at least {value}")
 
 
 def new_run_folder(output: Path | None, command: str, parent: Path = Path("runs")) -> Path:

@@ -130,7 +130,7 @@ def test_view_prediction_is_compared_at_equal_looks(
     prediction_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
     flags = ["--env-id", "GQNShepardViewPrediction-v0", "--agent", prediction_folder]
-    flags += ["--episodes", 12, "--num-envs", 4, "--output", tmp_path / "e"]
+    flags += ["--full", "--episodes", 12, "--num-envs", 4, "--output", tmp_path / "e"]
     assert run(evaluate_agent, monkeypatch, *flags) == 0
     metrics = json.loads((tmp_path / "e" / "metrics.json").read_text())
     strategies = {"random views", "farthest views", "nearest views"}
@@ -240,6 +240,7 @@ def test_an_output_folder_that_exists_is_left_alone(
         (["--renderer", "pencil"], "pencil"),
         (["--episodes", "0"], "episodes is 0"),
         (["--ideal-episodes", "-1"], "ideal_episodes is -1"),
+        (["--random-networks", "2"], "expected labelled_episodes or full"),
     ],
 )
 def test_bad_evaluation_input_is_one_line_and_code_2(

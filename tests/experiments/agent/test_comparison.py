@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -80,3 +82,18 @@ def test_random_weights_are_measured_on_the_look_around() -> None:
     assert len(summary["networks"]) == 2
     assert 0.0 <= summary["accuracy"] == min(summary["networks"]) <= 1.0
     trained.close()
+
+
+@pytest.mark.parametrize(
+    ("given", "numbers"),
+    [
+        ({}, (200, 20, 0, 0)),
+        ({"full": True}, (1000, 200, 4000, 3)),
+        ({"full": True, "episodes": 50}, (50, 50, 4000, 3)),
+        ({"labelled_episodes": 64}, (200, 20, 64, 0)),
+        ({"full": True, "random_networks": 0, "ideal_episodes": 0}, (1000, 0, 4000, 0)),
+    ],
+)
+def test_what_takes_minutes_is_asked_for(given: dict[str, Any], numbers: tuple[int, ...]) -> None:
+    settings = EvaluateAgentSettings(**given)
+    assert (settings.played, settings.ideal, settings.labelled, settings.networks) == numbers
