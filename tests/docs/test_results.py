@@ -19,7 +19,7 @@ from experiments.results.documents import (
     outside_blocks,
 )
 from experiments.results.record import Record
-from experiments.results.table import MEASUREMENTS, ONCE, RESULTS
+from experiments.results.table import MEASUREMENTS, ONCE, RESULTS, recorded_names
 
 NUMBER = r"-?\d[\d,]*(?:\.\d+)?\*{0,2}"
 INTERVAL = re.compile(rf"{NUMBER} \({NUMBER} to {NUMBER}\)")
@@ -64,17 +64,25 @@ def test_what_was_measured_once_says_when_where_and_how(path: Path) -> None:
     assert f"{{once.{path.stem}." in quoted
 
 
-@pytest.mark.parametrize("name", MEASUREMENTS)
+def test_measurements_are_recorded_but_for_trainings_to_come() -> None:
+    files = {path.stem for path in RESULTS.glob("*.json")}
+    assert files == set(recorded_names())
+    to_come = MEASUREMENTS.keys() - files
+    assert all(MEASUREMENTS[name].module == "train_agent" for name in to_come)
+
+
+@pytest.mark.parametrize("name", recorded_names())
 def test_every_measurement_is_recorded_by_its_command(name: str) -> None:
     record = Record.read(RESULTS / f"{name}.json")
     assert record.command == MEASUREMENTS[name].command
     assert not record.commit.endswith("+")
 
 
-@pytest.mark.parametrize("name", MEASUREMENTS)
+@pytest.mark.parametrize("name", recorded_names())
 def test_every_measurement_is_quoted(name: str) -> None:
     quoted = "".join(path.read_text() for path in TEMPLATES.glob("*.md.in"))
-    assert f"{{{name}." in quoted
+    table = "trainings}" if MEASUREMENTS[name].module == "train_agent" else f"{name}."
+    assert f"{{{table}" in quoted
 
 
 def test_every_template_is_used() -> None:
