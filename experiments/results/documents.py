@@ -38,6 +38,7 @@ RECORDS_ELSEWHERE = {
     "once": ONCE,
     "study": ROOT / "docs" / "study",
     "study_longer": ROOT / "docs" / "study" / "longer",
+    "weights": ROOT / "gqn_rl" / "weights",
 }
 """Names in templates to folders of JSON files that commands left, as in `{agents.NAME.env_id}`."""
 TABLES: dict[str, Callable[[], str]] = {"trainings": trainings_table}

@@ -84,6 +84,7 @@ TRAININGS = {
     ),
     "recognition_continuous": Training("GQNShepardContinuous-v0", FRESH, 60),
     "rotation": Training("GQNShepardMentalRotation-v0", NEW_SHAPES, 20),
+    "rotation_reward": Training("GQNShepardMentalRotation-v0", f"{ALONE} {NEW_SHAPES}", 20),
     "rotation_continuous": Training("GQNShepardMentalRotationContinuous-v0", NEW_SHAPES, 40),
     "view_prediction": Training("GQNShepardViewPrediction-v0", NEW_SHAPES, 40),
     "view_prediction_continuous": Training("GQNShepardViewPredictionContinuous-v0", NEW_SHAPES, 45),
@@ -119,6 +120,12 @@ MEASUREMENTS = {
     "positions": Measurement("evaluate_gqn", f"{OTHERS} --position random --ideal-scenes 50", 8),
     "base_card": Measurement(
         "evaluate_gqn", f"--weights base {CARD} --ideal-scenes 1000 --turning-pairs 0", 50
+    ),
+    "tutorial": Measurement(
+        "train_agent",
+        "--gallery-size 4 --total-timesteps 2048 --eval-every 1024 --eval-every-episodes 128 "
+        "--eval-episodes 200",
+        2,
     ),
     **{
         training_name(name, seed): training.measurement(seed)

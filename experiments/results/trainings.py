@@ -42,7 +42,7 @@ class RecordedTraining:
             TOLD[values["supervision"]],
             values["seed"],
             f"{values['timesteps']:,}",
-            f"{values['episodes']:,} episodes, {values['shapes']} shapes",
+            f"{values['episodes']:,} episodes" + shapes_named(values["shapes"]),
             score(values),
             f"{values['looks']:.1f}",
             f"{values['reward']:.2f}",
@@ -63,6 +63,15 @@ def score(values: dict[str, Any]) -> str:
     key, digits = ("error", 1) if "error" in values else ("accuracy", 3)
     low, high = values[f"{key}_95"]
     return f"{values[key]:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def shapes_named(shapes: str) -> str:
+    """What is said of the shapes that were measured on; nothing where they are those of training.
+
+    >>> shapes_named("test"), shapes_named("train")
+    (', test shapes', '')
+    """
+    return "" if shapes == "train" else f", {shapes} shapes"
 
 
 def recorded(results: Path = RESULTS) -> Iterator[RecordedTraining]:
