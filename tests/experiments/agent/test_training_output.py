@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from experiments import train_agent
 from experiments.agent.settings import TrainAgentSettings, fitting_algorithm
+from experiments.results.record import condensed
+from experiments.results.trainings import RecordedTraining
 from experiments.shared.command import SETTINGS_NAME
 from gqn_rl.errors import UserError
 from tests.experiments.agent.test_commands import SMALL, run
+from tests.experiments.results.test_record import EXAMPLE
 
 MANY = ("--eval-every", "64", "--eval-every-episodes", "4", "--eval-episodes", "4")
 
@@ -92,6 +96,8 @@ def test_the_final_measurement_can_be_on_shapes_of_its_own(
     # What is learned and what is measured on the way are the same.
     assert same["best_at"]["selected_by"] == new["best_at"]["selected_by"]
     assert same["looks"] != new["looks"]
+    line = RecordedTraining("rotation", replace(EXAMPLE, values=condensed(new))).line()
+    assert "| the right answer | 0 | 128 | 4 episodes, test shapes |" in line
     records = [json.loads((folder / "agent.json").read_text()) for folder in folders]
     assert records[0]["env_kwargs"] == records[1]["env_kwargs"]
 
