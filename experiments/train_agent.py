@@ -28,6 +28,7 @@ from experiments.agent.settings import (
     check_numbers,
     limit_of,
     resumed_settings,
+    supervision_of,
 )
 from experiments.agent.training import (
     HYPERPARAMETERS,
@@ -91,8 +92,10 @@ def train_and_measure(
             save_settings(folder, replace(settings, resume=None))
         training = run.train()
     agent = load_bundle(folder, settings.device)
-    metrics = report(folder, trainee.held_out, training, agent, settings.eval_episodes)
+    metrics = report(folder, trainee.measured, training, agent, settings.eval_episodes)
     metrics |= {
+        "supervision": supervision_of(trainee.hyperparameters),
+        "shapes": trainee.measured.env_kwargs.get("shapes", "train"),
         "best_at": agent.record.training,
         "wall_seconds": round(time.monotonic() - start, 1),
     }

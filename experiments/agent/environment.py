@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +105,11 @@ class AgentEnvironment:
             encoder=self.rows.encoder,
             **changes,
         )
+
+    def with_shapes(self, shapes: str) -> AgentEnvironment:
+        """The same environment once more, with objects of other shapes."""
+        changed = replace(self, env_kwargs=self.env_kwargs | {"shapes": shapes})
+        return changed.again()
 
     def close(self) -> None:
         self.bridge.close()

@@ -38,6 +38,9 @@ class TrainAgentSettings(AgentDeviceFlag, TrainingFlags):
     reward alone, of the agent's own answers; by default the hyperparameter file's (labels)."""
     num_envs: int | None = None
     """Environments side by side; by default the hyperparameter file's (64)."""
+    eval_shapes: str | None = None
+    """Shapes of the final measurement, such as test for ones that are new to GQN and agent; by
+    default those of the training."""
     resume: Path | None = None
     """Run folder to go on with, to the bit, with its own settings; only max-minutes, device,
     threads, logger, checkpoint-every and a given number of total timesteps are read anew."""
@@ -86,6 +89,18 @@ class TrainAgentSettings(AgentDeviceFlag, TrainingFlags):
         names = EARLY_ANSWERS.keys() & found.get("policy_kwargs", {}).keys() - asked.keys()
         early = {name: EARLY_ANSWERS[name] for name in names}
         return merged(found, {"policy_kwargs": early})
+
+
+def supervision_of(hyperparameters: dict[str, Any]) -> str:
+    """The name of the supervision that hyperparameters, given in full, stand for.
+
+    >>> supervision_of({"aux_coef": 1.0, "aux_feedback": "labels"}), supervision_of({"aux_coef": 0})
+    ('labels', 'none')
+    """
+    if not hyperparameters.get("aux_coef"):
+        return "none"
+    feedback = hyperparameters.get("aux_feedback", SUPERVISION["labels"])
+    return next(name for name, kind in SUPERVISION.items() if kind == feedback)
 
 
 def limit_of(settings: TrainingFlags, done: int, steps: int) -> str:

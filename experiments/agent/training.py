@@ -50,6 +50,8 @@ class Trainee:
     model: BaseAlgorithm
     environment: AgentEnvironment
     held_out: AgentEnvironment
+    measured: AgentEnvironment
+    """Of the final measurement; mostly `held_out`."""
     hyperparameters: dict[str, Any]
     steps: int
     """Environment steps in all."""
@@ -57,6 +59,8 @@ class Trainee:
     def close(self) -> None:
         self.environment.close()
         self.held_out.close()
+        if self.measured is not self.held_out:
+            self.measured.close()
 
 
 def make_trainee(settings: TrainAgentSettings) -> Trainee:
@@ -70,7 +74,29 @@ def make_trainee(settings: TrainAgentSettings) -> Trainee:
     )
     model = model_for(settings, environment, hyperparameters, settings.seed)
     steps = settings.total_timesteps or int(hyperparameters["n_timesteps"])
-    return Trainee(model, environment, environment.again(), hyperparameters, steps)
+    held_out = environment.again()
+    measured = final_environment(held_out, settings.eval_shapes)
+    return Trainee(model, environment, held_out, measured, hyperparameters, steps)
+
+
+def final_environment(environment: AgentEnvironment, shapes: str | None) -> AgentEnvironment:
+    """The environment itself, or once more with other shapes.
+
+    Raises:
+        UserError: for shapes that there are not, or an agent that could do nothing with them.
+    """
+    if shapes is None:
+        return environment
+    if environment.task.answer_shapes is not None:
+        raise UserError(
+            f"eval_shapes is {shapes!r}, but the answers of {environment.env_id} are the shapes "
+            "of the training: expected none"
+        )
+    found = environment.with_shapes(shapes)
+    if found.facts != environment.facts:
+        found.close()
+        raise UserError(f"eval_shapes is {shapes!r}: actions or observations are other ones there")
+    return found
 
 
 def arguments_of(settings: TrainAgentSettings, hyperparameters: dict[str, Any]) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 Runs the commands of experiments/results/table.py one after the other, stores what each measured in
 docs/results/NAME.json with command, commit, versions and machine, says which numbers left their
-intervals, and fills in the blocks of README and docs. Without --names all are measured, which takes
-hours of one core; --render measures nothing and only fills in.
+intervals, and fills in the blocks of README and docs. Without --names all that have a record are
+measured again, which takes hours of one core; --render measures nothing and only fills in.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from experiments.results.documents import documents, update
 from experiments.results.record import Record, measure, moved
-from experiments.results.table import MEASUREMENTS, RESULTS
+from experiments.results.table import MEASUREMENTS, RESULTS, recorded_names
 from experiments.shared.command import new_run_folder, run_command
 from gqn_rl.errors import unknown_name
 
@@ -22,8 +22,8 @@ from gqn_rl.errors import unknown_name
 class ResultsSettings:
     """Flags of `python -m experiments.results`."""
 
-    names: tuple[str, ...] = tuple(MEASUREMENTS)
-    """Measurements to make."""
+    names: tuple[str, ...] = recorded_names()
+    """Measurements to make, also ones that have no record yet, such as training_rotation_1."""
     render: bool = False
     """Measure nothing; fill in the documents from the records that are there."""
     output: Path | None = None

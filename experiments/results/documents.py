@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from string import Formatter
 from typing import Any
 
 from experiments.results.record import Record
 from experiments.results.table import ONCE, RESULTS
+from experiments.results.trainings import trainings_table
 from experiments.shared.estimates import estimate
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_text
@@ -37,8 +38,11 @@ RECORDS_ELSEWHERE = {
     "once": ONCE,
     "study": ROOT / "docs" / "study",
     "study_longer": ROOT / "docs" / "study" / "longer",
+    "weights": ROOT / "gqn_rl" / "weights",
 }
 """Names in templates to folders of JSON files that commands left, as in `{agents.NAME.env_id}`."""
+TABLES: dict[str, Callable[[], str]] = {"trainings": trainings_table}
+"""Names in templates to text whose number of lines depends on how many records there are."""
 
 
 class Values:
@@ -80,7 +84,10 @@ class Values:
 class Records(dict[str, Any]):
     """The records by name, read when they are first asked for."""
 
-    def __missing__(self, name: str) -> Values:
+    def __missing__(self, name: str) -> Values | str:
+        if name in TABLES:
+            self[name] = TABLES[name]()
+            return self[name]
         if folder := RECORDS_ELSEWHERE.get(name):
             found = {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
             self[name] = Values(found, name)

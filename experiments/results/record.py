@@ -21,10 +21,15 @@ from gqn_rl.errors import UserError
 from gqn_rl.files import write_json
 
 PACKAGES = ("torch", "numpy", "gymnasium", "pybullet", "stable-baselines3")
-UNITS_OF_TIME = ("seconds", "ideal_seconds", "milliseconds_a_scene")
+UNITS_OF_TIME = (
+    *("seconds", "ideal_seconds", "milliseconds_a_scene"),
+    *("training_seconds", "wall_seconds", "steps_per_second"),
+)
 """Keys that say how long something took, which is no result."""
 LEFT_OUT = ("breakdown", "training", "env_kwargs", "path", "agent_path", "by_angle")
 """Keys of metrics.json that are long or name a folder, and are quoted nowhere."""
+CODE = (":/*.py", ":/*.yml", ":/*.safetensors")
+"""What results depend on, wherever it lies in the checkout."""
 LARGE_CHANGE = 0.02
 """Part of a value beside which no interval stands, from which a change is reported."""
 
@@ -72,7 +77,7 @@ def measure(measurement: Measurement, output: Path) -> Record:
     """Run the command, its output folder being `output`.
 
     Raises:
-        UserError: when it fails; what it printed is on the terminal.
+        UserError: when it fails or is cut short; what it printed is on the terminal.
     """
     begin = time.monotonic()
     commit = commit_of_the_code()
@@ -80,6 +85,8 @@ def measure(measurement: Measurement, output: Path) -> Record:
     if subprocess.run(command, check=False).returncode:
         raise UserError(f"`{measurement.command}` failed; nothing was recorded")
     metrics = json.loads((output / "metrics.json").read_text())
+    if metrics.get("time_limit_reached"):
+        raise UserError(f"`{measurement.command}` was cut short; nothing was recorded")
     machine = describe_machine(torch.device("cpu"), 0)
     return Record(
         command=measurement.command,
@@ -99,9 +106,12 @@ def condensed(value: Any) -> Any:
     return value
 
 
-def commit_of_the_code() -> str:
-    """The short hash, with a "+" where files differ from the commit."""
-    here = Path(__file__).parent
+def commit_of_the_code(here: Path = Path(__file__).parent) -> str:
+    """The short hash, with a "+" where files differ from the commit.
+
+    Args:
+        here: a folder of the checkout, any.
+    """
 
     def git(*arguments: str) -> str:
         found = subprocess.run(
@@ -111,7 +121,7 @@ def commit_of_the_code() -> str:
             raise UserError(f"results are recorded in a git checkout: {found.stderr.strip()}")
         return found.stdout.strip()
 
-    changed = git("status", "--porcelain", "--untracked-files=no", "--", "*.py")
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", *CODE)
     return git("rev-parse", "--short=10", "HEAD") + ("+" if changed else "")
 
 

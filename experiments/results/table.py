@@ -37,6 +37,33 @@ class Measurement:
         return " ".join(["python", *self.arguments])
 
 
+@dataclass(frozen=True)
+class Training:
+    """Trainings of an id by `train_agent` that differ in their seed.
+
+    Attributes:
+        env_id: of the environment.
+        flags: all but `--env-id`, `--seed` and `--output`.
+        minutes: that each takes about, of one core.
+        seeds: that are worth a record.
+    """
+
+    env_id: str
+    flags: str
+    minutes: int
+    seeds: tuple[int, ...] = (0, 1, 2)
+
+    def measurement(self, seed: int | str) -> Measurement:
+        """The command that trains, then measures on fresh episodes."""
+        flags = f"--env-id {self.env_id} --seed {seed} {self.flags}"
+        return Measurement("train_agent", flags, self.minutes)
+
+
+def training_name(name: str, seed: int) -> str:
+    """The name of a training's record."""
+    return f"training_{name}_{seed}"
+
+
 TEST_SHAPES = "--shapes test --episodes 2000"
 ROTATION = f"{TEST_SHAPES} --labelled-episodes 1000"
 IDEAL = "--scenes 500 --ideal-scenes 500 --views 1 2 3 --curve-samples 1 --samples 1"
@@ -45,6 +72,24 @@ OTHERS = (
     "--turning-pairs 0"
 )
 CARD = "--scenes 1000 --views 1 2 3 5 10 --curve-samples 4 --samples 4 --probe-scenes 0"
+
+FRESH = "--eval-episodes 2000"
+NEW_SHAPES = f"{FRESH} --eval-shapes test"
+ALONE = "--supervision none"
+
+TRAININGS = {
+    "recognition": Training("GQNShepard-v0", FRESH, 6),
+    "recognition_reward": Training(
+        "GQNShepard-v0", f"{ALONE} --total-timesteps 12288 --eval-every 2048 {FRESH}", 18
+    ),
+    "recognition_continuous": Training("GQNShepardContinuous-v0", FRESH, 60),
+    "rotation": Training("GQNShepardMentalRotation-v0", NEW_SHAPES, 20),
+    "rotation_reward": Training("GQNShepardMentalRotation-v0", f"{ALONE} {NEW_SHAPES}", 20),
+    "rotation_continuous": Training("GQNShepardMentalRotationContinuous-v0", NEW_SHAPES, 40),
+    "view_prediction": Training("GQNShepardViewPrediction-v0", NEW_SHAPES, 40),
+    "view_prediction_continuous": Training("GQNShepardViewPredictionContinuous-v0", NEW_SHAPES, 45),
+}
+"""By the name of the table's row; what has no record yet is not in the table."""
 
 MEASUREMENTS = {
     "recognition": Measurement("evaluate_agent", "--env-id GQNShepard-v0", 9),
@@ -76,5 +121,21 @@ MEASUREMENTS = {
     "base_card": Measurement(
         "evaluate_gqn", f"--weights base {CARD} --ideal-scenes 1000 --turning-pairs 0", 50
     ),
+    "tutorial": Measurement(
+        "train_agent",
+        "--gallery-size 4 --total-timesteps 2048 --eval-every 1024 --eval-every-episodes 128 "
+        "--eval-episodes 200",
+        2,
+    ),
+    **{
+        training_name(name, seed): training.measurement(seed)
+        for name, training in TRAININGS.items()
+        for seed in training.seeds
+    },
 }
-"""By the name of the record; `python -m experiments.results` runs them."""
+"""By the name of the record; `python -m experiments.results` runs those that have one."""
+
+
+def recorded_names() -> tuple[str, ...]:
+    """Measurements that have a record: those that the documents quote."""
+    return tuple(name for name in MEASUREMENTS if (RESULTS / f"{name}.json").is_file())

@@ -23,12 +23,12 @@ STRUCTURAL = ("missing", "empty folder", "text file", "binary file")
 """Kinds of paths that no input is."""
 NAMES = frozenset(
     (
-        *("env_id", "encoder", "renderer", "shapes", "observation", "gallery", "colours"),
+        *("env_id", "encoder", "renderer", "shapes", "eval_shapes", "observation", "gallery"),
         *("orientation", "algo", "logger", "device", "precision", "preset", "recipe", "weights"),
         *("sigma_schedule", "initial_weights", "probes", "probe_orientations", "agents", "cameras"),
         *("dataset", "split", "shards", "base_url", "clock", "others", "look_around", "moves"),
         *("hyper", "repository", "rotation", "camera", "angles", "appearance"),
-        *("stimuli",),
+        *("stimuli", "colours"),
     )
 )
 """Flags that name something of a table, or have a form."""

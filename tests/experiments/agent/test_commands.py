@@ -51,6 +51,7 @@ def test_training_leaves_everything_the_readme_promises(run_folder: Path) -> Non
     metrics = json.loads((run_folder / "metrics.json").read_text())
     assert metrics["episodes"] == 64
     assert metrics["chance"] == 0.25
+    assert (metrics["supervision"], metrics["shapes"]) == ("labels", "train")
     low, high = metrics["accuracy_95"]
     assert 0 <= low <= metrics["accuracy"] <= high <= 1
     # The truth is shown: it has to be far better than random after 8,000 steps.

@@ -74,7 +74,7 @@ def test_the_settings_of_earlier_runs_are_read(tmp_path: Path) -> None:
     assert (stored.hyper, stored.logger) == (("n_steps=16",), ("tensorboard",))
     assert stored.max_minutes == 0.15
     renamed = set(EARLIER_RUN) - {"time_limit"} | {"max_minutes"}
-    newer = {"threads", "supervision", *(field.name for field in fields(TrialFlags))}
+    newer = {"threads", "supervision", "eval_shapes", *(field.name for field in fields(TrialFlags))}
     assert {field.name for field in fields(stored)} == renamed | newer
     assert {getattr(stored, field.name) for field in fields(TrialFlags)} == {None}
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from experiments import train_agent
 from experiments.agent.settings import TrainAgentSettings, fitting_algorithm
+from experiments.results.record import condensed
+from experiments.results.trainings import RecordedTraining
 from experiments.shared.command import SETTINGS_NAME
 from gqn_rl.errors import UserError
 from tests.experiments.agent.test_commands import SMALL, run
+from tests.experiments.results.test_record import EXAMPLE
 
 MANY = ("--eval-every", "64", "--eval-every-episodes", "4", "--eval-episodes", "4")
 
@@ -76,3 +80,40 @@ def test_the_algorithm_fits_the_actions(env_id: str, algo: str) -> None:
     assert fitting_algorithm(env_id) == algo
     assert TrainAgentSettings(env_id=env_id).algorithm == algo
     assert TrainAgentSettings(env_id=env_id, algo="mine:Own").algorithm == "mine:Own"
+
+
+def test_the_final_measurement_can_be_on_shapes_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = ["--observation", "state", "--num-envs", "8", "--hyper", "n_steps=8", *MANY]
+    flags += ["--env-id", "GQNShepardMentalRotation-v0", "--total-timesteps", "128"]
+    for name, more in (("same", []), ("new", ["--eval-shapes", "test"])):
+        output = ("--output", str(tmp_path / name))
+        assert run(train_agent, monkeypatch, *flags, *more, *output) == 0
+    folders = [tmp_path / name for name in ("same", "new")]
+    same, new = (json.loads((folder / "metrics.json").read_text()) for folder in folders)
+    assert [same["shapes"], new["shapes"]] == ["train", "test"]
+    # What is learned and what is measured on the way are the same.
+    assert same["best_at"]["selected_by"] == new["best_at"]["selected_by"]
+    assert same["looks"] != new["looks"]
+    line = RecordedTraining("rotation", replace(EXAMPLE, values=condensed(new))).line()
+    assert "| the right answer | 0 | 128 | 4 episodes, test shapes |" in line
+    records = [json.loads((folder / "agent.json").read_text()) for folder in folders]
+    assert records[0]["env_kwargs"] == records[1]["env_kwargs"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "complaint"),
+    [
+        (["--eval-shapes", "test"], "answers of GQNShepard-v0 are the shapes of the training"),
+        (["--env-id", "GQNShepardMentalRotation-v0", "--eval-shapes", "exam"], "'exam'"),
+    ],
+)
+def test_shapes_that_cannot_be_measured_are_refused_before_training(
+    flags: list[str], complaint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    folder = tmp_path / "run"
+    small = ["--observation", "state", "--num-envs", "2", *flags]
+    assert run(train_agent, monkeypatch, *small, "--output", str(folder)) == 2
+    assert complaint in capsys.readouterr().err
+    assert not folder.exists()

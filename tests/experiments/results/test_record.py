@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tyro
 
+from experiments.agent.settings import TrainAgentSettings
 from experiments.evaluate_agent import EvaluateAgentSettings
 from experiments.evaluate_gqn import Settings as EvaluateGQNSettings
 from experiments.results import record
-from experiments.results.record import Record, condensed, measure, moved
+from experiments.results.record import Record, commit_of_the_code, condensed, measure, moved
 from experiments.results.table import MEASUREMENTS, Measurement
 from gqn_rl.errors import UserError
 
@@ -63,7 +66,11 @@ def test_a_value_without_an_interval_moves_by_two_percent() -> None:
 @pytest.mark.parametrize("name", MEASUREMENTS)
 def test_every_measurement_has_flags_that_its_command_knows(name: str) -> None:
     measurement = MEASUREMENTS[name]
-    settings = {"evaluate_agent": EvaluateAgentSettings, "evaluate_gqn": EvaluateGQNSettings}
+    settings: dict[str, Any] = {
+        "evaluate_agent": EvaluateAgentSettings,
+        "evaluate_gqn": EvaluateGQNSettings,
+        "train_agent": TrainAgentSettings,
+    }
     tyro.cli(settings[measurement.module], args=measurement.flags.split())
 
 
@@ -83,6 +90,32 @@ def test_a_measurement_runs_its_command(tmp_path: Path, monkeypatch: pytest.Monk
     assert found.commit == "0123456789"
     assert found.versions["torch"]
     assert json.loads(json.dumps(asdict(found))) == asdict(found)
+
+
+def test_a_training_that_is_cut_short_is_not_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "output").mkdir()
+    (tmp_path / "output" / "metrics.json").write_text('{"time_limit_reached": true}')
+    monkeypatch.setattr(Measurement, "arguments", property(lambda self: ["-c", ""]))
+    monkeypatch.setattr(record, "commit_of_the_code", lambda: "0123456789")
+    with pytest.raises(UserError, match="cut short; nothing was recorded"):
+        measure(Measurement("train_agent", "", 1), tmp_path / "output")
+
+
+@pytest.mark.parametrize("changed", ["agents/ppo.yml", "gqn_rl/model.py", "experiments/all.py"])
+def test_a_change_anywhere_is_noted_beside_the_commit(tmp_path: Path, changed: str) -> None:
+    for name in ("agents/ppo.yml", "gqn_rl/model.py", "experiments/all.py", "docs/page.md"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("committed")
+    person = ("-c", "user.name=n", "-c", "user.email=e@example.org")
+    for command in (("init", "-q"), ("add", "."), (*person, "commit", "-qm", "begin")):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    (tmp_path / "docs" / "page.md").write_text("written on")
+    begun = commit_of_the_code(tmp_path / "experiments")
+    assert not begun.endswith("+")
+    (tmp_path / changed).write_text("changed")
+    assert commit_of_the_code(tmp_path / "experiments") == f"{begun}+"
 
 
 def test_a_command_that_fails_records_nothing(
