@@ -29,6 +29,7 @@ FEATURES = {"scene": SceneFeatures, "combined": CombinedExtractor, "looks": View
 
 RUN_KEYS = (
     *("n_timesteps", "num_envs", "encoder", "policy", "policy_kwargs", "potential_shaping"),
+    "for_any_observation",
 )
 """Hyperparameters that are not arguments of the algorithm's model."""
 OF_THE_POSTERIOR = (

@@ -205,6 +205,7 @@ RULES: Mapping[str, Rule] = {
     ),
     "aux_feedback": Rule("labels or rewards", exactly("labels", "rewards")),
     "potential_shaping": YES_OR_NO,
+    "for_any_observation": YES_OR_NO,
     "policy": NAME,
     "encoder": Rule("a name, or null for the task's own", one_of(exactly(None), instance(str))),
     "policy_kwargs": NAMED,

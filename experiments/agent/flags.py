@@ -117,7 +117,8 @@ class NewAgentFlags(EnvironmentFlags):
     def hyperparameters_of(self, algo: str) -> dict[str, Any]:
         """Those of an algorithm in this environment, with the file and the changes laid over.
 
-        Those that ship for an id count only with the encoder that they name, if they name one.
+        Those that ship for an id count only with the encoder that they name, if they name one and
+        are not `for_any_observation`.
 
         Raises:
             UserError: for an unknown algorithm, file or name, or a change that is none.
@@ -125,7 +126,7 @@ class NewAgentFlags(EnvironmentFlags):
         env_id = self.env_id.removeprefix("envs:")
         given: Any = (algo, env_id, parse_changes(self.hyper), self.hyperparameters)
         found = load_hyperparameters(*given)
-        if self.learns_from(found.get("encoder")):
+        if found.get("for_any_observation") or self.learns_from(found.get("encoder")):
             return found
         return load_hyperparameters(*given, own_section=False)
 

@@ -152,7 +152,8 @@ def network(left: dict[str, Any]) -> dict[str, Any]:
 
 
 def drop_what_changes_nothing(left: dict[str, Any]) -> None:
-    """Remove keys that say what RLlib does anyway."""
+    """Remove keys that say what RLlib does anyway, and one that only says when they count."""
+    left.pop("for_any_observation", None)
     if not left.get("aux_coef"):
         for name in [name for name in left if name.startswith("aux_")]:
             del left[name]

@@ -144,3 +144,11 @@ def test_settings_made_for_an_encoder_count_only_with_it() -> None:
         settings = TrainAgentSettings(hyper=("gamma=0.9",), **other)
         expected = load_hyperparameters("ppo", "", {"gamma": 0.9})
         assert settings.hyperparameters_of("ppo") == expected
+
+
+def test_settings_for_any_observation_count_with_all() -> None:
+    prediction: dict[str, Any] = {"env_id": "GQNShepardViewPrediction-v0"}
+    own = load_hyperparameters("ppo", prediction["env_id"])
+    assert own["encoder"] is not None
+    for other in ({"encoder": "base"}, {"observation": "state"}, {"observation": "pixels"}):
+        assert TrainAgentSettings(**prediction, **other).hyperparameters_of("ppo") == own

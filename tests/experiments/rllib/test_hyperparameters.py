@@ -24,8 +24,9 @@ def test_settings_made_for_another_encoder_are_left_out() -> None:
     settings = TrainRllibSettings(hyper=("gamma=0.9",))
     assert load_hyperparameters("ppo", settings.env_id)["encoder"] is not None
     assert settings.hyperparameters_of("ppo") == load_hyperparameters("ppo", "", {"gamma": 0.9})
-    other = TrainRllibSettings(env_id="GQNShepardMentalRotation-v0")
+    other = TrainRllibSettings(env_id="GQNShepardViewPrediction-v0")
     assert other.hyperparameters_of("ppo") == load_hyperparameters("ppo", other.env_id)
+    assert "for_any_observation" not in translate(other.hyperparameters_of("ppo")).left_out
 
 
 def test_numbers_keep_their_values_under_rllibs_names() -> None:
