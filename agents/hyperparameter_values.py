@@ -218,6 +218,7 @@ RULES: Mapping[str, Rule] = {
         for name in ("confidence_gain", "inverse_temperature", "threshold")
     },
     "policy_kwargs.supervised_posterior": YES_OR_NO,
+    "policy_kwargs.answer_hidden": COUNT,
     "policy_kwargs.features_extractor_kwargs": NAMED,
     "policy_kwargs.features_extractor_kwargs.hidden": Rule("widths of layers", sizes),
     "policy_kwargs.features_extractor_kwargs.dropout": SHARE,
