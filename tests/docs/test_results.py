@@ -22,7 +22,7 @@ from experiments.results.record import Record
 from experiments.results.table import MEASUREMENTS, ONCE, RESULTS, recorded_names
 
 NUMBER = r"-?\d[\d,]*(?:\.\d+)?\*{0,2}"
-INTERVAL = re.compile(rf"{NUMBER} \({NUMBER} to {NUMBER}\)")
+INTERVAL = re.compile(rf"{NUMBER} \((?:95 % interval )?{NUMBER} to {NUMBER}\)")
 """A result with its interval, such as 0.991 (0.983 to 0.995)."""
 MEASURED = re.compile(r"^\|.*\| *\**-?\d[\d,]*\.\d+\** *(?:\||/|\()", re.MULTILINE)
 """A row of a table with a number that has decimals in a cell of its own."""
@@ -47,6 +47,7 @@ def test_results_stand_in_blocks(page: Path) -> None:
     "text",
     [
         "It was right in 0.991 (0.983 to 0.995) of them.",
+        "It reached 0.99 (95 % interval 0.96 to 1.00).",
         "| one view | 25.1 | 3 |",
         "| one view | **25.1** / 3 | |",
         "| one view | reward **0.92** (0.90 to 0.93) |",
@@ -73,7 +74,7 @@ def test_what_was_measured_once_says_when_where_and_how(path: Path) -> None:
 def test_measurements_are_recorded_but_for_trainings_to_come() -> None:
     files = {path.stem for path in RESULTS.glob("*.json")}
     assert files == set(recorded_names())
-    assert all(MEASUREMENTS[name].module == "train_agent" for name in MEASUREMENTS.keys() - files)
+    assert all(name.startswith("training_") for name in MEASUREMENTS.keys() - files)
 
 
 @pytest.mark.parametrize("name", recorded_names())
@@ -93,3 +94,8 @@ def test_every_measurement_is_quoted(name: str) -> None:
 def test_every_template_is_used() -> None:
     used = {found["name"] for page in documents() for found in BLOCK.finditer(page.read_text())}
     assert used == {path.name.removesuffix(".md.in") for path in TEMPLATES.glob("*.md.in")}
+
+
+def test_the_tutorial_trains_as_its_record_did() -> None:
+    page = (ROOT / "docs" / "tutorial.md").read_text().replace("\\\n", " ")
+    assert f"{MEASUREMENTS['tutorial'].command} --output" in " ".join(page.split())
