@@ -1,0 +1,112 @@
+"""`AnswerPolicy` for hybrid actions: the answer is a choice, the turn is a number.
+
+    p(look)     = softmax([look logit, answer logit])[0]
+    p(answer k) = softmax([look logit, answer logit])[1] * sharpened posterior[k]
+    p(turn)     = Gaussian, where the choice is to look
+
+Whether to answer is a probability, not a number above or below a threshold: the gradient of the
+choice and that of the turn go to logits and means of their own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.type_aliases import Schedule
+from torch import Tensor, nn
+
+from agents.policies.answer_policy import AnswerPolicy
+from agents.policies.hybrid_actions import HybridActions, HybridDistribution
+from gqn_rl.errors import UserError
+
+
+class HybridActionHead(nn.Module):
+    """Actor units and answer posterior (B, H + K) to choices (B, 1 + K) and turns (B, T).
+
+    >>> from agents.policies.answer_policy import FactoredActionHead
+    >>> choice = FactoredActionHead(16 + 10, 1, 10, 4.0, confidence_gain=6.0, threshold=0.9)
+    >>> logits, means = HybridActionHead(choice, 16, turns=2)(torch.zeros(3, 16 + 10))
+    >>> logits.shape, means.shape  # to look on, then 10 answers
+    (torch.Size([3, 11]), torch.Size([3, 2]))
+
+    Args:
+        choice: latent (B, H + K) to the logits of the choices.
+        hidden: H, of which the turns are read.
+        turns: T.
+    """
+
+    def __init__(self, choice: nn.Module, hidden: int, turns: int) -> None:
+        super().__init__()
+        self.choice, self._hidden = choice, hidden
+        self.turn = nn.Linear(hidden, turns)
+        # Turns start as Stable-Baselines3's actions do, around 0.
+        nn.init.orthogonal_(self.turn.weight, gain=0.01)
+        nn.init.zeros_(self.turn.bias)
+
+    def forward(self, latent: Tensor) -> tuple[Tensor, Tensor]:
+        return self.choice(latent), self.turn(latent[:, : self._hidden])
+
+
+class HybridPolicy(AnswerPolicy):
+    """Actor-critic policy for a Box of hybrid actions, with a posterior over the answers.
+
+    >>> import numpy as np
+    >>> seen = spaces.Dict({"representation": spaces.Box(-1, 1, (256,))})
+    >>> policy = HybridPolicy(seen, spaces.Box(-1, 1, (13,)), lambda _: 1e-3, num_answers=10)
+    >>> policy.predict({"representation": np.zeros((4, 256), np.float32)})[0].shape
+    (4, 13)
+
+    Args:
+        num_answers: K, at least 2; the last K numbers of an action.
+        log_std_init: logarithm of the deviation of turns before anything is learned, in units of
+            the largest turn.
+        kwargs: of `AnswerPolicy`.
+
+    Raises:
+        UserError: for another action space, or generalised state-dependent exploration.
+    """
+
+    def __init__(
+        self,
+        observation_space: spaces.Dict,
+        action_space: spaces.Box,
+        lr_schedule: Schedule,
+        *,
+        num_answers: int,
+        log_std_init: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        if kwargs.get("use_sde"):
+            raise UserError("use_sde is True, expected False with a hybrid policy")
+        self._layout = HybridActions(action_space, num_answers)
+        super().__init__(
+            observation_space,
+            action_space,  # type: ignore[arg-type]
+            lr_schedule,
+            num_answers=num_answers,
+            log_std_init=log_std_init,
+            **kwargs,
+        )
+
+    def _build_action_head(self) -> None:
+        hidden = self.mlp_extractor.latent_dim_pi - self.num_answers
+        turns = self._layout.turns
+        self.action_net = HybridActionHead(self._factored_head(num_moves=1), hidden, turns)
+        self.log_std = nn.Parameter(torch.full((turns,), float(self.log_std_init)))
+        self.action_dist = HybridDistribution(self._layout)
+
+    def _get_action_dist_from_latent(self, latent_pi: Tensor) -> HybridDistribution:
+        logits, means = self.action_net(latent_pi)
+        assert isinstance(self.action_dist, HybridDistribution)
+        return self.action_dist.proba_distribution(logits, means, self.log_std)
+
+    def _entropy(self, distribution: Any) -> Tensor:
+        return distribution.entropy()
+
+    def best_action(self, observations: dict[str, Tensor]) -> Tensor:
+        """The likeliest choices with the mean turns, (B, A) in [-1, 1]."""
+        features = self.extract_features(observations, self.pi_features_extractor)
+        logits, means = self.action_net(self.mlp_extractor.forward_actor(features))
+        return self._layout.encode(logits.argmax(dim=1), means.clamp(-1.0, 1.0))
