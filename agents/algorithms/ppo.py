@@ -23,6 +23,7 @@ from agents.algorithms.algorithm import (
 from agents.algorithms.answer_ppo import AnswerPPO
 from agents.algorithms.supervision import supervised_arguments
 from agents.policies.answer_policy import AnswerPolicy
+from agents.policies.hybrid_move_policy import HybridMovePolicy
 from agents.policies.hybrid_policy import HybridPolicy
 from agents.restorable import Restorable
 
@@ -34,6 +35,7 @@ class PPOAlgorithm(Algorithm):
     action_space = spaces.Discrete
     policies: Mapping[str, type[BasePolicy]] = {
         "AnswerPolicy": AnswerPolicy,
+        "MovePolicy": HybridMovePolicy,
         "MultiInputPolicy": MultiInputActorCriticPolicy,
     }
     outputs = ("probabilities",)
@@ -41,7 +43,7 @@ class PPOAlgorithm(Algorithm):
 
     def action_spaces(self, policy: str) -> tuple[type[spaces.Space], ...]:
         """See `Algorithm`."""
-        return (spaces.Discrete, spaces.Box)
+        return (spaces.Box,) if policy == "MovePolicy" else (spaces.Discrete, spaces.Box)
 
     def policy(self, name: str, action_space: spaces.Space | None = None) -> type[BasePolicy]:
         """See `Algorithm`; a Box is answered in by a hybrid policy."""

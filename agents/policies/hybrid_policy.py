@@ -1,11 +1,11 @@
-"""`AnswerPolicy` for hybrid actions: the answer is a choice, the turn is a number.
+"""Policies for hybrid actions: whether to look or what to answer is a choice, the turn is a number.
 
     p(look)     = softmax([look logit, answer logit])[0]
     p(answer k) = softmax([look logit, answer logit])[1] * sharpened posterior[k]
     p(turn)     = Gaussian, where the choice is to look
 
-Whether to answer is a probability, not a number above or below a threshold: the gradient of the
-choice and that of the turn go to logits and means of their own.
+Whether to answer has a probability and is not a number above or below a threshold: the gradient of
+the choice and that of the turn go to logits and means of their own.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from gymnasium import spaces
+from stable_baselines3.common.policies import MultiInputActorCriticPolicy
 from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor, nn
 
@@ -23,7 +24,7 @@ from gqn_rl.errors import UserError
 
 
 class HybridActionHead(nn.Module):
-    """Actor units and answer posterior (B, H + K) to choices (B, 1 + K) and turns (B, T).
+    """What the actor knows (B, L) to choices (B, 1 + K) and turns (B, T).
 
     >>> from agents.policies.answer_policy import FactoredActionHead
     >>> choice = FactoredActionHead(16 + 10, 1, 10, 4.0, confidence_gain=6.0, threshold=0.9)
@@ -32,25 +33,59 @@ class HybridActionHead(nn.Module):
     (torch.Size([3, 11]), torch.Size([3, 2]))
 
     Args:
-        choice: latent (B, H + K) to the logits of the choices.
-        hidden: H, of which the turns are read.
+        choice: (B, L) to the logits of the choices.
+        hidden: the actor's units, the first of (B, L), of which the turns are read.
         turns: T.
     """
 
     def __init__(self, choice: nn.Module, hidden: int, turns: int) -> None:
         super().__init__()
         self.choice, self._hidden = choice, hidden
-        self.turn = nn.Linear(hidden, turns)
-        # Turns start as Stable-Baselines3's actions do, around 0.
-        nn.init.orthogonal_(self.turn.weight, gain=0.01)
-        nn.init.zeros_(self.turn.bias)
+        self.turn = small_linear(hidden, turns)
 
     def forward(self, latent: Tensor) -> tuple[Tensor, Tensor]:
         return self.choice(latent), self.turn(latent[:, : self._hidden])
 
 
-class HybridPolicy(AnswerPolicy):
-    """Actor-critic policy for a Box of hybrid actions, with a posterior over the answers.
+def small_linear(inputs: int, outputs: int) -> nn.Linear:
+    """As Stable-Baselines3 starts its action heads: near 0, whatever is seen."""
+    layer = nn.Linear(inputs, outputs)
+    nn.init.orthogonal_(layer.weight, gain=0.01)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+class HybridActorCritic(MultiInputActorCriticPolicy):
+    """What hybrid policies are made of; a policy has `_layout` before its networks are built.
+
+    Attributes:
+        log_std: logarithms of the deviations of turns (T,), learned, in units of the largest turn.
+    """
+
+    _layout: HybridActions
+    log_std: nn.Parameter
+
+    def _act_by(self, head: nn.Module) -> None:
+        """Take a head of choices and turns in the place of the base class's."""
+        self.action_net = head
+        spread = float(self.log_std_init)
+        self.log_std = nn.Parameter(torch.full((self._layout.turns,), spread, device=self.device))
+        self.action_dist = HybridDistribution(self._layout)
+
+    def _get_action_dist_from_latent(self, latent_pi: Tensor) -> HybridDistribution:
+        logits, means = self.action_net(latent_pi)
+        return HybridDistribution(self._layout).proba_distribution(logits, means, self.log_std)
+
+    def best_action(self, observations: dict[str, Tensor]) -> Tensor:
+        """The likeliest choices with the mean turns, (B, A) in [-1, 1]."""
+        features = self.extract_features(observations, self.pi_features_extractor)
+        assert isinstance(features, Tensor)
+        logits, means = self.action_net(self.mlp_extractor.forward_actor(features))
+        return self._layout.encode(logits.argmax(dim=1), means.clamp(-1.0, 1.0))
+
+
+class HybridPolicy(HybridActorCritic, AnswerPolicy):
+    """`AnswerPolicy` for a Box of hybrid actions, with a posterior over the answers.
 
     >>> import numpy as np
     >>> seen = spaces.Dict({"representation": spaces.Box(-1, 1, (256,))})
@@ -60,8 +95,7 @@ class HybridPolicy(AnswerPolicy):
 
     Args:
         num_answers: K, at least 2; the last K numbers of an action.
-        log_std_init: logarithm of the deviation of turns before anything is learned, in units of
-            the largest turn.
+        log_std_init: `log_std` before anything is learned.
         kwargs: of `AnswerPolicy`.
 
     Raises:
@@ -78,8 +112,7 @@ class HybridPolicy(AnswerPolicy):
         log_std_init: float = 0.0,
         **kwargs: Any,
     ) -> None:
-        if kwargs.get("use_sde"):
-            raise UserError("use_sde is True, expected False with a hybrid policy")
+        require_no_sde(kwargs)
         self._layout = HybridActions(action_space, num_answers)
         super().__init__(
             observation_space,
@@ -92,21 +125,15 @@ class HybridPolicy(AnswerPolicy):
 
     def _build_action_head(self) -> None:
         hidden = self.mlp_extractor.latent_dim_pi - self.num_answers
-        turns = self._layout.turns
-        self.action_net = HybridActionHead(self._factored_head(num_moves=1), hidden, turns)
-        self.log_std = nn.Parameter(torch.full((turns,), float(self.log_std_init)))
-        self.action_dist = HybridDistribution(self._layout)
-
-    def _get_action_dist_from_latent(self, latent_pi: Tensor) -> HybridDistribution:
-        logits, means = self.action_net(latent_pi)
-        assert isinstance(self.action_dist, HybridDistribution)
-        return self.action_dist.proba_distribution(logits, means, self.log_std)
+        choice = self._factored_head(num_moves=1)
+        self._act_by(HybridActionHead(choice, hidden, self._layout.turns))
 
     def _entropy(self, distribution: Any) -> Tensor:
-        return distribution.entropy()
+        entropy: Tensor = distribution.entropy()
+        return entropy
 
-    def best_action(self, observations: dict[str, Tensor]) -> Tensor:
-        """The likeliest choices with the mean turns, (B, A) in [-1, 1]."""
-        features = self.extract_features(observations, self.pi_features_extractor)
-        logits, means = self.action_net(self.mlp_extractor.forward_actor(features))
-        return self._layout.encode(logits.argmax(dim=1), means.clamp(-1.0, 1.0))
+
+def require_no_sde(keywords: dict[str, Any]) -> None:
+    """`UserError` for generalised state-dependent exploration, which is for Gaussians alone."""
+    if keywords.get("use_sde"):
+        raise UserError("use_sde is True, expected False with a hybrid policy")

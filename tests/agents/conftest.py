@@ -44,12 +44,16 @@ def small_hyperparameters(**changes: Any) -> dict[str, Any]:
 
 
 def small_model(
-    num_envs: int = 16, seed: int = 0, continuous: bool = False, **changes: Any
+    num_envs: int = 16,
+    seed: int = 0,
+    continuous: bool = False,
+    prospects: bool = False,
+    **changes: Any,
 ) -> BaseAlgorithm:
     """An untrained PPO model on the fake task; with continuous actions it is a hybrid one."""
     return make_model(
         "ppo",
-        GymnasiumVecEnv(fake_vector_env(num_envs, continuous=continuous)),
+        GymnasiumVecEnv(fake_vector_env(num_envs, continuous=continuous, prospects=prospects)),
         small_hyperparameters(**changes),
         num_answers=NUM_ANSWERS,
         seed=seed,
@@ -85,8 +89,8 @@ def trained_model() -> BaseAlgorithm:
 
 @pytest.fixture(scope="session")
 def trained_hybrid_model() -> BaseAlgorithm:
-    """The same with hybrid actions."""
-    return small_model(continuous=True).learn(20_000)
+    """The same with hybrid actions, after 12,000."""
+    return small_model(continuous=True).learn(12_000)
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ from agents.algorithms.answer_sac import AnswerSAC
 from agents.algorithms.replay import TargetReplayBuffer
 from agents.policies.answer_policy import AnswerPolicy
 from agents.policies.answer_sac_policy import AnswerSACPolicy
+from agents.policies.hybrid_move_policy import HybridMovePolicy
 from agents.policies.hybrid_policy import HybridPolicy
 from agents.policies.move_sac_policy import MoveSACPolicy
 from gqn_rl.errors import UserError
@@ -66,6 +67,7 @@ SAC_SETTINGS: dict[str, Any] = {"learning_starts": 8, "batch_size": 8, "buffer_s
 MODELS: dict[str, tuple[type[BaseAlgorithm], Any, dict[str, Any]]] = {
     "ppo": (AnswerPPO, AnswerPolicy, {**ANSWERS, **PPO_SETTINGS}),
     "hybrid ppo": (AnswerPPO, HybridPolicy, {**ANSWERS, **PPO_SETTINGS}),
+    "hybrid ppo of moves": (AnswerPPO, HybridMovePolicy, {"aux_coef": 0.0, **PPO_SETTINGS}),
     "ppo alone": (AnswerPPO, "MultiInputPolicy", {"aux_coef": 0.0, **PPO_SETTINGS}),
     "sac": (AnswerSAC, AnswerSACPolicy, {**ANSWERS, **SAC_SETTINGS}),
     "sac of moves": (AnswerSAC, MoveSACPolicy, {"aux_coef": 0.0, **SAC_SETTINGS}),
@@ -78,7 +80,7 @@ MODELS: dict[str, tuple[type[BaseAlgorithm], Any, dict[str, Any]]] = {
 def rows(name: str, observed: str = "", num_envs: int = 2) -> VecEnv:
     """Environments for a model of that name."""
     observed = observed or ("one box" if "box" in name else "parts")
-    options = {"continuous": "sac" in name or "hybrid" in name, "prospects": name == "sac of moves"}
+    options = {"continuous": "sac" in name or "hybrid" in name, "prospects": "moves" in name}
     return DummyVecEnv([lambda: OBSERVED[observed](FakeRecognitionEnv(**options))] * num_envs)
 
 

@@ -80,7 +80,8 @@ def untimed(state: ModelState) -> list[tuple[float, int]]:
 
 @pytest.mark.parametrize(
     ("algo", "changes"),
-    [(a, c) for a in ALGORITHMS for c in ({}, PLAIN)] + [("sac", MOVES), ("ppo", HYBRID)],
+    [(a, c) for a in ALGORITHMS for c in ({}, PLAIN)]
+    + [("sac", MOVES), ("ppo", HYBRID), ("ppo", HYBRID | MOVES)],
 )
 def test_a_resumed_training_equals_the_one_that_went_on(
     algo: str, changes: dict[str, Any], tmp_path: Path
