@@ -290,7 +290,7 @@ def test_hybrid_ppo_learns_to_make_the_move_that_gains_most():
         seed=0,
         device="cpu",
     )
-    model.learn(5_000)
+    model.learn(2_000)
     observation = observed(np.random.default_rng(1), 400)
     actions, _ = model.predict(flat(observation), deterministic=True)
     chosen = np.square(TURNS - actions[:, None, :2]).sum(2).argmin(1)
