@@ -163,7 +163,7 @@ class AnswerPolicy(MultiInputActorCriticPolicy):
     def __init__(
         self,
         observation_space: spaces.Dict,
-        action_space: spaces.Discrete,
+        action_space: spaces.Space,
         lr_schedule: Schedule,
         *,
         num_answers: int,

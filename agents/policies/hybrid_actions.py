@@ -94,7 +94,7 @@ class HybridDistribution(Distribution):
     turn: Normal
 
     def __init__(self, layout: HybridActions) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._layout = layout
 
     def proba_distribution_net(self, *args: Any, **kwargs: Any) -> nn.Module:
@@ -107,6 +107,7 @@ class HybridDistribution(Distribution):
         """Logits of the choices (B, 1 + K), means (B, T) and log deviations (T,) of the turns."""
         self.choice = Categorical(logits=logits)
         self.turn = Normal(means, log_std.exp().expand_as(means))
+        self.distribution = [self.choice, self.turn]
         return self
 
     def log_prob(self, actions: Tensor) -> Tensor:

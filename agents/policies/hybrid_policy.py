@@ -116,7 +116,7 @@ class HybridPolicy(HybridActorCritic, AnswerPolicy):
         self._layout = HybridActions(action_space, num_answers)
         super().__init__(
             observation_space,
-            action_space,  # type: ignore[arg-type]
+            action_space,
             lr_schedule,
             num_answers=num_answers,
             log_std_init=log_std_init,

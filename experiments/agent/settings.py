@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from agents.algorithms.algorithm import ALGORITHMS, algorithm_named
 from agents.factory import merged
 from agents.renamed import current_names
+from agents.training.training_state import NAME, read_record
 from envs.camera.control import make_control
 from envs.registration import fixed_arguments, known_id
 from experiments.agent.flags import EVAL_EVERY, MORE_THAN_ZERO, TrainingFlags, parse_changes
@@ -140,4 +141,8 @@ def resumed_settings(given: TrainAgentSettings) -> TrainAgentSettings:
         raise UserError(
             f"the run in {str(given.resume)!r} is a training, but --optimize is {given.optimize}"
         )
-    return resumed(given)
+    found = resumed(given)
+    if found.algo is None and (given.resume / NAME).is_file():
+        # Which algorithm fits may have changed since.
+        found = replace(found, algo=read_record(given.resume).algo)
+    return found
