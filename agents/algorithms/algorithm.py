@@ -37,7 +37,14 @@ FOLDER = Path(__file__).parents[1]
 
 @runtime_checkable
 class DecidedActor(Protocol):
-    """A policy or an actor that says its best action without a distribution."""
+    """A policy or an actor that says its best action without a distribution.
+
+    >>> from agents.policies.hybrid_policy import HybridPolicy
+    >>> seen = spaces.Dict({"representation": spaces.Box(-1, 1, (256,))})
+    >>> policy = HybridPolicy(seen, spaces.Box(-1, 1, (13,)), lambda _: 1e-3, num_answers=10)
+    >>> isinstance(policy, DecidedActor)
+    True
+    """
 
     def best_action(self, observations: dict[str, Tensor]) -> Tensor:
         """The best actions (B, A) in [-1, 1]."""
@@ -49,7 +56,7 @@ class Algorithm(ABC):
 
     >>> algorithm = algorithm_named("ppo")
     >>> algorithm.model.__name__, algorithm.action_space.__name__, sorted(algorithm.policies)
-    ('AnswerPPO', 'Discrete', ['AnswerPolicy', 'MultiInputPolicy'])
+    ('AnswerPPO', 'Discrete', ['AnswerPolicy', 'MovePolicy', 'MultiInputPolicy'])
 
     Args:
         name: as flags and records have it: a key of `ALGORITHMS` or `module:class`.

@@ -58,6 +58,11 @@ def small_linear(inputs: int, outputs: int) -> nn.Linear:
 class HybridActorCritic(MultiInputActorCriticPolicy):
     """What hybrid policies are made of; a policy has `_layout` before its networks are built.
 
+    >>> seen = spaces.Dict({"representation": spaces.Box(-1, 1, (256,))})
+    >>> policy = HybridPolicy(seen, spaces.Box(-1, 1, (13,)), lambda _: 1e-3, num_answers=10)
+    >>> isinstance(policy, HybridActorCritic), policy.log_std.tolist()
+    (True, [0.0, 0.0])
+
     Attributes:
         log_std: logarithms of the deviations of turns (T,), learned, in units of the largest turn.
     """
