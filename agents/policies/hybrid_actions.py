@@ -11,8 +11,6 @@ References:
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from gymnasium import spaces
 from stable_baselines3.common.distributions import Distribution
@@ -74,6 +72,43 @@ class HybridActions:
         return torch.where(answering, answers, LOOK), actions[:, : self.turns]
 
 
+class HybridActionHead(nn.Module):
+    """What the actor knows (B, L) to choices (B, 1 + K) and turns (B, T).
+
+    >>> from agents.policies.answer_policy import FactoredActionHead
+    >>> choice = FactoredActionHead(16 + 10, 1, 10, 4.0, confidence_gain=6.0, threshold=0.9)
+    >>> logits, means = HybridActionHead(choice, 16, turns=2)(torch.zeros(3, 16 + 10))
+    >>> logits.shape, means.shape  # to look on, then 10 answers
+    (torch.Size([3, 11]), torch.Size([3, 2]))
+
+    Args:
+        choice: (B, L) to the logits of the choices.
+        hidden: the actor's units, the first of (B, L), of which the turns are read.
+        turns: T.
+    """
+
+    def __init__(self, choice: nn.Module, hidden: int, turns: int) -> None:
+        super().__init__()
+        self.choice, self._hidden = choice, hidden
+        self.turn = small_linear(hidden, turns)
+
+    def forward(self, latent: Tensor) -> tuple[Tensor, Tensor]:
+        return self.choice(latent), self.turn(latent[:, : self._hidden])
+
+
+def small_linear(inputs: int, outputs: int) -> nn.Linear:
+    """As Stable-Baselines3 starts its action heads: near 0, whatever is seen."""
+    layer = nn.Linear(inputs, outputs)
+    nn.init.orthogonal_(layer.weight, gain=0.01)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def deviations(turns: int, log_std: float) -> nn.Parameter:
+    """Logarithms of the deviations of turns before anything is learned, (T,)."""
+    return nn.Parameter(torch.full((turns,), float(log_std)))
+
+
 class HybridDistribution(Distribution):
     """A categorical of the choice, and a Gaussian of the turn that counts where the choice is LOOK.
 
@@ -97,9 +132,13 @@ class HybridDistribution(Distribution):
         super().__init__()  # type: ignore[no-untyped-call]
         self._layout = layout
 
-    def proba_distribution_net(self, *args: Any, **kwargs: Any) -> nn.Module:
-        """Not used: see `agents.policies.hybrid_policy.HybridActionHead`."""
-        raise NotImplementedError("a hybrid distribution has no network of its own")
+    def proba_distribution_net(
+        self, latent_dim: int, log_std_init: float = 0.0
+    ) -> tuple[nn.Module, nn.Parameter]:
+        """A linear head for the actor's units (B, latent_dim), and deviations (T,)."""
+        choice = small_linear(latent_dim, 1 + self._layout.num_answers)
+        head = HybridActionHead(choice, latent_dim, self._layout.turns)
+        return head, deviations(self._layout.turns, log_std_init)
 
     def proba_distribution(
         self, logits: Tensor, means: Tensor, log_std: Tensor
@@ -126,7 +165,7 @@ class HybridDistribution(Distribution):
         answering = logits[:, 1:].logsumexp(dim=1, keepdim=True)
         either = torch.cat([logits[:, :1], answering], dim=1)
         turned = self.turn.entropy().sum(dim=1)
-        return -(either.exp() * either).sum(dim=1) + self._looking().detach() * turned
+        return -(either.exp() * either).sum(dim=1) + self.choice.probs[:, LOOK].detach() * turned
 
     def sample(self) -> Tensor:
         """Actions (B, A); turns before they are clipped."""
@@ -149,6 +188,3 @@ class HybridDistribution(Distribution):
         """See `Distribution`."""
         actions = self.actions_from_params(logits, means, log_std)
         return actions, self.log_prob(actions)
-
-    def _looking(self) -> Tensor:
-        return self.choice.probs[:, LOOK]

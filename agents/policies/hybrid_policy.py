@@ -12,47 +12,19 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from gymnasium import spaces
 from stable_baselines3.common.policies import MultiInputActorCriticPolicy
 from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor, nn
 
 from agents.policies.answer_policy import AnswerPolicy
-from agents.policies.hybrid_actions import HybridActions, HybridDistribution
+from agents.policies.hybrid_actions import (
+    HybridActionHead,
+    HybridActions,
+    HybridDistribution,
+    deviations,
+)
 from gqn_rl.errors import UserError
-
-
-class HybridActionHead(nn.Module):
-    """What the actor knows (B, L) to choices (B, 1 + K) and turns (B, T).
-
-    >>> from agents.policies.answer_policy import FactoredActionHead
-    >>> choice = FactoredActionHead(16 + 10, 1, 10, 4.0, confidence_gain=6.0, threshold=0.9)
-    >>> logits, means = HybridActionHead(choice, 16, turns=2)(torch.zeros(3, 16 + 10))
-    >>> logits.shape, means.shape  # to look on, then 10 answers
-    (torch.Size([3, 11]), torch.Size([3, 2]))
-
-    Args:
-        choice: (B, L) to the logits of the choices.
-        hidden: the actor's units, the first of (B, L), of which the turns are read.
-        turns: T.
-    """
-
-    def __init__(self, choice: nn.Module, hidden: int, turns: int) -> None:
-        super().__init__()
-        self.choice, self._hidden = choice, hidden
-        self.turn = small_linear(hidden, turns)
-
-    def forward(self, latent: Tensor) -> tuple[Tensor, Tensor]:
-        return self.choice(latent), self.turn(latent[:, : self._hidden])
-
-
-def small_linear(inputs: int, outputs: int) -> nn.Linear:
-    """As Stable-Baselines3 starts its action heads: near 0, whatever is seen."""
-    layer = nn.Linear(inputs, outputs)
-    nn.init.orthogonal_(layer.weight, gain=0.01)
-    nn.init.zeros_(layer.bias)
-    return layer
 
 
 class HybridActorCritic(MultiInputActorCriticPolicy):
@@ -73,8 +45,7 @@ class HybridActorCritic(MultiInputActorCriticPolicy):
     def _act_by(self, head: nn.Module) -> None:
         """Take a head of choices and turns in the place of the base class's."""
         self.action_net = head
-        spread = float(self.log_std_init)
-        self.log_std = nn.Parameter(torch.full((self._layout.turns,), spread, device=self.device))
+        self.log_std = deviations(self._layout.turns, self.log_std_init)
         self.action_dist = HybridDistribution(self._layout)
 
     def _get_action_dist_from_latent(self, latent_pi: Tensor) -> HybridDistribution:

@@ -33,7 +33,8 @@ class TrainAgentSettings(AgentDeviceFlag, TrainingFlags):
 
     algo: str | None = None
     """Algorithm: ppo, sac or module:class of your own, see agents/hyperparameters; by default the
-    one that fits the environment, ppo for Discrete ids and sac for Continuous ones."""
+    first that has settings for the environment's id, else ppo for Discrete ids and sac for
+    Continuous ones."""
     supervision: str | None = None
     """What tells answers apart while training: labels, the right answer of every state, or none:
     reward alone, of the agent's own answers; by default the hyperparameter file's (labels)."""
@@ -110,19 +111,20 @@ def evaluated_every(settings: TrainingFlags, steps: int) -> int:
 
 
 def fitting_algorithm(env_id: str) -> str:
-    """The first algorithm that works on an environment's kind of actions.
+    """The first algorithm with settings of its own for an id; else the first for its actions.
 
     Raises:
         UserError: for an unknown id, or one with a control for which there is none.
 
     >>> fitting_algorithm("GQNShepardContinuous-v0")
-    'sac'
+    'ppo'
     """
     control = fixed_arguments(known_id(env_id))["control"]
     space = make_control(control, num_answers=2).action_space  # of any number of answers alike
-    for name in ALGORITHMS:
-        if isinstance(space, algorithm_named(name).action_space):
-            return name
+    algorithms = [algorithm_named(name) for name in ALGORITHMS]
+    own = [one for one in algorithms if env_id.removeprefix("envs:") in one.hyperparameters()]
+    for algorithm in own or [one for one in algorithms if isinstance(space, one.action_space)]:
+        return algorithm.name
     raise UserError(f"no algorithm of {sorted(ALGORITHMS)} works on {space}; name one by --algo")
 
 

@@ -136,6 +136,18 @@ def test_unsure_answers_do_not_pay_for_answering() -> None:
     torch.testing.assert_close(found[0].entropy(), found[1].entropy())
 
 
+def test_its_own_head_starts_indifferent_and_around_no_turn() -> None:
+    """As a policy of Stable-Baselines3 makes heads from distributions."""
+    torch.manual_seed(0)
+    made = HybridDistribution(layout())
+    head, log_std = made.proba_distribution_net(16, log_std_init=-1.0)
+    drawn = made.proba_distribution(*head(torch.randn(7, 16)), log_std)
+    torch.testing.assert_close(drawn.choice.probs, torch.full((7, 4), 0.25), atol=0.02, rtol=0)
+    torch.testing.assert_close(drawn.turn.mean, torch.zeros(7, TURNS), atol=0.1, rtol=0)
+    torch.testing.assert_close(drawn.turn.stddev, torch.full((7, TURNS), np.exp(-1.0)))
+    assert drawn.log_prob(drawn.sample()).shape == (7,)
+
+
 def test_at_its_best_it_makes_the_likeliest_choice() -> None:
     logits = torch.tensor([[1.0, 0.9, 0.0, 0.0], [1.0, 0.0, 0.0, 1.1]])
     means = torch.tensor([[0.25, -7.0], [0.5, 0.5]])
