@@ -21,6 +21,8 @@ from experiments.shared.threads import check_threads
 from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.training.run_logs import check_loggers
 
+BEST = {"GQNShepardContinuous-v0": "ppo"}
+"""Ids for which another algorithm than the first for its kind of actions was measured better."""
 SUPERVISION = {"labels": "labels", "none": "rewards"}
 """Kind of supervision to `aux_feedback`, see `agents.algorithms.feedback`."""
 EARLY_ANSWERS = {"confidence_gain": 6.0, "threshold": 0.3}
@@ -33,8 +35,7 @@ class TrainAgentSettings(AgentDeviceFlag, TrainingFlags):
 
     algo: str | None = None
     """Algorithm: ppo, sac or module:class of your own, see agents/hyperparameters; by default the
-    first that has settings for the environment's id, else ppo for Discrete ids and sac for
-    Continuous ones."""
+    one that fits the environment: ppo, for Continuous ids other than recognition sac."""
     supervision: str | None = None
     """What tells answers apart while training: labels, the right answer of every state, or none:
     reward alone, of the agent's own answers; by default the hyperparameter file's (labels)."""
@@ -111,7 +112,7 @@ def evaluated_every(settings: TrainingFlags, steps: int) -> int:
 
 
 def fitting_algorithm(env_id: str) -> str:
-    """The first algorithm with settings of its own for an id; else the first for its actions.
+    """The algorithm that was measured best for an id, else the first for its kind of actions.
 
     Raises:
         UserError: for an unknown id, or one with a control for which there is none.
@@ -120,11 +121,12 @@ def fitting_algorithm(env_id: str) -> str:
     'ppo'
     """
     control = fixed_arguments(known_id(env_id))["control"]
+    if (best := BEST.get(env_id.removeprefix("envs:"))) is not None:
+        return best
     space = make_control(control, num_answers=2).action_space  # of any number of answers alike
-    algorithms = [algorithm_named(name) for name in ALGORITHMS]
-    own = [one for one in algorithms if env_id.removeprefix("envs:") in one.hyperparameters()]
-    for algorithm in own or [one for one in algorithms if isinstance(space, one.action_space)]:
-        return algorithm.name
+    for name in ALGORITHMS:
+        if isinstance(space, algorithm_named(name).action_space):
+            return name
     raise UserError(f"no algorithm of {sorted(ALGORITHMS)} works on {space}; name one by --algo")
 
 

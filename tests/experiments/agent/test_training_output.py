@@ -8,9 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from agents.algorithms.algorithm import Algorithm
-from agents.algorithms.ppo import PPOAlgorithm
-from agents.algorithms.sac import SACAlgorithm
 from experiments import train_agent
 from experiments.agent.settings import TrainAgentSettings, fitting_algorithm
 from experiments.shared.command import SETTINGS_NAME
@@ -73,21 +70,12 @@ def test_the_folder_is_there_before_anything_is_built(
         ("GQNShepard-v0", "ppo"),
         ("envs:GQNShepard-v0", "ppo"),
         ("GQNShepardContinuous-v0", "ppo"),
-        ("envs:GQNShepardMentalRotationContinuous-v0", "ppo"),
+        ("envs:GQNShepardContinuous-v0", "ppo"),
+        ("GQNShepardMentalRotationContinuous-v0", "sac"),
+        ("GQNShepardViewPredictionContinuous-v0", "sac"),
     ],
 )
 def test_the_algorithm_fits_the_id_and_its_actions(env_id: str, algo: str) -> None:
     assert fitting_algorithm(env_id) == algo
     assert TrainAgentSettings(env_id=env_id).algorithm == algo
     assert TrainAgentSettings(env_id=env_id, algo="mine:Own").algorithm == "mine:Own"
-
-
-@pytest.mark.parametrize("without", [(PPOAlgorithm,), (PPOAlgorithm, SACAlgorithm)])
-def test_of_an_id_without_settings_the_actions_decide(
-    without: tuple[type[Algorithm], ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for algorithm in without:
-        monkeypatch.setattr(algorithm, "hyperparameters", lambda _: {"default": {}})
-    assert fitting_algorithm("GQNShepardContinuous-v0") == "sac"
-    if SACAlgorithm in without:
-        assert fitting_algorithm("GQNShepard-v0") == "ppo"
