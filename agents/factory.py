@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gymnasium import spaces
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.torch_layers import CombinedExtractor
@@ -131,12 +132,12 @@ def make_model(
             algorithm cannot act in.
     """
     algorithm = algorithm_named(algo)
-    algorithm.require_actions(env.action_space)
     settings = checked(current_names(hyperparameters), algorithm.rules)
     name = settings["policy"]
     policy, keywords = policy_and_arguments(
-        algorithm, name, settings.get("policy_kwargs", {}), num_answers
+        algorithm, name, settings.get("policy_kwargs", {}), num_answers, env.action_space
     )
+    algorithm.require_actions(env.action_space, name)
     own = {key: value for key, value in settings.items() if key not in RUN_KEYS}
     own |= {key: schedule(own[key]) for key in SCHEDULES if key in own}
     arguments = algorithm.arguments(
@@ -157,10 +158,14 @@ def make_model(
 
 
 def policy_and_arguments(
-    algorithm: Algorithm, name: str, keywords: dict[str, Any], num_answers: int
+    algorithm: Algorithm,
+    name: str,
+    keywords: dict[str, Any],
+    num_answers: int,
+    action_space: spaces.Space,
 ) -> tuple[type[BasePolicy], dict[str, Any]]:
     """The policy class called `name` and its arguments, from what JSON or YAML can hold."""
-    policy = algorithm.policy(name)
+    policy = algorithm.policy(name, action_space)
     result = current_names(copy.deepcopy(keywords))
     tables = {"activation_fn": ACTIVATIONS, "features_extractor_class": FEATURES}
     for key, table in tables.items():

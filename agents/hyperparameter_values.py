@@ -215,7 +215,7 @@ RULES: Mapping[str, Rule] = {
     "policy_kwargs.ortho_init": YES_OR_NO,
     **{
         f"policy_kwargs.{name}": FINITE
-        for name in ("confidence_gain", "inverse_temperature", "threshold")
+        for name in ("confidence_gain", "inverse_temperature", "log_std_init", "threshold")
     },
     "policy_kwargs.supervised_posterior": YES_OR_NO,
     "policy_kwargs.answer_hidden": COUNT,

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from inspect import isabstract
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import yaml
 from gymnasium import spaces
@@ -35,12 +35,28 @@ Sections = Mapping[str, Mapping[str, Any]]
 FOLDER = Path(__file__).parents[1]
 
 
+@runtime_checkable
+class DecidedActor(Protocol):
+    """A policy or an actor that says its best action without a distribution.
+
+    >>> from agents.policies.hybrid_policy import HybridPolicy
+    >>> seen = spaces.Dict({"representation": spaces.Box(-1, 1, (256,))})
+    >>> policy = HybridPolicy(seen, spaces.Box(-1, 1, (13,)), lambda _: 1e-3, num_answers=10)
+    >>> isinstance(policy, DecidedActor)
+    True
+    """
+
+    def best_action(self, observations: dict[str, Tensor]) -> Tensor:
+        """The best actions (B, A) in [-1, 1]."""
+        ...
+
+
 class Algorithm(ABC):
     """An algorithm by its name. The defaults suit any of Stable-Baselines3 with one optimiser.
 
     >>> algorithm = algorithm_named("ppo")
     >>> algorithm.model.__name__, algorithm.action_space.__name__, sorted(algorithm.policies)
-    ('AnswerPPO', 'Discrete', ['AnswerPolicy', 'MultiInputPolicy'])
+    ('AnswerPPO', 'Discrete', ['AnswerPolicy', 'MovePolicy', 'MultiInputPolicy'])
 
     Args:
         name: as flags and records have it: a key of `ALGORITHMS` or `module:class`.
@@ -49,7 +65,7 @@ class Algorithm(ABC):
     log_interval: int = 1
     """Rollouts, off policy episodes, between two lines of the log."""
     outputs: tuple[str, ...] = ("actions",)
-    """Names of what `act` returns."""
+    """Names of what `act` returns, see `outputs_of`."""
     counters: tuple[str, ...] = (
         "num_timesteps",
         "_n_updates",
@@ -73,12 +89,16 @@ class Algorithm(ABC):
     @property
     @abstractmethod
     def action_space(self) -> type[spaces.Space]:
-        """The kind of action space that it works on."""
+        """The kind of action space that it works on, of several the first to be thought of."""
 
     @property
     @abstractmethod
     def policies(self) -> Mapping[str, type[BasePolicy]]:
         """Name to class of the networks that it can learn with, in hyperparameters and records."""
+
+    def action_spaces(self, policy: str) -> tuple[type[spaces.Space], ...]:
+        """The kinds of action space that it works on with a policy of that name."""
+        return (self.action_space,)
 
     @abstractmethod
     def hyperparameters(self) -> Sections:
@@ -107,8 +127,12 @@ class Algorithm(ABC):
         """The part of a policy whose weights `predict` needs: all that is kept of an agent."""
         return policy
 
+    def outputs_of(self, policy: BasePolicy) -> tuple[str, ...]:
+        """Names of what `act` returns of a policy."""
+        return self.outputs
+
     def act(self, policy: BasePolicy, observations: dict[str, Tensor]) -> Tensor:
-        """`outputs`, (B, ...), for observations (B, ...); here the best actions."""
+        """`outputs_of`, (B, ...), for observations (B, ...); here the best actions."""
         return policy._predict(observations, deterministic=True)
 
     def optimizers(self, model: Any) -> dict[str, Optimizer]:
@@ -135,17 +159,24 @@ class Algorithm(ABC):
             )
         return {"replay": buffer}
 
-    def require_actions(self, space: spaces.Space) -> None:
+    def require_actions(self, space: spaces.Space, policy: str | None = None) -> None:
         """Refuse another kind of action space than the algorithm works on.
 
+        Args:
+            policy: its name; None where any will do.
+
         Raises:
-            UserError: naming both.
+            UserError: naming both, and the policies that would do.
         """
-        if not isinstance(space, self.action_space):
-            raise UserError(
-                f"{self.name} needs a {self.action_space.__name__} action space, "
-                f"the environment has {space}"
-            )
+        kinds = (self.action_space,) if policy is None else self.action_spaces(policy)
+        if isinstance(space, kinds):
+            return
+        others = [name for name in self.policies if isinstance(space, self.action_spaces(name))]
+        raise UserError(
+            f"{self.name} needs a {' or '.join(kind.__name__ for kind in kinds)} action space, "
+            f"the environment has {space}"
+            + (f"; policies that act there: {', '.join(others)}" if others else "")
+        )
 
     def require_model(self, model: BaseAlgorithm) -> None:
         """Refuse a model of another algorithm.
@@ -157,8 +188,12 @@ class Algorithm(ABC):
             expected, received = self.model.__name__, type(model).__name__
             raise UserError(f"{self.name} is of {expected}, the model is of {received}")
 
-    def policy(self, name: str) -> type[BasePolicy]:
-        """One of `policies`; `UserError` for another name."""
+    def policy(self, name: str, action_space: spaces.Space | None = None) -> type[BasePolicy]:
+        """The network of a name in `policies`, for actions of a space.
+
+        Raises:
+            UserError: for another name.
+        """
         if name not in self.policies:
             raise unknown_name("policy", name, self.policies)
         return self.policies[name]

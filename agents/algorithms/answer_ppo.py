@@ -23,6 +23,7 @@ from agents.algorithms.supervision import SupervisedModel, check_spaces
 from agents.algorithms.targets import UNLABELLED
 from agents.algorithms.turning import RandomTurns
 from agents.policies.answer_posterior import PosteriorPolicy
+from agents.policies.hybrid_policy import HybridPolicy
 from gqn_rl.errors import UserError
 
 
@@ -86,7 +87,8 @@ class AnswerPPO(SupervisedModel, PPO):
     (16, 16)
 
     Args:
-        num_answers: K; the last K actions are the answers.
+        num_answers: K; the last K actions are the answers, or with a `HybridPolicy` the last K
+            numbers of an action.
         aux_coef: step size of the supervised updates in units of the current learning rate. (Adam
             cancels a factor on the loss; a factor on the step is what remains.) 0 is plain PPO, to
             the bit.
@@ -130,8 +132,12 @@ class AnswerPPO(SupervisedModel, PPO):
             super()._setup_model()
             return
         action_space = self.action_space
-        most = int(action_space.n) if isinstance(action_space, spaces.Discrete) else 0
-        wanted = "Discrete action space that ends in"
+        if issubclass(self.policy_class, HybridPolicy):
+            size = action_space.shape[0] if isinstance(action_space, spaces.Box) else 0
+            most, wanted = size - 2, "Box of a turn, a commit channel and the logits of"
+        else:
+            most = int(action_space.n) if isinstance(action_space, spaces.Discrete) else 0
+            wanted = "Discrete action space that ends in"
         space = check_spaces(self.observation_space, action_space, self.num_answers, most, wanted)
         self.rollout_buffer_class = TargetRolloutBuffer
         super()._setup_model()

@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from agents.algorithms.algorithm import (
     Algorithm,
+    DecidedActor,
     Sections,
     Settings,
     Volumes,
@@ -22,20 +23,33 @@ from agents.algorithms.algorithm import (
 from agents.algorithms.answer_ppo import AnswerPPO
 from agents.algorithms.supervision import supervised_arguments
 from agents.policies.answer_policy import AnswerPolicy
+from agents.policies.hybrid_move_policy import HybridMovePolicy
+from agents.policies.hybrid_policy import HybridPolicy
 from agents.restorable import Restorable
 
 
 class PPOAlgorithm(Algorithm):
-    """`AnswerPPO` on Discrete actions."""
+    """`AnswerPPO` on Discrete actions, and on a Box of hybrid ones."""
 
     model = AnswerPPO
     action_space = spaces.Discrete
     policies: Mapping[str, type[BasePolicy]] = {
         "AnswerPolicy": AnswerPolicy,
+        "MovePolicy": HybridMovePolicy,
         "MultiInputPolicy": MultiInputActorCriticPolicy,
     }
     outputs = ("probabilities",)
     plain_settings: Mapping[str, Any] = {"aux_coef": 0.0}  # no second optimiser
+
+    def action_spaces(self, policy: str) -> tuple[type[spaces.Space], ...]:
+        """See `Algorithm`."""
+        return (spaces.Box,) if policy == "MovePolicy" else (spaces.Discrete, spaces.Box)
+
+    def policy(self, name: str, action_space: spaces.Space | None = None) -> type[BasePolicy]:
+        """See `Algorithm`; a Box is answered in by a hybrid policy."""
+        if name == "AnswerPolicy" and isinstance(action_space, spaces.Box):
+            return HybridPolicy
+        return super().policy(name)
 
     def hyperparameters(self) -> Sections:
         return shipped_hyperparameters("ppo")
@@ -51,11 +65,26 @@ class PPOAlgorithm(Algorithm):
             settings = settings | {"batch_size": batch}
         return supervised_arguments(settings, num_answers, volumes)
 
+    def outputs_of(self, policy: BasePolicy) -> tuple[str, ...]:
+        """See `Algorithm`; what is drawn from a Gaussian has no probabilities."""
+        return ("actions",) if isinstance(policy.action_space, spaces.Box) else self.outputs
+
     def act(self, policy: Any, observations: dict[str, Tensor]) -> Tensor:
-        """Probabilities of the actions (B, A); the best action is the likeliest."""
+        """Probabilities of Discrete actions (B, A), of which the likeliest is the best one.
+
+        Of a Box the best actions (B, A) themselves.
+        """
+        if isinstance(policy, DecidedActor):
+            return policy.best_action(observations)
         features = policy.extract_features(observations, policy.pi_features_extractor)
-        logits = policy.action_net(policy.mlp_extractor.forward_actor(features))
-        return torch.softmax(logits, dim=1)
+        means = policy.action_net(policy.mlp_extractor.forward_actor(features))
+        space = policy.action_space
+        if isinstance(space, spaces.Box):
+            low, high = (
+                torch.as_tensor(end, device=means.device) for end in (space.low, space.high)
+            )
+            return torch.clamp(means, low, high)
+        return torch.softmax(means, dim=1)
 
     def optimizers(self, model: AnswerPPO) -> dict[str, Optimizer]:
         answer = {"answer": model.answer_optimizer} if model.is_supervised else {}

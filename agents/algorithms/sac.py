@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from gymnasium import spaces
@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from agents.algorithms.algorithm import (
     Algorithm,
+    DecidedActor,
     Sections,
     Settings,
     Volumes,
@@ -75,12 +76,3 @@ class SACAlgorithm(Algorithm):
 
     def tensors(self, model: AnswerSAC) -> dict[str, Tensor]:
         return {} if model.log_ent_coef is None else {"log_ent_coef": model.log_ent_coef}
-
-
-@runtime_checkable
-class DecidedActor(Protocol):
-    """An actor whose best action is another than the mean that Stable-Baselines3's takes."""
-
-    def best_action(self, observations: dict[str, Tensor]) -> Tensor:
-        """The best actions (B, A) in [-1, 1]."""
-        ...

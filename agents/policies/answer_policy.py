@@ -163,7 +163,7 @@ class AnswerPolicy(MultiInputActorCriticPolicy):
     def __init__(
         self,
         observation_space: spaces.Dict,
-        action_space: spaces.Discrete,
+        action_space: spaces.Space,
         lr_schedule: Schedule,
         *,
         num_answers: int,
@@ -214,20 +214,27 @@ class AnswerPolicy(MultiInputActorCriticPolicy):
 
     def _build(self, lr_schedule: Schedule) -> None:
         super()._build(lr_schedule)
+        self._build_action_head()
+        # The optimizer made by the base class knows the action head that was just replaced.
+        self.optimizer = self.optimizer_class(
+            self.parameters(),
+            lr=lr_schedule(1),
+            **self.optimizer_kwargs,  # type: ignore[call-arg]
+        )
+
+    def _build_action_head(self) -> None:
+        """Replace the base class's head."""
         num_moves = int(self.action_space.n) - self.num_answers  # type: ignore[attr-defined]
-        self.action_net = FactoredActionHead(
+        self.action_net = self._factored_head(num_moves)
+
+    def _factored_head(self, num_moves: int) -> FactoredActionHead:
+        return FactoredActionHead(
             self.mlp_extractor.latent_dim_pi,
             num_moves,
             self.num_answers,
             self.inverse_temperature,
             self.confidence_gain,
             self.threshold,
-        )
-        # The optimizer made by the base class knows the action head that was just replaced.
-        self.optimizer = self.optimizer_class(
-            self.parameters(),
-            lr=lr_schedule(1),
-            **self.optimizer_kwargs,  # type: ignore[call-arg]
         )
 
     def answer_log_probabilities(self, observations: PyTorchObs) -> Tensor:
@@ -247,9 +254,11 @@ class AnswerPolicy(MultiInputActorCriticPolicy):
         features = self.extract_features(obs)
         latent_pi, latent_vf = self.mlp_extractor(features)
         distribution = self._get_action_dist_from_latent(latent_pi)
-        categorical: Any = distribution.distribution
-        logits = categorical.logits
+        entropy = self._entropy(distribution)
+        return self.value_net(latent_vf), distribution.log_prob(actions), entropy
+
+    def _entropy(self, distribution: Any) -> Tensor:
+        logits = distribution.distribution.logits
         answer = torch.logsumexp(logits[:, -self.num_answers :], dim=1, keepdim=True)
         choice = torch.cat([logits[:, : -self.num_answers], answer], dim=1)
-        entropy = -(choice.exp() * choice).sum(1)
-        return self.value_net(latent_vf), distribution.log_prob(actions), entropy
+        return -(choice.exp() * choice).sum(1)

@@ -18,8 +18,8 @@ from gqn_rl.errors import UserError
 class ActingNetwork(nn.Module):
     """Observation parts (B, ...) float32, in the order of `keys`, to what the agent does.
 
-    See `Algorithm.act`. Of PPO that is the probabilities of the actions (B, A); the agent's best
-    action is the largest. Of SAC it is the mean action (B, A) in [-1, 1], which is the best one.
+    See `Algorithm.act`. Of Discrete actions that is their probabilities (B, A); the agent's best
+    action is the largest. Of a Box it is the best action (B, A) in [-1, 1].
 
     Args:
         agent: that sees numbers; agents on pixels need the images of past looks, which no single
@@ -48,7 +48,7 @@ class ActingNetwork(nn.Module):
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        return self.algorithm.outputs
+        return self.algorithm.outputs_of(self.policy)
 
     def forward(self, *parts: Tensor) -> Tensor:
         observation = dict(zip(self.keys, parts, strict=True))

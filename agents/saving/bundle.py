@@ -269,13 +269,13 @@ def build_policy(record: AgentRecord) -> BasePolicy:
     """The record's network with random weights."""
     observation_space = space_from_json(record.observation_space)
     assert isinstance(observation_space, spaces.Dict)
-    policy, keywords = policy_and_arguments(
-        algorithm_named(record.algo), record.policy, record.policy_kwargs, record.num_answers
-    )
+    action_space = space_from_json(record.action_space)
+    algorithm, given = algorithm_named(record.algo), (record.policy, record.policy_kwargs)
+    policy, keywords = policy_and_arguments(algorithm, *given, record.num_answers, action_space)
     with float32_tensors():
         return policy(
             channels_first(observation_space),
-            space_from_json(record.action_space),
+            action_space,
             lambda _: 0.0,
             **keywords,
         )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from agents.algorithms.algorithm import ALGORITHMS, algorithm_named
 from agents.factory import merged
 from agents.renamed import current_names
+from agents.training.training_state import NAME, read_record
 from envs.camera.control import make_control
 from envs.registration import fixed_arguments, known_id
 from experiments.agent.flags import EVAL_EVERY, MORE_THAN_ZERO, TrainingFlags, parse_changes
@@ -20,6 +21,8 @@ from experiments.shared.threads import check_threads
 from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.training.run_logs import check_loggers
 
+BEST = {"GQNShepardContinuous-v0": "ppo"}
+"""Ids for which another algorithm than the first for its kind of actions was measured better."""
 SUPERVISION = {"labels": "labels", "none": "rewards"}
 """Kind of supervision to `aux_feedback`, see `agents.algorithms.feedback`."""
 EARLY_ANSWERS = {"confidence_gain": 6.0, "threshold": 0.3}
@@ -32,7 +35,7 @@ class TrainAgentSettings(AgentDeviceFlag, TrainingFlags):
 
     algo: str | None = None
     """Algorithm: ppo, sac or module:class of your own, see agents/hyperparameters; by default the
-    one that fits the environment, ppo for Discrete ids and sac for Continuous ones."""
+    one that fits the environment: ppo, for Continuous ids other than recognition sac."""
     supervision: str | None = None
     """What tells answers apart while training: labels, the right answer of every state, or none:
     reward alone, of the agent's own answers; by default the hyperparameter file's (labels)."""
@@ -124,15 +127,17 @@ def evaluated_every(settings: TrainingFlags, steps: int) -> int:
 
 
 def fitting_algorithm(env_id: str) -> str:
-    """The first algorithm that works on an environment's kind of actions.
+    """The algorithm that was measured best for an id, else the first for its kind of actions.
 
     Raises:
         UserError: for an unknown id, or one with a control for which there is none.
 
     >>> fitting_algorithm("GQNShepardContinuous-v0")
-    'sac'
+    'ppo'
     """
     control = fixed_arguments(known_id(env_id))["control"]
+    if (best := BEST.get(env_id.removeprefix("envs:"))) is not None:
+        return best
     space = make_control(control, num_answers=2).action_space  # of any number of answers alike
     for name in ALGORITHMS:
         if isinstance(space, algorithm_named(name).action_space):
@@ -155,4 +160,8 @@ def resumed_settings(given: TrainAgentSettings) -> TrainAgentSettings:
         raise UserError(
             f"the run in {str(given.resume)!r} is a training, but --optimize is {given.optimize}"
         )
-    return resumed(given)
+    found = resumed(given)
+    if found.algo is None and (given.resume / NAME).is_file():
+        # Which algorithm fits may have changed since.
+        found = replace(found, algo=read_record(given.resume).algo)
+    return found

@@ -43,11 +43,17 @@ def small_hyperparameters(**changes: Any) -> dict[str, Any]:
     return load_hyperparameters("ppo", "fake", SMALL) | changes
 
 
-def small_model(num_envs: int = 16, seed: int = 0, **changes: Any) -> BaseAlgorithm:
-    """An untrained model on the fake task."""
+def small_model(
+    num_envs: int = 16,
+    seed: int = 0,
+    continuous: bool = False,
+    prospects: bool = False,
+    **changes: Any,
+) -> BaseAlgorithm:
+    """An untrained PPO model on the fake task; with continuous actions it is a hybrid one."""
     return make_model(
         "ppo",
-        GymnasiumVecEnv(fake_vector_env(num_envs)),
+        GymnasiumVecEnv(fake_vector_env(num_envs, continuous=continuous, prospects=prospects)),
         small_hyperparameters(**changes),
         num_answers=NUM_ANSWERS,
         seed=seed,
@@ -79,6 +85,12 @@ def one_thread() -> None:
 def trained_model() -> BaseAlgorithm:
     """PPO with the auxiliary loss after 20,000 steps of the fake task."""
     return small_model().learn(20_000)
+
+
+@pytest.fixture(scope="session")
+def trained_hybrid_model() -> BaseAlgorithm:
+    """The same with hybrid actions, after 12,000."""
+    return small_model(continuous=True).learn(12_000)
 
 
 @pytest.fixture(scope="session")

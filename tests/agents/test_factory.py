@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,37 +10,41 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
+from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agents.algorithms.algorithm import ALGORITHMS, algorithm_named
 from agents.factory import load_hyperparameters, make_model, merged, schedule
 from agents.policies.features import SceneFeatures
+from agents.saving.sb3_zip import SpacesOnly
 from agents.sb3_vec_env import GymnasiumVecEnv
 from gqn_rl.errors import UserError
 from tests.agents.conftest import small_hyperparameters
 from tests.agents.fake_env import NUM_ANSWERS, fake_vector_env
 
 
+def settings_in_their_spaces(algo: str) -> Iterator[tuple[dict[str, Any], GymnasiumVecEnv]]:
+    """Every section of an algorithm's file, with the fake task in every kind of actions."""
+    algorithm = algorithm_named(algo)
+    for env_id in algorithm.hyperparameters():
+        settings = load_hyperparameters(algo, env_id)
+        for kind in algorithm.action_spaces(settings["policy"]):
+            rows = fake_vector_env(4, continuous=kind is spaces.Box, prospects=True)
+            yield settings, GymnasiumVecEnv(rows)
+
+
 @pytest.mark.parametrize("algo", ALGORITHMS)
 def test_every_section_of_every_file_builds_a_model(algo: str) -> None:
     algorithm = algorithm_named(algo)
-    kind = algorithm.action_space
-    for env_id in algorithm.hyperparameters():
-        settings = load_hyperparameters(algo, env_id)
-        rows = fake_vector_env(2, continuous=kind is spaces.Box, prospects=True)
-        env = GymnasiumVecEnv(rows)
+    for settings, env in settings_in_their_spaces(algo):
         model: Any = make_model(algo, env, settings, num_answers=NUM_ANSWERS, device="cpu")
         assert isinstance(model, algorithm.model)
         assert model.gamma == settings["gamma"]
-        assert type(model.policy) is algorithm.policies[settings["policy"]]
+        assert type(model.policy) is algorithm.policy(settings["policy"], env.action_space)
 
 
 @pytest.mark.parametrize("algo", ALGORITHMS)
 def test_every_policy_acts_the_same_after_its_own_save_and_load(algo: str, tmp_path: Path) -> None:
-    algorithm = algorithm_named(algo)
-    continuous = algorithm.action_space is spaces.Box
-    for env_id in algorithm.hyperparameters():
-        env = GymnasiumVecEnv(fake_vector_env(8, continuous=continuous, prospects=True))
-        settings = load_hyperparameters(algo, env_id)
+    for settings, env in settings_in_their_spaces(algo):
         if settings["policy"] == "AnswerPolicy":
             settings = merged(settings, {"policy_kwargs": {"answer_hidden": 24}})  # not the default
         model: Any = make_model(algo, env, settings, num_answers=NUM_ANSWERS, device="cpu", seed=1)
@@ -49,16 +54,18 @@ def test_every_policy_acts_the_same_after_its_own_save_and_load(algo: str, tmp_p
         for _ in range(5):
             expected, _ = model.policy.predict(observations, deterministic=True)
             received, _ = loaded.predict(observations, deterministic=True)
-            np.testing.assert_array_equal(received, expected, err_msg=env_id)
+            np.testing.assert_array_equal(received, expected, err_msg=type(loaded).__name__)
             observations, *_ = env.step(expected)
 
 
 @pytest.mark.parametrize("algo", ALGORITHMS)
 def test_actions_of_the_other_kind_are_refused(algo: str) -> None:
-    wrong = algorithm_named(algo).action_space is not spaces.Box
-    env = GymnasiumVecEnv(fake_vector_env(2, continuous=wrong))
-    with pytest.raises(UserError, match=f"{algo} needs a .* action space, the environment has"):
-        make_model(algo, env, load_hyperparameters(algo, "x"), num_answers=NUM_ANSWERS)
+    seen = GymnasiumVecEnv(fake_vector_env(2)).observation_space
+    others: list[spaces.Space] = [spaces.MultiDiscrete([3, 4]), spaces.Discrete(9)]
+    for space in others[: 1 if algo == "ppo" else 2]:
+        env = DummyVecEnv([lambda space=space: SpacesOnly(seen, space)])
+        with pytest.raises(UserError, match=f"{algo} needs a .*Box action space, the environment"):
+            make_model(algo, env, load_hyperparameters(algo, "x"), num_answers=NUM_ANSWERS)
 
 
 @pytest.mark.parametrize(

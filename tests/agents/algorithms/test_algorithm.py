@@ -147,6 +147,12 @@ GAIN = {"policy_kwargs": {"confidence_gain": 6.0, "threshold": 0.7}}
 BUILT_IN: dict[str, Any] = {
     "ppo": lambda: ("ppo", small_model(4)),
     "ppo, any policy": lambda: ("ppo", small_model(4, **PLAIN)),
+    "ppo, hybrid": lambda: ("ppo", small_model(4, continuous=True, **GAIN)),
+    "ppo, moves": lambda: (
+        "ppo",
+        small_model(4, continuous=True, prospects=True, **PLAIN | {"policy": "MovePolicy"}),
+    ),
+    "ppo, any policy on a box": lambda: ("ppo", small_model(4, continuous=True, **PLAIN)),
     "sac": lambda: ("sac", small_sac_model(4)),
     "sac, biased": lambda: ("sac", small_sac_model(4, **GAIN)),
     "sac, any policy": lambda: ("sac", small_sac_model(4, **PLAIN)),

@@ -22,6 +22,8 @@ from agents.algorithms.answer_sac import AnswerSAC
 from agents.algorithms.replay import TargetReplayBuffer
 from agents.policies.answer_policy import AnswerPolicy
 from agents.policies.answer_sac_policy import AnswerSACPolicy
+from agents.policies.hybrid_move_policy import HybridMovePolicy
+from agents.policies.hybrid_policy import HybridPolicy
 from agents.policies.move_sac_policy import MoveSACPolicy
 from gqn_rl.errors import UserError
 from tests.agents.fake_env import NUM_ANSWERS, FakeRecognitionEnv
@@ -64,6 +66,8 @@ PPO_SETTINGS: dict[str, Any] = {"n_steps": 8, "batch_size": 8, "n_epochs": 2}
 SAC_SETTINGS: dict[str, Any] = {"learning_starts": 8, "batch_size": 8, "buffer_size": 200}
 MODELS: dict[str, tuple[type[BaseAlgorithm], Any, dict[str, Any]]] = {
     "ppo": (AnswerPPO, AnswerPolicy, {**ANSWERS, **PPO_SETTINGS}),
+    "hybrid ppo": (AnswerPPO, HybridPolicy, {**ANSWERS, **PPO_SETTINGS}),
+    "hybrid ppo of moves": (AnswerPPO, HybridMovePolicy, {"aux_coef": 0.0, **PPO_SETTINGS}),
     "ppo alone": (AnswerPPO, "MultiInputPolicy", {"aux_coef": 0.0, **PPO_SETTINGS}),
     "sac": (AnswerSAC, AnswerSACPolicy, {**ANSWERS, **SAC_SETTINGS}),
     "sac of moves": (AnswerSAC, MoveSACPolicy, {"aux_coef": 0.0, **SAC_SETTINGS}),
@@ -76,7 +80,7 @@ MODELS: dict[str, tuple[type[BaseAlgorithm], Any, dict[str, Any]]] = {
 def rows(name: str, observed: str = "", num_envs: int = 2) -> VecEnv:
     """Environments for a model of that name."""
     observed = observed or ("one box" if "box" in name else "parts")
-    options = {"continuous": "sac" in name, "prospects": name == "sac of moves"}
+    options = {"continuous": "sac" in name or "hybrid" in name, "prospects": "moves" in name}
     return DummyVecEnv([lambda: OBSERVED[observed](FakeRecognitionEnv(**options))] * num_envs)
 
 
@@ -113,7 +117,11 @@ def sac_name(request: pytest.FixtureRequest) -> str:
 @pytest.mark.parametrize(
     ("name", "observed"),
     [
-        *((name, "every kind of part") for name in ("ppo", "ppo alone", "sac", "sac alone")),
+        *(
+            (name, "every kind of part")
+            for name in MODELS
+            if "box" not in name and "moves" not in name
+        ),
         *((name, "one box") for name in ("ppo on a box", "sac on a box")),
     ],
 )

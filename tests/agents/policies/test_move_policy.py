@@ -9,7 +9,9 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import DummyVecEnv
 
+from agents.algorithms.answer_ppo import AnswerPPO
 from agents.algorithms.answer_sac import AnswerSAC
+from agents.policies.hybrid_move_policy import HybridMovePolicy
 from agents.policies.move_features import MoveFeatures, moves_of, next_best_view_features_of
 from agents.policies.move_sac_policy import MoveSACPolicy
 from agents.saving.bundle import load_bundle, make_record, save_bundle
@@ -151,6 +153,41 @@ def policy():
     return MoveSACPolicy(space(), Bandit.action_space, lambda _: 1e-3, net_arch=[16])
 
 
+@pytest.fixture
+def hybrid():
+    torch.manual_seed(0)
+    return HybridMovePolicy(space(), Bandit.action_space, lambda _: 1e-3, net_arch=[16])
+
+
+def test_a_hybrid_one_at_its_best_makes_a_move_that_it_was_told_of_or_predicts(hybrid, rng):
+    observation = observed(rng, 400)
+    with torch.no_grad():
+        hybrid.action_net.choice.weight *= 1e3
+        hybrid.features_extractor.judge[-1].weight *= 50.0
+    best, _ = hybrid.predict(flat(observation), deterministic=True)
+    looking = best[:, 2] < 0
+    assert 40 < looking.sum() < 360
+    assert (np.abs(TURNS - best[looking, None, :2]).max(2).min(1) == 0.0).all()
+    assert len(np.unique(best[looking, :2], axis=0)) > 1
+    np.testing.assert_array_equal(best[~looking], [(0.0, 0.0, 1.0)] * (~looking).sum())
+    np.testing.assert_array_equal(hybrid.best_action(as_tensors(observation)).detach(), best)
+    explored, _ = hybrid.predict(flat(observation))
+    turned = explored[explored[:, 2] < 0]
+    assert (np.abs(TURNS - turned[:, None, :2]).max(2).min(1) > 1e-3).any()
+
+
+def test_a_hybrid_one_turns_to_the_moves_that_it_judges_best(hybrid, rng):
+    """Before anything else is learned, the turn is the average that attention makes."""
+    observation = as_tensors(observed(rng, 20))
+    wanted = hybrid.extract_features(observation)[:, :2]
+    with torch.no_grad():
+        hybrid.action_net.shift.weight.zero_()
+    distribution = hybrid.get_distribution(observation)
+    torch.testing.assert_close(distribution.turn.mean, wanted)
+    (-distribution.turn.mean[:, 0]).sum().backward()
+    assert reached(hybrid.features_extractor.judge[0].weight)
+
+
 def test_at_its_best_it_makes_moves_that_it_was_told_of(policy, rng):
     observation = observed(rng, 40)
     with torch.no_grad():
@@ -234,6 +271,37 @@ def test_sac_learns_to_make_the_move_that_gains_most():
     gains = observation["prospects"][:, :-1, 4]
     # At random it would be 1.0, the best of four 1.6.
     assert gains[np.arange(400), chosen].mean() > 1.4
+
+
+def test_hybrid_ppo_learns_to_make_the_move_that_gains_most():
+    model = AnswerPPO(
+        HybridMovePolicy,
+        DummyVecEnv([Bandit] * 16),
+        aux_coef=0.0,
+        gamma=0.0,
+        n_steps=16,
+        batch_size=64,
+        n_epochs=8,
+        learning_rate=3e-3,
+        policy_kwargs={
+            "log_std_init": -0.7,
+            "features_extractor_kwargs": {"hidden": [32]},
+        },
+        seed=0,
+        device="cpu",
+    )
+    model.learn(2_000)
+    observation = observed(np.random.default_rng(1), 400)
+    actions, _ = model.predict(flat(observation), deterministic=True)
+    chosen = np.square(TURNS - actions[:, None, :2]).sum(2).argmin(1)
+    gains = observation["prospects"][:, :-1, 4]
+    assert gains[np.arange(400), chosen].mean() > 1.4  # as of SAC
+
+
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_actions_without_a_turn_and_a_choice_are_refused(size):
+    with pytest.raises(UserError, match=r"MovePolicy needs a Box of 2 numbers .*received Box"):
+        HybridMovePolicy(space(), spaces.Box(-1.0, 1.0, (size,)), lambda _: 1e-3)
 
 
 def test_an_observation_without_prospects_is_refused():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,15 @@ from tests.agents.conftest import small_model, small_sac_model
 from tests.agents.saving.test_bundle import saved_bundle
 
 MODELS: dict[str, Any] = {"ppo": small_model, "sac": small_sac_model}
+MADE: dict[str, Any] = {**MODELS, "hybrid ppo": partial(small_model, continuous=True)}
 
 
-@pytest.fixture(params=ALGORITHMS)
+@pytest.fixture(params=MADE)
 def agent(request: pytest.FixtureRequest, tmp_path: Path) -> Agent:
     """An agent of every algorithm, untrained."""
-    model = MODELS[request.param](num_envs=2)
-    return load_bundle(saved_bundle(tmp_path / "agent", model, request.param))
+    model = MADE[request.param](num_envs=2)
+    algo = request.param.split()[-1]
+    return load_bundle(saved_bundle(tmp_path / "agent", model, algo))
 
 
 def observed(agent: Agent) -> Any:
@@ -44,8 +47,10 @@ def test_an_exported_agent_acts_the_same(agent: Agent, tmp_path: Path) -> None:
     assert np.array_equal(expected, received)
 
 
-def test_plain_stable_baselines3_reads_an_exported_ppo(tmp_path: Path) -> None:
-    agent = load_bundle(saved_bundle(tmp_path / "agent", small_model(num_envs=2), "ppo"))
+@pytest.mark.parametrize("continuous", [False, True])
+def test_plain_stable_baselines3_reads_an_exported_ppo(continuous: bool, tmp_path: Path) -> None:
+    made = small_model(num_envs=2, continuous=continuous)
+    agent = load_bundle(saved_bundle(tmp_path / "agent", made, "ppo"))
     export_zip(agent, tmp_path / "agent.zip")
     model = PPO.load(tmp_path / "agent.zip")
     observation = observed(agent)

@@ -38,6 +38,7 @@ MODELS: dict[str, Any] = {
     ),
 }
 PLAIN = {"policy": "MultiInputPolicy", "policy_kwargs": {}, "aux_coef": 0.0}
+HYBRID = {"continuous": True}
 MOVES = {"policy": "MovePolicy", "policy_kwargs": {}, "aux_coef": 0.0, "prospects": True}
 RECORDS = {
     algo: AgentRecord(algo, "AnswerPolicy", {}, 4, "Fake-v0", {}, {}, {}) for algo in ALGORITHMS
@@ -78,7 +79,9 @@ def untimed(state: ModelState) -> list[tuple[float, int]]:
 
 
 @pytest.mark.parametrize(
-    ("algo", "changes"), [(a, c) for a in ALGORITHMS for c in ({}, PLAIN)] + [("sac", MOVES)]
+    ("algo", "changes"),
+    [(a, c) for a in ALGORITHMS for c in ({}, PLAIN)]
+    + [("sac", MOVES), ("ppo", HYBRID), ("ppo", HYBRID | MOVES)],
 )
 def test_a_resumed_training_equals_the_one_that_went_on(
     algo: str, changes: dict[str, Any], tmp_path: Path

@@ -149,6 +149,13 @@ def test_view_prediction_is_compared_at_equal_looks(
     assert (tmp_path / "e" / "episode.gif").exists()
 
 
+FEW_UPDATES = {
+    "sac": ["learning_starts=64", "gradient_steps=16", "batch_size=32"],
+    "ppo": ["n_steps=16", "batch_size=32", "n_epochs=2"],
+}
+
+
+@pytest.mark.parametrize("algo", FEW_UPDATES)
 @pytest.mark.parametrize(
     ("env_id", "measure"),
     [
@@ -157,16 +164,16 @@ def test_view_prediction_is_compared_at_equal_looks(
         ("GQNShepardViewPredictionContinuous-v0", "error"),
     ],
 )
-def test_sac_trains_and_is_evaluated_on_every_continuous_id(
-    env_id: str, measure: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+def test_agents_train_and_are_evaluated_on_every_continuous_id(
+    env_id: str, measure: str, algo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
-    flags = ["--env-id", env_id, "--algo", "sac", "--observation", "state", "--encoder", "random"]
+    flags = ["--env-id", env_id, "--algo", algo, "--observation", "state", "--encoder", "random"]
     flags += ["--num-envs", "8", "--max-looks", "4", "--total-timesteps", "256"]
     flags += ["--eval-episodes", "16", "--eval-every", "128", "--eval-every-episodes", "8"]
-    flags += ["--hyper", "learning_starts=64", "gradient_steps=16", "batch_size=32"]
+    flags += ["--hyper", *FEW_UPDATES[algo]]
     assert run(train_agent, monkeypatch, *flags, "--output", tmp_path / "run") == 0
     trained = json.loads((tmp_path / "run" / "metrics.json").read_text())
-    assert trained["algo"] == "sac"
+    assert trained["algo"] == algo
     assert trained["timesteps"] == 256
     flags = ["--env-id", env_id, "--agent", tmp_path / "run", "--episodes", 8, "--num-envs", 4]
     flags += ["--labelled-episodes", 32, "--look-around", "right", "down", "--ideal-episodes", 0]
@@ -202,9 +209,9 @@ BAD_TRAINING = {
     "policy": (["--hyper", "policy=Mlp"], "Mlp"),
     "resume": (["--resume", "no/such/folder"], "no/such/folder"),
     "discrete actions for sac": (["--algo", "sac"], "sac needs a Box"),
-    "continuous actions for ppo": (
-        ["--env-id", "GQNShepardContinuous-v0", "--algo", "ppo"],
-        "needs a Discrete",
+    "discrete actions for moves": (
+        ["--algo", "ppo", "--hyper", "policy=MovePolicy", "aux_coef=0"],
+        "ppo needs a Box action space",
     ),
 }
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,18 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from agents.training.training_state import NAME
+from agents.algorithms.algorithm import ALGORITHMS
+from agents.saving.bundle import AgentRecord
+from agents.training.training_state import NAME, save_training_state
 from experiments import train_agent
-from experiments.agent.settings import TrainAgentSettings
-from experiments.shared.command import EXIT_BAD_INPUT, EXIT_INTERRUPTED, run_command
+from experiments.agent.settings import TrainAgentSettings, resumed_settings
+from experiments.shared.command import (
+    EXIT_BAD_INPUT,
+    EXIT_INTERRUPTED,
+    run_command,
+    save_settings,
+)
+from tests.agents.conftest import small_model, small_sac_model
 
 ROOT = Path(__file__).parents[3]
 # Views are drawn and encoded, so that what the encoder has seen has to be taken up as well.
@@ -211,3 +220,15 @@ def test_a_run_that_does_not_fit_its_environment_is_refused(
     message = capsys.readouterr().err
     assert message.count("\n") == 1
     assert named in message
+
+
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_a_run_goes_on_with_the_algorithm_that_it_began_with(algo: str, tmp_path: Path) -> None:
+    """Also if another one is now the first to be thought of, and the run named none."""
+    save_settings(tmp_path, TrainAgentSettings(env_id="GQNShepardContinuous-v0"))
+    made: Any = {"ppo": partial(small_model, continuous=True), "sac": small_sac_model}[algo](
+        2
+    ).learn(64)
+    record = AgentRecord(algo, "AnswerPolicy", {}, 4, "Fake-v0", {}, {}, {})
+    save_training_state(tmp_path, made, made.env, record, {})
+    assert resumed_settings(TrainAgentSettings(resume=tmp_path)).algorithm == algo

@@ -73,10 +73,13 @@ def test_the_folder_is_there_before_anything_is_built(
     [
         ("GQNShepard-v0", "ppo"),
         ("envs:GQNShepard-v0", "ppo"),
+        ("GQNShepardContinuous-v0", "ppo"),
+        ("envs:GQNShepardContinuous-v0", "ppo"),
         ("GQNShepardMentalRotationContinuous-v0", "sac"),
+        ("GQNShepardViewPredictionContinuous-v0", "sac"),
     ],
 )
-def test_the_algorithm_fits_the_actions(env_id: str, algo: str) -> None:
+def test_the_algorithm_fits_the_id_and_its_actions(env_id: str, algo: str) -> None:
     assert fitting_algorithm(env_id) == algo
     assert TrainAgentSettings(env_id=env_id).algorithm == algo
     assert TrainAgentSettings(env_id=env_id, algo="mine:Own").algorithm == "mine:Own"
