@@ -64,8 +64,10 @@ def training_name(name: str, seed: int) -> str:
     return f"training_{name}_{seed}"
 
 
-TEST_SHAPES = "--shapes test --episodes 2000"
-ROTATION = f"{TEST_SHAPES} --labelled-episodes 1000"
+FULL = "--full --episodes 2000"
+TEST_SHAPES = f"--shapes test {FULL}"
+LOOK_AROUND = "--labelled-episodes 1000 --random-networks 0"
+ROTATION = f"{TEST_SHAPES} {LOOK_AROUND}"
 IDEAL = "--scenes 500 --ideal-scenes 500 --views 1 2 3 --curve-samples 1 --samples 1"
 OTHERS = (
     "--weights base --scenes 200 --views 1 2 3 --curve-samples 2 --samples 2 --probe-scenes 0 "
@@ -92,9 +94,9 @@ TRAININGS = {
 """By the name of the table's row; what has no record yet is not in the table."""
 
 MEASUREMENTS = {
-    "recognition": Measurement("evaluate_agent", "--env-id GQNShepard-v0", 9),
+    "recognition": Measurement("evaluate_agent", f"--env-id GQNShepard-v0 {FULL} {LOOK_AROUND}", 9),
     "recognition_continuous": Measurement(
-        "evaluate_agent", "--env-id GQNShepardContinuous-v0 --episodes 2000", 12
+        "evaluate_agent", f"--env-id GQNShepardContinuous-v0 {FULL} {LOOK_AROUND}", 12
     ),
     "rotation": Measurement(
         "evaluate_agent", f"--env-id GQNShepardMentalRotation-v0 {ROTATION}", 9

@@ -20,8 +20,9 @@ from torch import Tensor
 
 from gqn_rl.encoders.canonical_encoder import LOOKED_AHEAD_PER_THREAD
 from gqn_rl.encoders.gqn_encoder import DRAWN_PER_THREAD
-from gqn_rl.encoders.voxel_grid_encoder import VoxelGridEncoder, load_voxel_grid
+from gqn_rl.encoders.voxel_grid_encoder import VoxelGridEncoder, compared, load_voxel_grid
 from gqn_rl.errors import UserError
+from gqn_rl.geometry.turned_volumes import TurnedVolumes
 from gqn_rl.geometry.view import Context, Views, to_uint8
 from gqn_rl.geometry.viewpoint import ENCODING_SIZE, Viewpoints
 from gqn_rl.gqn.canonical.generator import CellScene
@@ -124,6 +125,7 @@ class RefinedEncoder:
     def __init__(self, bare: VoxelGridEncoder) -> None:
         self.model = bare.model
         self._bare = bare
+        self._turned = TurnedVolumes(bare.model.config.frame_cells, anywhere=True)
 
     @property
     def representation_size(self) -> int:
@@ -150,8 +152,9 @@ class RefinedEncoder:
     def compare(
         self, representation: NDArray[np.float32], reference: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        """See `ComparingEncoder`; as the bare encoder compares."""
-        return self._bare.compare(representation, reference)
+        """See `ComparingEncoder`; as the bare encoder compares, but at every shift: a frame that
+        explains the views may lie some cells from the one that was inferred."""
+        return compared(self._turned, self.model, representation, reference)
 
     def initial_state(self, n: int) -> RefinedState:
         """See `SceneEncoder`."""

@@ -74,15 +74,25 @@ class VoxelGridEncoder(GQNEncoder):
         self, representation: NDArray[np.float32], reference: NDArray[np.float32]
     ) -> NDArray[np.float32]:
         """See `ComparingEncoder`; float32 (n, 6) of `TurnedVolumes.compare`."""
+        return compared(self._turned, self.model, representation, reference)
 
-        def volumes(flat: NDArray[np.float32]) -> Tensor:
-            return (
-                torch.from_numpy(flat).to(self.model.device).view(-1, *self.model.voxel_grid_shape)
-            )
 
-        compared = self._turned.compare(volumes(representation), volumes(reference))
-        out: NDArray[np.float32] = compared.cpu().numpy()
-        return out
+@torch.inference_mode()
+def compared(
+    turned: TurnedVolumes,
+    model: CanonicalGQN,
+    representation: NDArray[np.float32],
+    reference: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """float32 (n, 6), what `TurnedVolumes.compare` says of two representations (n, F)."""
+
+    def volumes(flat: NDArray[np.float32]) -> Tensor:
+        return torch.from_numpy(flat).to(model.device).view(-1, *model.voxel_grid_shape)
+
+    out: NDArray[np.float32] = (
+        turned.compare(volumes(representation), volumes(reference)).cpu().numpy()
+    )
+    return out
 
 
 def load_voxel_grid(device: str = "auto", seed: int = 0) -> VoxelGridEncoder:

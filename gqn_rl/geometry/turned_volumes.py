@@ -1,4 +1,4 @@
-"""Comparison of two volumes of cells under every turn, mirror image and small shift.
+"""Comparison of two volumes of cells under every turn, mirror image and shift.
 
 What Shepard and Metzler's subjects were thought to do, done literally: one object is turned until
 it fits the other best, once as it is and once as its mirror image.
@@ -19,7 +19,7 @@ from gqn_rl.geometry.rotations import GRID_ROTATIONS, MIRROR, VERTICAL_TURNS
 
 MOST_SHIFT = (2, 2, 1)
 """Cells along x, y and z; the barycentre of an object lies at the origin of the world, so that
-frames of the same object differ by little."""
+frames of the same object that a network infers differ by little."""
 ROWS_PER_CHUNK = 32
 COMPARED = ("shape", "colour")
 NUMBERS_PER_PART = 3
@@ -46,6 +46,7 @@ class TurnedVolumes:
     Args:
         cells: S.
         group: a key of `GROUPS`, the turns that are tried.
+        anywhere: whether to try every shift, and not only those up to `MOST_SHIFT`.
 
     Attributes:
         size: numbers that `compare` returns for a pair.
@@ -53,10 +54,10 @@ class TurnedVolumes:
 
     size = len(COMPARED) * NUMBERS_PER_PART
 
-    def __init__(self, cells: int, group: str = "vertical") -> None:
+    def __init__(self, cells: int, group: str = "vertical", anywhere: bool = False) -> None:
         turns = GROUPS[group]
         matrices = np.concatenate([turns, turns * MIRROR])  # (2 * G, 3, 3)
-        self.cells = cells
+        self.cells, self.anywhere = cells, anywhere
         self._sources = torch.from_numpy(sources(cells, matrices))  # (2 * G, S ** 3)
 
     def compare(self, one: Tensor, other: Tensor) -> Tensor:
@@ -83,8 +84,11 @@ class TurnedVolumes:
     def _fits(self, one: Tensor, other: Tensor) -> Tensor:
         """Cosine of volumes (N, C, S, S, S) under each turn, at the best shift; (N, 2 * G)."""
         turned = other.flatten(2)[..., self._sources.to(other.device)]  # (N, C, 2 * G, S ** 3)
-        shifted = torch.stack(list(shifts(one)), dim=1).flatten(3)  # (N, K, C, S ** 3)
-        products = torch.einsum("nkcs,ncgs->nkg", shifted, turned).amax(1)
+        if self.anywhere:
+            products = most_in_common(one, turned.unflatten(3, one.shape[2:]))
+        else:
+            shifted = torch.stack(list(shifts(one)), dim=1).flatten(3)  # (N, K, C, S ** 3)
+            products = torch.einsum("nkcs,ncgs->nkg", shifted, turned).amax(1)
         norms = one.flatten(1).norm(dim=1) * other.flatten(1).norm(dim=1)
         return products / norms.clamp(min=1e-6)[:, None]
 
@@ -99,6 +103,23 @@ def shape_and_colour(volumes: Tensor) -> Tensor:
     worse than none."""
     opacity = volumes[:, :1]
     return torch.cat([opacity / 2, volumes[:, 1:] - opacity / 2], dim=1)
+
+
+def most_in_common(one: Tensor, others: Tensor) -> Tensor:
+    """The largest product of two volumes over all shifts of the one against the other.
+
+    Args:
+        one: float (N, C, S, S, S).
+        others: float (N, C, G, S, S, S).
+
+    Returns:
+        float (N, G). Twice the size leaves room for every shift; what a transform rounds does not
+        depend on the order of the volumes.
+    """
+    room = (2 * one.shape[-1],) * 3
+    fixed, moved = (torch.fft.rfftn(part, s=room, dim=(-3, -2, -1)) for part in (one, others))
+    products = (fixed[:, :, None] * moved.conj()).sum(1)
+    return torch.fft.irfftn(products, s=room, dim=(-3, -2, -1)).flatten(2).amax(2)
 
 
 def shifts(volume: Tensor) -> list[Tensor]:

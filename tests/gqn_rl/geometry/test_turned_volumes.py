@@ -83,6 +83,24 @@ def test_shifted_volumes_still_fit(rng: np.random.Generator) -> None:
     torch.testing.assert_close(found[:, 0], torch.ones(len(shifted)))
 
 
+def test_any_shift_is_found_where_it_is_looked_for(rng: np.random.Generator) -> None:
+    volumes = true_cells(sample_scenes(rng, 20)) * torch.rand(20, 1, 1, 1, 1)
+    shifted = torch.zeros_like(volumes)
+    shifted[..., :4, :, 5:] = volumes[..., 4:, :, :3]
+    volumes[..., :4, :, :], volumes[..., 3:] = 0, 0  # what would be shifted out
+    seen = volumes.flatten(1).any(1)
+    assert seen.any()
+    found = TurnedVolumes(CELLS, anywhere=True).compare(volumes[seen], shifted[seen])
+    torch.testing.assert_close(found[:, 0], torch.ones(int(seen.sum())))
+    assert (TurnedVolumes(CELLS).compare(volumes[seen], shifted[seen])[:, 0] < 0.99).any()
+
+
+def test_small_shifts_are_among_all_shifts(rng: np.random.Generator) -> None:
+    a, b = (true_cells(sample_scenes(rng, 20)) for _ in range(2))
+    few, every = (TurnedVolumes(CELLS, anywhere=way).compare(a, b) for way in (False, True))
+    assert (every[:, [0, 1, 3, 4]] > few[:, [0, 1, 3, 4]] - 1e-5).all()
+
+
 def test_sources_turn_points_as_the_matrices_do(rng: np.random.Generator) -> None:
     place = np.array([1, 5, 2])
     volume = np.zeros((CELLS,) * 3)
