@@ -21,6 +21,7 @@ from envs.tasks import Task
 from gqn_rl.encoders import SceneEncoder
 from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.rendering import Appearance, default_renderer, make_renderer
+from gqn_rl.scenes.scene import CENTRED, POSITIONS
 
 RENDER_MODES = ("rgb_array",)
 ROWS_PER_GROUP, MAX_GROUPS = 32, 4
@@ -41,6 +42,7 @@ def make_rows(
     device: str,
     render_workers: int,
     appearance: Appearance | Mapping[str, Any] | None = None,
+    position: str = CENTRED,
 ) -> SceneRows:
     """The rows of an environment; see `SceneVectorEnv` for the arguments.
 
@@ -51,6 +53,8 @@ def make_rows(
     for count, (value, bound) in least.items():
         if value < bound:
             raise UserError(f"{count} is {value}, expected at least {bound}")
+    if position not in POSITIONS:
+        raise unknown_name("position", position, POSITIONS)
     settle_into_forked_worker()
     renderer = default_renderer() if renderer is None else renderer
     content, more = content_named(observation), part_factories(parts)
@@ -67,7 +71,7 @@ def make_rows(
             _require_drawing(task, memory, encoder)
         return SceneRows(
             groups, task, built_renderer, memory, control, num_cubes=num_cubes,
-            max_looks=max_looks, content=content, more_parts=more,
+            max_looks=max_looks, content=content, more_parts=more, position=position,
         )  # fmt: skip
     except BaseException:
         built_renderer.close()

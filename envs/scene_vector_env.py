@@ -26,6 +26,7 @@ from envs.snapshots import Resumable, Snapshot, restore_parts, snapshot_of
 from envs.tasks import NO_ANSWER, make_task
 from gqn_rl.encoders import SceneEncoder
 from gqn_rl.rendering import Appearance, RendererWithWorkers
+from gqn_rl.scenes.scene import CENTRED
 from gqn_rl.scenes.shape_source import num_cubes_of
 
 LOOK_COST = 0.02
@@ -97,6 +98,8 @@ class SceneVectorEnv(PlainSpec, RowAccess, VectorEnv[Any, NDArray[Any], NDArray[
             `gqn_rl.scenes.stimuli`.
         orientation: "grid" (one of the 24 grid rotations) or "free" (times a random yaw); None
             for the task's own: "grid", in mental rotation "free".
+        position: "centred", the barycentre where cameras look, or "random", each object, a
+            reference too, anywhere that every camera sees all of it.
         device: "auto", "cpu", "cuda" or another PyTorch device.
         render_workers: processes that draw, the same images to the bit, while this one encodes;
             0 to draw in this one. Pays where there are cores to spare.
@@ -129,6 +132,7 @@ class SceneVectorEnv(PlainSpec, RowAccess, VectorEnv[Any, NDArray[Any], NDArray[
         max_looks: int | None = None,
         shapes: str = "train",
         orientation: str | None = None,
+        position: str = CENTRED,
         device: str = "auto",
         render_workers: int = 0,
         render_mode: str | None = None,
@@ -148,7 +152,7 @@ class SceneVectorEnv(PlainSpec, RowAccess, VectorEnv[Any, NDArray[Any], NDArray[
             num_envs, built_task, self.control, observation=observation, parts=parts,
             encoder=encoder, renderer=renderer, image_size=image_size, num_cubes=num_cubes,
             max_looks=self.max_looks, device=device, render_workers=render_workers,
-            appearance=appearance,
+            appearance=appearance, position=position,
         )  # fmt: skip
         self._define_spaces(flatten)
         self._generators, self._episodes = RowGenerators(num_envs), Episodes(num_envs)

@@ -64,6 +64,7 @@ class Rows(Protocol):
     Attributes:
         image_size: height and width of the views, in pixels.
         num_cubes: cubes per object.
+        position: where objects stand, see `gqn_rl.scenes.scene.POSITIONS`.
         max_looks: views per episode, the first one included.
         memory: what the encoder knows; None where nothing needs one.
         control: what the camera's moves are.
@@ -76,6 +77,7 @@ class Rows(Protocol):
     memory: EncoderMemory | None
     image_size: int
     num_cubes: int
+    position: str
     max_looks: int
     cameras: CameraPaths
 

@@ -56,6 +56,11 @@ class RowAccess:
         return self._rows.renderer
 
     @property
+    def position(self) -> str:
+        """Where objects stand: "centred" or "random"."""
+        return self._rows.position
+
+    @property
     def prospects(self) -> NextBestViewFeatures | None:
         """The part with next-best-view features; None where the task has no query."""
         found = (part for part in self._rows.observation if isinstance(part, NextBestViewFeatures))

@@ -31,6 +31,7 @@ from envs.snapshots import (
 from envs.tasks import QueryErrors, Task, Trials
 from gqn_rl.geometry.viewpoint import Viewpoints
 from gqn_rl.rendering import Renderer
+from gqn_rl.scenes.scene import CENTRED
 
 
 class SceneRows:
@@ -40,6 +41,7 @@ class SceneRows:
         groups: rows that are drawn and encoded together; all N rows in order.
         memory: what the encoder knows; None where neither the observation nor the task needs it.
         control: whose moves the observation tells about, where the task has a query.
+        position: where objects stand: "centred", or "random", each somewhere of its own.
         content: shows the scenes.
         more_parts: of the observation, beside those that the task has.
 
@@ -62,8 +64,10 @@ class SceneRows:
         max_looks: int,
         content: type[Content],
         more_parts: Sequence[PartFactory] = (),
+        position: str = CENTRED,
     ) -> None:
         self.task, self.memory, self.control = task, memory, control
+        self.position = position
         self.num_cubes, self.max_looks, n = num_cubes, max_looks, groups[-1].stop
         self.image_size = renderer.identity.image_size
         self.cameras = CameraPaths(n, max_looks)
@@ -139,6 +143,8 @@ class SceneRows:
                 trial = self.task.sample(generators[row], 1)
             else:
                 trial = self.task.sample_given(generators[row], given[row])
+            if self.position != CENTRED:
+                trial = trial.placed(generators[row])
             trials.append(trial)
             cameras.append(
                 first_camera(generators[row], self.task.keep_out(trial))

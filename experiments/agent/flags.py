@@ -56,7 +56,18 @@ class TrialFlags(AppearanceFlags, RotationFlags):
 
 
 @dataclass(frozen=True)
-class EnvironmentFlags(TrialFlags):
+class DifficultyFlags:
+    """What makes looking pay in any task; by default that of the agent, else the environment's."""
+
+    num_cubes: int | None = None
+    """Cubes per object; by default those of the agent, else 7, or those of a file's objects."""
+    position: str | None = None
+    """Where objects stand: centred where cameras look, or random, anywhere that all cameras see
+    them whole; by default that of the agent, else centred."""
+
+
+@dataclass(frozen=True)
+class EnvironmentFlags(DifficultyFlags, TrialFlags):
     """An environment, and what can be chosen of it whether or not an agent comes with it."""
 
     env_id: str = "GQNShepard-v0"
@@ -101,8 +112,6 @@ class NewAgentFlags(EnvironmentFlags):
     """Colours of the two objects of mental rotation: shared or independent; by default shared."""
     orientation: str | None = None
     """grid or free; by default the task's own (grid; in mental rotation free)."""
-    num_cubes: int | None = None
-    """Cubes per object; by default the environment's (7, or those of a file's objects)."""
     max_looks: int | None = None
     """Images per episode, the first included; by default the environment's (12)."""
     hyperparameters: Path | None = None

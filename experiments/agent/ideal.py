@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from agents.evaluation import Evaluation
 from envs.camera.space import encoded
 from envs.rows.query_errors import root_mean_square_error
-from envs.scene_vector_env import LOOK_COST
-from envs.tasks import QueryErrors, Task
+from envs.scene_vector_env import LOOK_COST, SceneVectorEnv
+from envs.tasks import QueryErrors
 from envs.tasks.mental_rotation import MentalRotationTask
 from envs.tasks.recognition import RecognitionTask
 from envs.tasks.view_prediction import ViewPredictionTask
@@ -40,6 +40,7 @@ from gqn_rl.inference.ideal_observer import Candidates, IdealObserver, Posterior
 from gqn_rl.inference.ideal_observer.ray_casting import SilhouetteTable
 from gqn_rl.inference.ideal_observer.search.yaw_search import search_yaw
 from gqn_rl.rendering import Appearance
+from gqn_rl.scenes.scene import CENTRED
 from gqn_rl.scenes.shape_catalogue import MAX_ENUMERATED, shape_catalogue
 from gqn_rl.scenes.shape_source import num_cubes_of
 
@@ -62,8 +63,8 @@ class IdealAgent(ABC):
         self._native: Any = environment.native.unwrapped
 
     @classmethod
-    def knows(cls, task: Task) -> bool:
-        """Whether it knows how the task's scenes are made."""
+    def knows(cls, rows: SceneVectorEnv) -> bool:
+        """Whether it knows how the scenes are made."""
         return True
 
     @cached_property
@@ -110,14 +111,21 @@ class IdealAgent(ABC):
 
 
 class IdealRecognition(IdealAgent):
-    """Knows the gallery."""
+    """Knows the gallery, and where objects may stand, in grid orientation."""
+
+    @classmethod
+    def knows(cls, rows: SceneVectorEnv) -> bool:
+        """See `IdealAgent.knows`."""
+        task = rows.task
+        on_grid = isinstance(task, RecognitionTask) and task.orientation == "grid"
+        return on_grid or rows.position == CENTRED
 
     @cached_property
     def _observer(self) -> IdealObserver:
         task = self._native.task
         prior = np.zeros(shape_catalogue(self.num_cubes).num_shapes)
         prior[task.gallery] = 1.0
-        return IdealObserver(self.num_cubes, task.orientation, prior)
+        return IdealObserver(self.num_cubes, task.orientation, prior, self._native.position)
 
     def begin(self, row: int, image: NDArray[np.uint8], viewpoint: Viewpoints) -> Posterior:
         """See `IdealAgent.begin`."""
@@ -135,9 +143,11 @@ class IdealMentalRotation(IdealAgent):
     """
 
     @classmethod
-    def knows(cls, task: Task) -> bool:
-        """See `IdealAgent.knows`: it turns grids about the vertical axis, and no other."""
-        return isinstance(task, MentalRotationTask) and task.rotation == "depth"
+    def knows(cls, rows: SceneVectorEnv) -> bool:
+        """See `IdealAgent.knows`: it turns grids about the vertical axis through the origin."""
+        task = rows.task
+        turns = isinstance(task, MentalRotationTask) and task.rotation == "depth"
+        return turns and rows.position == CENTRED
 
     @cached_property
     def _observer(self) -> IdealObserver:
@@ -225,7 +235,8 @@ class IdealViews(ViewStrategy):
 
     @cached_property
     def _observer(self) -> IdealObserver:
-        return IdealObserver(int(self._native.scenes.mask.shape[1]), self._orientation)
+        num_cubes, position = self._native.scenes.mask.shape[1], self._native.position
+        return IdealObserver(int(num_cubes), self._orientation, position=position)
 
     def predict(
         self,
@@ -296,7 +307,7 @@ IDEAL_VIEWS = (ViewPredictionTask,)
 def ideal_agent(environment: AgentEnvironment) -> IdealAgent | None:
     """The ideal observer as an agent; None for tasks, sizes and looks of which it knows nothing."""
     kind = IDEAL_AGENTS.get(type(environment.task))
-    if kind is None or not kind.knows(environment.task) or not _is_usual(environment):
+    if kind is None or not kind.knows(environment.rows) or not _is_usual(environment):
         return None
     return kind(environment)
 
@@ -304,6 +315,8 @@ def ideal_agent(environment: AgentEnvironment) -> IdealAgent | None:
 def ideal_views(environment: AgentEnvironment, looks: Schedule) -> IdealViews | None:
     """The ideal observer as a view strategy; None where `ideal_agent` would be none."""
     known = type(environment.task) in IDEAL_VIEWS and _is_usual(environment)
+    if environment.rows.position != CENTRED:
+        known = known and environment.env_kwargs.get("orientation") in (None, "grid")
     return IdealViews(environment, looks) if known else None
 
 

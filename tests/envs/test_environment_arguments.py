@@ -19,6 +19,7 @@ from tests.renderers import needs_pybullet
         ({"renderer": "blender"}, "unknown renderer 'blender'.*'pybullet', 'raycast'"),
         ({"shapes": "exam"}, "unknown shapes 'exam'.*'test', 'train'"),
         ({"orientation": "odd"}, "orientation.*'odd'.*expected.*'free'"),
+        ({"position": "left"}, "unknown position 'left'.*'centred', 'random'"),
         ({"render_mode": "hologram"}, "unknown render_mode 'hologram'.*'rgb_array'"),
         ({"control": "joystick"}, "unknown control 'joystick'.*'continuous', 'discrete'"),
         ({"task": "telepathy"}, "unknown task 'telepathy'.*'mental_rotation', 'recognition'"),

@@ -27,6 +27,7 @@ CHEAP = [
     {"observation": "representation", "flatten": True},
     {"observation": "pixels", "flatten": True},
     {"observation": "pixels", "renderer": "raycast"},
+    {"observation": "state", "position": "random", "num_cubes": 10},
     {"observation": "state", "orientation": "free", "shapes": "test", "max_looks": 1},
 ]
 

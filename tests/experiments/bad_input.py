@@ -27,7 +27,7 @@ NAMES = frozenset(
         *("orientation", "algo", "logger", "device", "precision", "preset", "recipe", "weights"),
         *("sigma_schedule", "initial_weights", "probes", "probe_orientations", "agents", "cameras"),
         *("dataset", "split", "shards", "base_url", "clock", "others", "look_around", "moves"),
-        *("hyper", "repository", "rotation", "camera", "angles", "appearance"),
+        *("hyper", "repository", "rotation", "camera", "angles", "appearance", "position"),
         *("stimuli",),
     )
 )

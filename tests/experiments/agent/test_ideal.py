@@ -75,6 +75,36 @@ def test_it_knows_nothing_of_turns_in_the_picture_plane_and_of_other_looks(
     made.close()
 
 
+@pytest.mark.parametrize(
+    "env_id", ["GQNShepard-v0", pytest.param("GQNShepardViewPrediction-v0", marks=pytest.mark.slow)]
+)
+def test_it_finds_objects_that_stand_anywhere(env_id: str) -> None:
+    made = environment(env_id, position="random")
+    strategy = ideal_agent(made) or ideal_views(made, {row: [2] * 4 for row in range(ROWS)})
+    assert strategy is not None
+    played = play(made, strategy, ROWS)
+    if made.is_graded:
+        assert strategy.regraded(played).summary()["error"] < 20.0
+    else:
+        assert played.accuracy >= 3 / 4
+    made.close()
+
+
+@pytest.mark.parametrize(
+    ("env_id", "options"),
+    [
+        ("GQNShepard-v0", {"orientation": "free"}),
+        ("GQNShepardMentalRotation-v0", {}),
+        ("GQNShepardViewPrediction-v0", {"orientation": "free"}),
+    ],
+)
+def test_it_knows_no_turned_grids_that_stand_anywhere(env_id: str, options: dict[str, Any]) -> None:
+    made = environment(env_id, position="random", **options)
+    assert ideal_agent(made) is None
+    assert ideal_views(made, {}) is None
+    made.close()
+
+
 @pytest.mark.parametrize("control", ["", "Continuous"])
 def test_it_looks_on_where_a_view_leaves_the_answer_open(control: str) -> None:
     difficult = {"image_size": 8, "shapes": "all", "gallery_size": 310, "gallery": "confusable"}
