@@ -15,6 +15,7 @@ from envs.forked import settle_into_forked_worker
 from envs.observation.content import content_named
 from envs.observation.encoder_memory import EncoderMemory, encoder_name, usable_encoder
 from envs.observation.part import PartFactory, part_factories
+from envs.rows.pixel_noise import noise_of
 from envs.rows.scene_rows import SceneRows
 from envs.rows.view_store import images_per_row
 from envs.tasks import Task
@@ -43,6 +44,7 @@ def make_rows(
     render_workers: int,
     appearance: Appearance | Mapping[str, Any] | None = None,
     position: str = CENTRED,
+    pixel_noise: float = 0.0,
 ) -> SceneRows:
     """The rows of an environment; see `SceneVectorEnv` for the arguments.
 
@@ -55,6 +57,7 @@ def make_rows(
             raise UserError(f"{count} is {value}, expected at least {bound}")
     if position not in POSITIONS:
         raise unknown_name("position", position, POSITIONS)
+    noise = noise_of(n, pixel_noise)
     settle_into_forked_worker()
     renderer = default_renderer() if renderer is None else renderer
     content, more = content_named(observation), part_factories(parts)
@@ -72,6 +75,7 @@ def make_rows(
         return SceneRows(
             groups, task, built_renderer, memory, control, num_cubes=num_cubes,
             max_looks=max_looks, content=content, more_parts=more, position=position,
+            noise=noise,
         )  # fmt: skip
     except BaseException:
         built_renderer.close()

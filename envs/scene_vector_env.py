@@ -100,6 +100,8 @@ class SceneVectorEnv(PlainSpec, RowAccess, VectorEnv[Any, NDArray[Any], NDArray[
             for the task's own: "grid", in mental rotation "free".
         position: "centred", the barycentre where cameras look, or "random", each object, a
             reference too, anywhere that every camera sees all of it.
+        pixel_noise: standard deviation in levels, 0 to 255, of Gaussian noise on every view and
+            every reference; what the encoder has to draw has none.
         device: "auto", "cpu", "cuda" or another PyTorch device.
         render_workers: processes that draw, the same images to the bit, while this one encodes;
             0 to draw in this one. Pays where there are cores to spare.
@@ -133,6 +135,7 @@ class SceneVectorEnv(PlainSpec, RowAccess, VectorEnv[Any, NDArray[Any], NDArray[
         shapes: str = "train",
         orientation: str | None = None,
         position: str = CENTRED,
+        pixel_noise: float = 0.0,
         device: str = "auto",
         render_workers: int = 0,
         render_mode: str | None = None,
@@ -152,7 +155,7 @@ class SceneVectorEnv(PlainSpec, RowAccess, VectorEnv[Any, NDArray[Any], NDArray[
             num_envs, built_task, self.control, observation=observation, parts=parts,
             encoder=encoder, renderer=renderer, image_size=image_size, num_cubes=num_cubes,
             max_looks=self.max_looks, device=device, render_workers=render_workers,
-            appearance=appearance, position=position,
+            appearance=appearance, position=position, pixel_noise=pixel_noise,
         )  # fmt: skip
         self._define_spaces(flatten)
         self._generators, self._episodes = RowGenerators(num_envs), Episodes(num_envs)

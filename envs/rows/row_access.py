@@ -61,6 +61,11 @@ class RowAccess:
         return self._rows.position
 
     @property
+    def pixel_noise(self) -> float:
+        """Standard deviation of the noise on what is seen, in levels."""
+        return 0.0 if self._rows.noise is None else self._rows.noise.sd
+
+    @property
     def prospects(self) -> NextBestViewFeatures | None:
         """The part with next-best-view features; None where the task has no query."""
         found = (part for part in self._rows.observation if isinstance(part, NextBestViewFeatures))

@@ -64,6 +64,9 @@ class DifficultyFlags:
     position: str | None = None
     """Where objects stand: centred where cameras look, or random, anywhere that all cameras see
     them whole; by default that of the agent, else centred."""
+    pixel_noise: float | None = None
+    """Standard deviation of Gaussian noise on every view, in levels, 0 to 255; by default that of
+    the agent, else 0."""
 
 
 @dataclass(frozen=True)

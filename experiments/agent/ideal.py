@@ -323,6 +323,6 @@ def ideal_views(environment: AgentEnvironment, looks: Schedule) -> IdealViews | 
 def _is_usual(environment: AgentEnvironment) -> bool:
     """Whether all shapes of the objects' size are known, and objects look as they usually do."""
     given = environment.env_kwargs
-    if Appearance.of(given.get("appearance")) != Appearance():
+    if Appearance.of(given.get("appearance")) != Appearance() or environment.rows.pixel_noise:
         return False
     return num_cubes_of(given.get("num_cubes"), given.get("shapes", "train")) <= MAX_ENUMERATED

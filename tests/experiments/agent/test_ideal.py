@@ -66,8 +66,10 @@ def test_it_knows_trials_as_psychologists_choose_them(options: dict[str, Any]) -
     made.close()
 
 
-@pytest.mark.parametrize("options", [{"rotation": "picture"}, {"appearance": {"edges": True}}])
-def test_it_knows_nothing_of_turns_in_the_picture_plane_and_of_other_looks(
+@pytest.mark.parametrize(
+    "options", [{"rotation": "picture"}, {"appearance": {"edges": True}}, {"pixel_noise": 1.0}]
+)
+def test_it_knows_nothing_of_turns_in_the_picture_plane_other_looks_and_noise(
     options: dict[str, Any],
 ) -> None:
     made = environment("GQNShepardMentalRotation-v0", **options)
