@@ -21,7 +21,7 @@ from envs.rows.view_store import images_per_row
 from envs.tasks import Task
 from gqn_rl.encoders import SceneEncoder
 from gqn_rl.errors import UserError, unknown_name
-from gqn_rl.rendering import Appearance, default_renderer, make_renderer
+from gqn_rl.rendering import WIDEST, Appearance, default_renderer, make_renderer
 from gqn_rl.scenes.scene import CENTRED, POSITIONS
 
 RENDER_MODES = ("rgb_array",)
@@ -43,6 +43,7 @@ def make_rows(
     device: str,
     render_workers: int,
     appearance: Appearance | Mapping[str, Any] | None = None,
+    field_of_view: float = WIDEST,
     position: str = CENTRED,
     pixel_noise: float = 0.0,
 ) -> SceneRows:
@@ -64,7 +65,8 @@ def make_rows(
     options: dict[str, Any] = {**_device_option(renderer, device)}
     if render_workers:
         options |= {"workers": render_workers, "capacity": n * images_per_row(task)}
-    built_renderer = make_renderer(renderer, image_size, appearance=appearance, **options)
+    look: dict[str, Any] = {"appearance": appearance, "field_of_view": field_of_view}
+    built_renderer = make_renderer(renderer, image_size, **look, **options)
     groups, memory = [slice(0, n)], None
     try:
         if task.has_query or content.needs_encoder or any(part.needs_encoder for part in more):

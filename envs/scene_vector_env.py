@@ -25,7 +25,7 @@ from envs.rows.seeding import RowGenerators
 from envs.snapshots import Resumable, Snapshot, restore_parts, snapshot_of
 from envs.tasks import NO_ANSWER, make_task
 from gqn_rl.encoders import SceneEncoder
-from gqn_rl.rendering import Appearance, RendererWithWorkers
+from gqn_rl.rendering import WIDEST, Appearance, RendererWithWorkers
 from gqn_rl.scenes.scene import CENTRED
 from gqn_rl.scenes.shape_source import num_cubes_of
 
@@ -90,6 +90,8 @@ class SceneVectorEnv(PlainSpec, RowAccess, VectorEnv[Any, NDArray[Any], NDArray[
         image_size: height and width of the views in pixels.
         appearance: of the objects: colours, edges, background, ambient and diffuse by name, see
             `gqn_rl.rendering.Appearance`; an encoder knows the one it was trained on.
+        field_of_view: opening angle of the camera in degrees, 1 to 45; at less than 45 a view shows
+            a part of the object. An encoder knows the one it was trained on.
         num_cubes: cubes per object; None for 7, or as many as the objects of a file have.
         max_looks: images per episode, the first one included; None for 12, or as many as the
             task's own options say.
@@ -130,6 +132,7 @@ class SceneVectorEnv(PlainSpec, RowAccess, VectorEnv[Any, NDArray[Any], NDArray[
         renderer: str | None = None,
         image_size: int = 64,
         appearance: Appearance | Mapping[str, Any] | None = None,
+        field_of_view: float = WIDEST,
         num_cubes: int | None = None,
         max_looks: int | None = None,
         shapes: str = "train",
@@ -155,7 +158,8 @@ class SceneVectorEnv(PlainSpec, RowAccess, VectorEnv[Any, NDArray[Any], NDArray[
             num_envs, built_task, self.control, observation=observation, parts=parts,
             encoder=encoder, renderer=renderer, image_size=image_size, num_cubes=num_cubes,
             max_looks=self.max_looks, device=device, render_workers=render_workers,
-            appearance=appearance, position=position, pixel_noise=pixel_noise,
+            appearance=appearance, field_of_view=field_of_view, position=position,
+            pixel_noise=pixel_noise,
         )  # fmt: skip
         self._define_spaces(flatten)
         self._generators, self._episodes = RowGenerators(num_envs), Episodes(num_envs)

@@ -61,6 +61,11 @@ class RowAccess:
         return self._rows.position
 
     @property
+    def field_of_view(self) -> float:
+        """Opening angle of the camera, in radians."""
+        return self.renderer.identity.field_of_view
+
+    @property
     def pixel_noise(self) -> float:
         """Standard deviation of the noise on what is seen, in levels."""
         return 0.0 if self._rows.noise is None else self._rows.noise.sd

@@ -64,6 +64,9 @@ class DifficultyFlags:
     position: str | None = None
     """Where objects stand: centred where cameras look, or random, anywhere that all cameras see
     them whole; by default that of the agent, else centred."""
+    field_of_view: float | None = None
+    """Opening angle of the camera in degrees, 1 to 45; below 45 a view shows a part of the object;
+    by default that of the agent, else 45."""
     pixel_noise: float | None = None
     """Standard deviation of Gaussian noise on every view, in levels, 0 to 255; by default that of
     the agent, else 0."""

@@ -10,9 +10,11 @@ import pytest
 from gymnasium.utils.env_checker import data_equivalence
 
 from gqn_rl.errors import UserError
+from gqn_rl.rendering import RendererIdentity
 from gqn_rl.scenes.scene import VIEW_RADIUS
 from tests.envs.actions import DOWN, UP, moves
 from tests.envs.episodes import play
+from tests.envs.fake_encoder import FakeEncoder
 
 Make = Callable[..., Any]
 ROWS = 6
@@ -135,3 +137,25 @@ def test_a_snapshot_without_noise_does_not_fit_an_environment_with_it(make_vec: 
         env.reset(seed=0)
     with pytest.raises(UserError, match="the snapshot does not fit"):
         noisy.unwrapped.restore(clean.unwrapped.snapshot())
+
+
+@pytest.mark.parametrize("renderer", ["pybullet", "raycast"])
+def test_a_narrow_camera_shows_the_middle_and_more_of_it(
+    env_id: str, renderer: str, make_vec: Make
+) -> None:
+    if renderer == "pybullet":
+        pytest.importorskip("pybullet")
+    wide, narrow = (
+        make_vec(env_id, 4, observation="pixels", renderer=renderer, field_of_view=angle)
+        for angle in (45, 10.0)
+    )
+    images = [env.reset(seed=0)[0]["image"] for env in (wide, narrow)]
+    lit = [(image > 0).any(axis=-1).mean(axis=(1, 2)) for image in images]
+    assert (lit[1] > lit[0]).all()
+    assert narrow.unwrapped.field_of_view == pytest.approx(np.deg2rad(10.0))
+
+
+def test_an_encoder_that_knows_another_camera_is_refused(make: Make) -> None:
+    usual = FakeEncoder(renderer=RendererIdentity("pybullet", "1", image_size=64).to_dict())
+    with pytest.raises(UserError, match=r"field_of_view=0\.78.*field_of_view=0\.34"):
+        make(encoder=usual, field_of_view=20.0)
