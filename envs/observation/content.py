@@ -179,6 +179,7 @@ CONTENTS = {
     "representation": "envs.observation.content:Representation",
     "pixels": "envs.observation.content:Pixels",
     "state": "envs.observation.content:State",
+    "posterior": "envs.observation.exact_posterior:ExactPosterior",
 }
 """Name to `module:class`."""
 

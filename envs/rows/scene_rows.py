@@ -71,6 +71,7 @@ class SceneRows:
     ) -> None:
         self.task, self.memory, self.control = task, memory, control
         self.position, self.noise = position, noise
+        self.pixel_noise = 0.0 if noise is None else noise.sd
         self.num_cubes, self.max_looks, n = num_cubes, max_looks, groups[-1].stop
         self.image_size = renderer.identity.image_size
         self.cameras = CameraPaths(n, max_looks)
@@ -86,6 +87,11 @@ class SceneRows:
     @property
     def renderer(self) -> Renderer:
         return self.views.renderer
+
+    @property
+    def field_of_view(self) -> float:
+        """Opening angle of the camera, in degrees."""
+        return float(np.rad2deg(self.renderer.identity.field_of_view))
 
     @property
     def trials(self) -> Trials:

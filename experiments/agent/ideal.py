@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.evaluation import Evaluation
+from envs.camera.angles import CameraAngles
 from envs.camera.space import encoded
 from envs.rows.query_errors import root_mean_square_error
 from envs.scene_vector_env import LOOK_COST, SceneVectorEnv
@@ -26,6 +27,7 @@ from envs.tasks.recognition import RecognitionTask
 from envs.tasks.view_prediction import ViewPredictionTask
 from experiments.agent.environment import AgentEnvironment
 from experiments.agent.view_strategies import (
+    Choice,
     Observation,
     Path,
     Positions,
@@ -36,13 +38,17 @@ from experiments.agent.view_strategies import (
 )
 from gqn_rl.geometry.rotations import MIRROR, VERTICAL_TURNS
 from gqn_rl.geometry.viewpoint import Viewpoints, look_at_origin
-from gqn_rl.inference.ideal_observer import Candidates, IdealObserver, Posterior
+from gqn_rl.inference.ideal_observer import (
+    Candidates,
+    GalleryObserver,
+    IdealObserver,
+    Posterior,
+)
 from gqn_rl.inference.ideal_observer.ray_casting import SilhouetteTable
 from gqn_rl.inference.ideal_observer.search.yaw_search import search_yaw
-from gqn_rl.rendering import Appearance
+from gqn_rl.rendering import WIDEST, Appearance
 from gqn_rl.scenes.scene import CENTRED
 from gqn_rl.scenes.shape_catalogue import MAX_ENUMERATED, shape_catalogue
-from gqn_rl.scenes.shape_source import num_cubes_of
 
 SURE = 0.99
 """Probability of the likeliest answer from which it is given: another view costs 0.02, and a wrong
@@ -56,10 +62,11 @@ class IdealAgent(ABC):
 
     Args:
         environment: whose pictures it sees.
+        choose: the rule by which it takes its views; None for what is expected to tell most.
     """
 
-    def __init__(self, environment: AgentEnvironment) -> None:
-        self._environment = environment
+    def __init__(self, environment: AgentEnvironment, choose: Choice | None = None) -> None:
+        self._environment, self._choose = environment, choose
         self._native: Any = environment.native.unwrapped
 
     @classmethod
@@ -70,7 +77,7 @@ class IdealAgent(ABC):
     @cached_property
     def num_cubes(self) -> int:
         """Of every object of the environment."""
-        return int(self._native.scenes.mask.shape[1])
+        return self._environment.rows.num_cubes
 
     @abstractmethod
     def begin(self, row: int, image: NDArray[np.uint8], viewpoint: Viewpoints) -> Posterior:
@@ -105,27 +112,36 @@ class IdealAgent(ABC):
         spent = self._native.looks_taken[row] >= self._native.max_looks
         if answers.max() < SURE and not spent:
             landed = angles_of(np.repeat(pose, len(control.turns), axis=0)).turned(control.turns)
-            told = posterior.expected_information(landed.viewpoints(), about="shape")
-            return np.asarray(control.encode_turn(control.turns[[told.argmax()]])[0])
+            if self._choose is None:
+                told = posterior.expected_information(landed.viewpoints(), about="shape")
+                chosen = int(told.argmax())
+            else:
+                visited = CameraAngles(*self._native.path_of(row).T).directions()
+                chosen = self._choose(landed.directions(), visited, visited[0])
+            return np.asarray(control.encode_turn(control.turns[[chosen]])[0])
         return np.asarray(control.encode_answer([answers.argmax()])[0])
 
 
 class IdealRecognition(IdealAgent):
-    """Knows the gallery, and where objects may stand, in grid orientation."""
+    """Knows the gallery; in grid orientation also objects that stand anywhere, and cameras that see
+    a part."""
 
     @classmethod
     def knows(cls, rows: SceneVectorEnv) -> bool:
         """See `IdealAgent.knows`."""
         task = rows.task
-        on_grid = isinstance(task, RecognitionTask) and task.orientation == "grid"
-        return on_grid or rows.position == CENTRED
+        if not isinstance(task, RecognitionTask):
+            return False
+        if rows.num_cubes > MAX_ENUMERATED and task.orientation != "grid":
+            return False
+        return GalleryObserver.knows(task.orientation, rows.position, rows.field_of_view)
 
     @cached_property
-    def _observer(self) -> IdealObserver:
-        task = self._native.task
-        prior = np.zeros(shape_catalogue(self.num_cubes).num_shapes)
-        prior[task.gallery] = 1.0
-        return IdealObserver(self.num_cubes, task.orientation, prior, self._native.position)
+    def _observer(self) -> GalleryObserver:
+        rows = self._environment.rows
+        task: Any = rows.task
+        where = task.orientation, rows.position, rows.field_of_view
+        return GalleryObserver(task.answer_shapes, *where)
 
     def begin(self, row: int, image: NDArray[np.uint8], viewpoint: Viewpoints) -> Posterior:
         """See `IdealAgent.begin`."""
@@ -133,7 +149,7 @@ class IdealRecognition(IdealAgent):
 
     def answers(self, row: int, posterior: Posterior) -> NDArray[np.float64]:
         """See `IdealAgent.answers`."""
-        return posterior.shapes()[self._native.task.gallery]
+        return self._observer.answers(posterior)
 
 
 class IdealMentalRotation(IdealAgent):
@@ -147,7 +163,7 @@ class IdealMentalRotation(IdealAgent):
         """See `IdealAgent.knows`: it turns grids about the vertical axis through the origin."""
         task = rows.task
         turns = isinstance(task, MentalRotationTask) and task.rotation == "depth"
-        return turns and rows.position == CENTRED
+        return turns and rows.num_cubes <= MAX_ENUMERATED and _sees_all_in_the_middle(rows)
 
     @cached_property
     def _observer(self) -> IdealObserver:
@@ -235,8 +251,9 @@ class IdealViews(ViewStrategy):
 
     @cached_property
     def _observer(self) -> IdealObserver:
-        num_cubes, position = self._native.scenes.mask.shape[1], self._native.position
-        return IdealObserver(int(num_cubes), self._orientation, position=position)
+        rows: SceneVectorEnv = self._native
+        where: Any = {"position": rows.position, "field_of_view": rows.field_of_view}
+        return IdealObserver(rows.num_cubes, self._orientation, **where)
 
     def predict(
         self,
@@ -304,25 +321,33 @@ IDEAL_VIEWS = (ViewPredictionTask,)
 """Tasks in which it predicts views."""
 
 
-def ideal_agent(environment: AgentEnvironment) -> IdealAgent | None:
-    """The ideal observer as an agent; None for tasks, sizes and looks of which it knows nothing."""
+def ideal_agent(environment: AgentEnvironment, choose: Choice | None = None) -> IdealAgent | None:
+    """The ideal observer as an agent; None for tasks, sizes and looks of which it knows nothing.
+
+    Args:
+        choose: see `IdealAgent`.
+    """
     kind = IDEAL_AGENTS.get(type(environment.task))
     if kind is None or not kind.knows(environment.rows) or not _is_usual(environment):
         return None
-    return kind(environment)
+    return kind(environment, choose)
 
 
 def ideal_views(environment: AgentEnvironment, looks: Schedule) -> IdealViews | None:
     """The ideal observer as a view strategy; None where `ideal_agent` would be none."""
-    known = type(environment.task) in IDEAL_VIEWS and _is_usual(environment)
-    if environment.rows.position != CENTRED:
-        known = known and environment.env_kwargs.get("orientation") in (None, "grid")
-    return IdealViews(environment, looks) if known else None
+    rows = environment.rows
+    known = type(environment.task) in IDEAL_VIEWS and rows.num_cubes <= MAX_ENUMERATED
+    orientation = environment.env_kwargs.get("orientation") or "grid"
+    known = known and GalleryObserver.knows(orientation, rows.position, rows.field_of_view)
+    return IdealViews(environment, looks) if known and _is_usual(environment) else None
 
 
 def _is_usual(environment: AgentEnvironment) -> bool:
-    """Whether all shapes of the objects' size are known, and objects look as they usually do."""
-    given = environment.env_kwargs
-    if Appearance.of(given.get("appearance")) != Appearance() or environment.rows.pixel_noise:
-        return False
-    return num_cubes_of(given.get("num_cubes"), given.get("shapes", "train")) <= MAX_ENUMERATED
+    """Whether objects look as they usually do, without noise."""
+    look = Appearance.of(environment.env_kwargs.get("appearance"))
+    return look == Appearance() and not environment.rows.pixel_noise
+
+
+def _sees_all_in_the_middle(rows: SceneVectorEnv) -> bool:
+    """Whether objects are where cameras look, and cameras see all of them."""
+    return rows.position == CENTRED and rows.field_of_view == WIDEST

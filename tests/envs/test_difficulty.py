@@ -152,7 +152,7 @@ def test_a_narrow_camera_shows_the_middle_and_more_of_it(
     images = [env.reset(seed=0)[0]["image"] for env in (wide, narrow)]
     lit = [(image > 0).any(axis=-1).mean(axis=(1, 2)) for image in images]
     assert (lit[1] > lit[0]).all()
-    assert narrow.unwrapped.field_of_view == pytest.approx(np.deg2rad(10.0))
+    assert narrow.unwrapped.field_of_view == pytest.approx(10.0)
 
 
 def test_an_encoder_that_knows_another_camera_is_refused(make: Make) -> None:

@@ -28,7 +28,10 @@ NAMES = frozenset(
         *("sigma_schedule", "initial_weights", "probes", "probe_orientations", "agents", "cameras"),
         *("dataset", "split", "shards", "base_url", "clock", "others", "look_around", "moves"),
         *("hyper", "repository", "rotation", "camera", "angles", "appearance", "position"),
-        *("stimuli",),
+        *(
+            "stimuli",
+            "steps",
+        ),
     )
 )
 """Flags that name something of a table, or have a form."""

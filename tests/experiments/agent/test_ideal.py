@@ -201,11 +201,38 @@ def test_it_is_measured_for_every_task_it_knows_and_for_no_other() -> None:
         made.close()
 
 
-@pytest.mark.parametrize("env_id", ["GQNShepard-v0", "GQNShepardViewPrediction-v0"])
-def test_objects_of_ten_cubes_have_no_ideal_observer(env_id: str) -> None:
+@pytest.mark.parametrize("env_id", ["GQNShepardMentalRotation-v0", "GQNShepardViewPrediction-v0"])
+def test_objects_of_ten_cubes_that_no_gallery_lists_have_no_ideal_observer(env_id: str) -> None:
     made = environment(env_id, num_cubes=10)
     assert ideal_agent(made) is None
     assert ideal_views(made, {}) is None
+    made.close()
+
+
+@pytest.mark.parametrize("options", [{"num_cubes": 10}, {"field_of_view": 8.0}])
+def test_it_knows_galleries_of_ten_cubes_and_cameras_that_see_a_part(
+    options: dict[str, Any],
+) -> None:
+    made = environment("GQNShepard-v0", gallery="confusable", **options)
+    strategy = ideal_agent(made)
+    assert strategy is not None
+    assert play(made, strategy, 2 * ROWS).accuracy == 1.0
+    made.close()
+
+
+@pytest.mark.parametrize(
+    ("env_id", "options"),
+    [
+        ("GQNShepard-v0", {"position": "random"}),
+        ("GQNShepard-v0", {"orientation": "free"}),
+        ("GQNShepardMentalRotation-v0", {}),
+    ],
+)
+def test_it_knows_cameras_that_see_a_part_of_centred_grids_alone(
+    env_id: str, options: dict[str, Any]
+) -> None:
+    made = environment(env_id, field_of_view=8.0, **options)
+    assert ideal_agent(made) is None
     made.close()
 
 
