@@ -19,7 +19,7 @@ from envs.observation.part import Rows
 from envs.snapshots import Snapshot
 from gqn_rl.errors import UserError
 from gqn_rl.geometry.viewpoint import Viewpoints
-from gqn_rl.inference.ideal_observer import GalleryObserver, Posterior
+from gqn_rl.inference.ideal_observer import AnyPosterior, GalleryObserver
 
 MOST_BITS = 10.0
 """The largest expectation that is told: as much as singles out one of a thousand shapes."""
@@ -30,7 +30,7 @@ class ExactPosterior(Content):
 
     Moves are `CameraControl.probes`; what a view from there is expected to tell about the answer
     (Lindley, 1956) is in bits, see `gqn_rl.inference.ideal_observer`. Only of tasks whose answers
-    name shapes, without pixel noise; of objects that stand anywhere, or are seen in part, in grid
+    name shapes; of objects that stand anywhere, or are seen in part or with pixel noise, in grid
     orientation.
 
     >>> import gymnasium
@@ -55,7 +55,7 @@ class ExactPosterior(Content):
         size = (len(rows), rows.max_looks, rows.image_size, rows.image_size, 3)
         self.images = np.zeros(size, np.uint8)
         self.count = np.zeros(len(rows), np.int64)
-        self._posteriors: list[Posterior | None] = [None] * len(rows)
+        self._posteriors: list[AnyPosterior | None] = [None] * len(rows)
 
     @classmethod
     def scene_space(cls, rows: Rows) -> spaces.Box:
@@ -116,11 +116,11 @@ def _observer_of(rows: Rows) -> GalleryObserver:
         raise UserError(
             f'observation is "posterior", but the answers of {type(task).__name__} name no shapes'
         )
-    where = task.orientation, rows.position, rows.field_of_view
-    if rows.pixel_noise or not GalleryObserver.knows(*where):
+    where = task.orientation, rows.position, rows.field_of_view, rows.pixel_noise
+    if not GalleryObserver.knows(*where):
         raise UserError(
-            'observation is "posterior", which is known without pixel_noise, and of '
-            'position="random" or field_of_view below 45, not of both, in grid orientation alone'
+            'observation is "posterior", which is known of position="random", or of field_of_view '
+            "below 45 and pixel_noise, not of both, and in grid orientation alone"
         )
     return GalleryObserver(gallery, *where)
 

@@ -11,6 +11,7 @@ import yaml
 
 from agents.factory import load_hyperparameters
 from agents.hyperparameter_values import read_yaml
+from envs.registration import fixed_arguments, known_id
 from experiments.shared.continuation import RunFlags
 from experiments.shared.device import AgentDeviceFlag
 from experiments.shared.threads import OneThreadFlag
@@ -107,8 +108,10 @@ class NewAgentFlags(EnvironmentFlags):
 
     renderer: str = DEFAULT_RENDERER
     """pybullet or raycast."""
-    observation: str = "representation"
-    """What the agent sees: representation, pixels or state (the truth)."""
+    observation: str | None = None
+    """What the agent sees: representation, pixels, state (the truth) or posterior (of the answers,
+    by the ideal observer); by default the environment's own (representation; in
+    GQNShepardKeyhole-v0 posterior)."""
     gallery_size: int | None = None
     """How many shapes there are to tell apart; by default the environment's (10, or all objects of
     a file)."""
@@ -126,8 +129,19 @@ class NewAgentFlags(EnvironmentFlags):
     """Changes to hyperparameters, such as aux_coef=0 or policy_kwargs.inverse_temperature=2."""
 
     def arguments(self) -> dict[str, Any]:
-        own = _arguments(self, NewAgentFlags)
+        own = _arguments(self, NewAgentFlags) | {"observation": self.shown}
         return {name: own[name] for name in own if name not in ("hyperparameters", "hyper")}
+
+    @property
+    def shown(self) -> str:
+        """What the agent sees, by the flag or by the environment.
+
+        Raises:
+            UserError: for an unknown environment.
+        """
+        if self.observation is not None:
+            return self.observation
+        return str(fixed_arguments(known_id(self.env_id)).get("observation", "representation"))
 
     def hyperparameters_of(self, algo: str) -> dict[str, Any]:
         """Those of an algorithm in this environment, with the file and the changes laid over.
@@ -146,7 +160,7 @@ class NewAgentFlags(EnvironmentFlags):
 
     def learns_from(self, encoder: str | None) -> bool:
         """Whether this is the encoder that is learned from; None stands for any observation."""
-        shown = self.observation == "representation" and self.encoder in (None, encoder)
+        shown = self.shown == "representation" and self.encoder in (None, encoder)
         return encoder is None or shown
 
 

@@ -39,6 +39,7 @@ from experiments.agent.view_strategies import (
 from gqn_rl.geometry.rotations import MIRROR, VERTICAL_TURNS
 from gqn_rl.geometry.viewpoint import Viewpoints, look_at_origin
 from gqn_rl.inference.ideal_observer import (
+    AnyPosterior,
     Candidates,
     GalleryObserver,
     IdealObserver,
@@ -80,20 +81,20 @@ class IdealAgent(ABC):
         return self._environment.rows.num_cubes
 
     @abstractmethod
-    def begin(self, row: int, image: NDArray[np.uint8], viewpoint: Viewpoints) -> Posterior:
+    def begin(self, row: int, image: NDArray[np.uint8], viewpoint: Viewpoints) -> AnyPosterior:
         """The posterior after the first view of an episode, (1, H, W, 3) from one pose."""
 
     @abstractmethod
-    def answers(self, row: int, posterior: Posterior) -> NDArray[np.float64]:
+    def answers(self, row: int, posterior: AnyPosterior) -> NDArray[np.float64]:
         """Probability of each answer, (K,)."""
 
     def predict(
         self,
         observation: Observation,
-        state: list[Posterior] | None = None,
+        state: list[AnyPosterior] | None = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = False,
-    ) -> tuple[NDArray[Any], list[Posterior]]:
+    ) -> tuple[NDArray[Any], list[AnyPosterior]]:
         """See `agents.evaluation.Predictor`."""
         images, poses = self._native.images, self._native.viewpoints
         starts = np.ones(len(images), bool) if episode_start is None else episode_start
@@ -107,7 +108,7 @@ class IdealAgent(ABC):
             actions.append(self._action(row, posteriors[row], encoded(pose)))
         return np.stack(actions), posteriors
 
-    def _action(self, row: int, posterior: Posterior, pose: NDArray[np.float32]) -> NDArray[Any]:
+    def _action(self, row: int, posterior: AnyPosterior, pose: NDArray[np.float32]) -> NDArray[Any]:
         control, answers = self._environment.control, self.answers(row, posterior)
         spent = self._native.looks_taken[row] >= self._native.max_looks
         if answers.max() < SURE and not spent:
@@ -134,20 +135,21 @@ class IdealRecognition(IdealAgent):
             return False
         if rows.num_cubes > MAX_ENUMERATED and task.orientation != "grid":
             return False
-        return GalleryObserver.knows(task.orientation, rows.position, rows.field_of_view)
+        where = task.orientation, rows.position, rows.field_of_view
+        return GalleryObserver.knows(*where, rows.pixel_noise)
 
     @cached_property
     def _observer(self) -> GalleryObserver:
         rows = self._environment.rows
         task: Any = rows.task
         where = task.orientation, rows.position, rows.field_of_view
-        return GalleryObserver(task.answer_shapes, *where)
+        return GalleryObserver(task.answer_shapes, *where, rows.pixel_noise)
 
-    def begin(self, row: int, image: NDArray[np.uint8], viewpoint: Viewpoints) -> Posterior:
+    def begin(self, row: int, image: NDArray[np.uint8], viewpoint: Viewpoints) -> AnyPosterior:
         """See `IdealAgent.begin`."""
         return self._observer.observe(image, viewpoint)
 
-    def answers(self, row: int, posterior: Posterior) -> NDArray[np.float64]:
+    def answers(self, row: int, posterior: AnyPosterior) -> NDArray[np.float64]:
         """See `IdealAgent.answers`."""
         return self._observer.answers(posterior)
 
@@ -163,6 +165,7 @@ class IdealMentalRotation(IdealAgent):
         """See `IdealAgent.knows`: it turns grids about the vertical axis through the origin."""
         task = rows.task
         turns = isinstance(task, MentalRotationTask) and task.rotation == "depth"
+        turns = turns and not rows.pixel_noise
         return turns and rows.num_cubes <= MAX_ENUMERATED and _sees_all_in_the_middle(rows)
 
     @cached_property
@@ -176,7 +179,7 @@ class IdealMentalRotation(IdealAgent):
         """Row to the likeliest shape of its reference."""
         return {}
 
-    def begin(self, row: int, image: NDArray[np.uint8], viewpoint: Viewpoints) -> Posterior:
+    def begin(self, row: int, image: NDArray[np.uint8], viewpoint: Viewpoints) -> AnyPosterior:
         """See `IdealAgent.begin`."""
         task, trial = self._native.task, self._native.trials[np.array([row])]
         poses = task.reference_views(trial)
@@ -189,8 +192,9 @@ class IdealMentalRotation(IdealAgent):
             hypotheses = turned_and_mirrored(seen, task.angles)
         return Posterior.of(hypotheses, image.shape[1]).update(image, viewpoint)
 
-    def answers(self, row: int, posterior: Posterior) -> NDArray[np.float64]:
+    def answers(self, row: int, posterior: AnyPosterior) -> NDArray[np.float64]:
         """See `IdealAgent.answers`."""
+        assert isinstance(posterior, Posterior)
         return posterior.handedness(self._references[row])
 
 
@@ -337,15 +341,15 @@ def ideal_views(environment: AgentEnvironment, looks: Schedule) -> IdealViews | 
     """The ideal observer as a view strategy; None where `ideal_agent` would be none."""
     rows = environment.rows
     known = type(environment.task) in IDEAL_VIEWS and rows.num_cubes <= MAX_ENUMERATED
+    known = known and not rows.pixel_noise
     orientation = environment.env_kwargs.get("orientation") or "grid"
     known = known and GalleryObserver.knows(orientation, rows.position, rows.field_of_view)
     return IdealViews(environment, looks) if known and _is_usual(environment) else None
 
 
 def _is_usual(environment: AgentEnvironment) -> bool:
-    """Whether objects look as they usually do, without noise."""
-    look = Appearance.of(environment.env_kwargs.get("appearance"))
-    return look == Appearance() and not environment.rows.pixel_noise
+    """Whether objects look as they usually do."""
+    return Appearance.of(environment.env_kwargs.get("appearance")) == Appearance()
 
 
 def _sees_all_in_the_middle(rows: SceneVectorEnv) -> bool:

@@ -29,10 +29,10 @@ TEN = SMALL | {"num_cubes": 10}
 STEPS: Mapping[str, dict[str, Any]] = {
     "usual": {},
     "confusable": CONFUSABLE,
-    "random_position": CONFUSABLE | {"position": "random"},
     "ten_cubes": CONFUSABLE | {"num_cubes": 10},
     "image_16": SMALL,
     "image_8": CONFUSABLE | {"image_size": 8},
+    "noise_64": SMALL | {"pixel_noise": 64.0},
     "view_20": SMALL | {"field_of_view": 20.0},
     "view_5": SMALL | {"field_of_view": 5.0},
     "view_2": SMALL | {"field_of_view": 2.0},

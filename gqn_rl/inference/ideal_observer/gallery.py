@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gqn_rl.geometry.viewpoint import Viewpoints
+from gqn_rl.inference.ideal_observer.noisy import NoisyPosterior
 from gqn_rl.inference.ideal_observer.observer import IdealObserver
 from gqn_rl.inference.ideal_observer.posterior import Posterior
 from gqn_rl.rendering.base import WIDEST
 from gqn_rl.scenes.scene import CENTRED
 from gqn_rl.scenes.shape_catalogue import MAX_ENUMERATED, shape_catalogue
 from gqn_rl.scenes.shape_pool import ShapePool
+
+AnyPosterior: TypeAlias = Posterior | NoisyPosterior
 
 
 class GalleryObserver:
@@ -34,6 +38,8 @@ class GalleryObserver:
     Args:
         gallery: the shapes, of any number of cubes.
         orientation, position, field_of_view: see `IdealObserver`.
+        pixel_noise: standard deviation of Gaussian noise on the views, in levels, see
+            `gqn_rl.inference.ideal_observer.noisy`.
 
     Raises:
         UserError: for what does not go together, see `knows`.
@@ -45,16 +51,20 @@ class GalleryObserver:
         orientation: str = "grid",
         position: str = CENTRED,
         field_of_view: float = WIDEST,
+        pixel_noise: float = 0.0,
     ) -> None:
-        self._gallery = gallery
+        self._gallery, self._noise = gallery, pixel_noise
         self._where = (orientation, position, field_of_view)
 
     @staticmethod
-    def knows(orientation: str, position: str, field_of_view: float) -> bool:
-        """Whether it can be of such objects: those of the grid may stand anywhere or be seen in
-        part, but not both; the others do neither."""
-        unusual = (position != CENTRED) + (field_of_view < WIDEST)
-        return unusual <= (orientation == "grid")
+    def knows(
+        orientation: str, position: str, field_of_view: float, pixel_noise: float = 0.0
+    ) -> bool:
+        """Whether it can be of such objects: those of the grid may stand anywhere, or be seen in
+        part and with noise; the others do neither."""
+        if position != CENTRED:
+            return orientation == "grid" and field_of_view == WIDEST and not pixel_noise
+        return orientation == "grid" or (field_of_view == WIDEST and not pixel_noise)
 
     @cached_property
     def _is_listed(self) -> bool:
@@ -74,12 +84,17 @@ class GalleryObserver:
 
     def observe(
         self, images: NDArray[np.uint8], viewpoints: Viewpoints | NDArray[np.floating]
-    ) -> Posterior:
+    ) -> AnyPosterior:
         """See `IdealObserver.observe`."""
-        return self._observer.observe(images, viewpoints)
+        if not self._noise:
+            return self._observer.observe(images, viewpoints)
+        known, size = self._observer, np.shape(images)[1]
+        prior = NoisyPosterior.of(known.candidates, size, self._noise, known.field_of_view)
+        return prior.update(images, viewpoints)
 
-    def answers(self, posterior: Posterior) -> NDArray[np.float64]:
+    def answers(self, posterior: AnyPosterior) -> NDArray[np.float64]:
         """Probability of each shape of the gallery, float64 (K,)."""
-        if self._is_listed:
-            return posterior.shapes()[self._gallery.numbers]
-        return posterior.shares(len(self._gallery))
+        if not self._is_listed:
+            return posterior.shares(len(self._gallery))
+        every = shape_catalogue(self._gallery.cubes.shape[1]).num_shapes
+        return posterior.shares(every)[self._gallery.numbers]

@@ -62,7 +62,7 @@ def test_it_goes_on_from_a_snapshot(make_vec: Make) -> None:
     ("env_id", "arguments", "message"),
     [
         ("GQNShepardMentalRotation-v0", {}, "the answers of MentalRotationTask name no shapes"),
-        ("GQNShepard-v0", {"pixel_noise": 3.0}, "known without pixel_noise"),
+        ("GQNShepard-v0", {"position": "random", "pixel_noise": 3.0}, "not of both"),
         ("GQNShepard-v0", {"orientation": "free"}, "in grid orientation alone"),
         ("GQNShepard-v0", {"position": "random"}, "not of both"),
     ],

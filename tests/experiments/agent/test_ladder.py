@@ -23,7 +23,7 @@ def test_the_last_step_is_the_registered_id() -> None:
 
 def test_a_view_of_all_is_enough_and_one_of_a_part_is_not() -> None:
     views = {}
-    for name in ("image_16", "view_1"):
+    for name in ("image_16", "noise_64", "view_1"):
         given = {**STEPS[name], "observation": "state", "renderer": "raycast"}
         environment = make_environment("GQNShepard-v0", 1, given)
         figures = ideal_figures(environment, 10, 0)
@@ -40,7 +40,7 @@ def test_a_view_of_all_is_enough_and_one_of_a_part_is_not() -> None:
 
 
 def test_a_setting_without_an_ideal_observer_is_refused() -> None:
-    given = {"observation": "state", "pixel_noise": 5.0}
+    given = {"observation": "state", "pixel_noise": 5.0, "orientation": "free"}
     environment = make_environment("GQNShepard-v0", 1, given)
     with pytest.raises(UserError, match=r"no ideal observer of .*'pixel_noise': 5\.0"):
         ideal_figures(environment, 1, 0)
