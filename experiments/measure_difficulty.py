@@ -27,6 +27,7 @@ from experiments.shared.threads import OneThreadFlag, use_threads
 from gqn_rl.errors import unknown_name
 from gqn_rl.files import write_json
 from gqn_rl.rendering import DEFAULT_RENDERER
+from gqn_rl.rendering.base import check_renderer
 
 ENV_ID = "GQNShepard-v0"
 
@@ -53,6 +54,7 @@ def main(settings: MeasureDifficultySettings) -> None:
     for name in settings.steps:
         if name not in STEPS:
             raise unknown_name("step", name, STEPS)
+    check_renderer(settings.renderer, 8)
     use_threads(settings.threads or 1)
     folder = new_run_folder(settings.output, "measure_difficulty")
     save_settings(folder, settings)

@@ -39,10 +39,9 @@ class ExactPosterior(Content):
     >>> observation, info = env.reset(seed=3)
     >>> answers, moves = observation["posterior"][:10], observation["posterior"][10:]
     >>> answers.round(2)
-    array([0.  , 0.  , 0.  , 0.  , 0.04, 0.15, 0.05, 0.16, 0.43, 0.17],
-          dtype=float32)
-    >>> moves.round(1)  # left, right, up, down
-    array([1.3, 1.3, 1.2, 1.5], dtype=float32)
+    array([0. , 0. , 0. , 0. , 0. , 0. , 0. , 0.5, 0.5, 0. ], dtype=float32)
+    >>> moves.round(2)  # of left, right, up and down, one tells which of the two it is
+    array([0., 1., 0., 0.], dtype=float32)
     """
 
     key = "posterior"

@@ -220,6 +220,21 @@ def test_it_knows_galleries_of_ten_cubes_and_cameras_that_see_a_part(
     made.close()
 
 
+def test_where_looking_pays_it_is_told_what_other_views_would_take() -> None:
+    made = environment("GQNShepardKeyhole-v0")
+    found = measured_ideal(made, Evaluation([]), lambda name, s: play(made, s, ROWS))
+    assert set(found) == {IDEAL, f"{IDEAL}, farthest views", f"{IDEAL}, random views"}
+    assert found[IDEAL]["looks"] > 1.5
+    made.close()
+
+
+def test_where_a_view_tells_all_nobody_is_asked_about_others() -> None:
+    made = environment("GQNShepard-v0")
+    found = measured_ideal(made, Evaluation([]), lambda name, s: play(made, s, ROWS))
+    assert set(found) == {IDEAL}
+    made.close()
+
+
 @pytest.mark.parametrize(
     ("env_id", "options"),
     [
