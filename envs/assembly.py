@@ -15,12 +15,14 @@ from envs.forked import settle_into_forked_worker
 from envs.observation.content import content_named
 from envs.observation.encoder_memory import EncoderMemory, encoder_name, usable_encoder
 from envs.observation.part import PartFactory, part_factories
+from envs.rows.pixel_noise import noise_of
 from envs.rows.scene_rows import SceneRows
 from envs.rows.view_store import images_per_row
 from envs.tasks import Task
 from gqn_rl.encoders import SceneEncoder
 from gqn_rl.errors import UserError, unknown_name
-from gqn_rl.rendering import Appearance, default_renderer, make_renderer
+from gqn_rl.rendering import WIDEST, Appearance, default_renderer, make_renderer
+from gqn_rl.scenes.scene import CENTRED, POSITIONS
 
 RENDER_MODES = ("rgb_array",)
 ROWS_PER_GROUP, MAX_GROUPS = 32, 4
@@ -41,6 +43,9 @@ def make_rows(
     device: str,
     render_workers: int,
     appearance: Appearance | Mapping[str, Any] | None = None,
+    field_of_view: float = WIDEST,
+    position: str = CENTRED,
+    pixel_noise: float = 0.0,
 ) -> SceneRows:
     """The rows of an environment; see `SceneVectorEnv` for the arguments.
 
@@ -51,13 +56,17 @@ def make_rows(
     for count, (value, bound) in least.items():
         if value < bound:
             raise UserError(f"{count} is {value}, expected at least {bound}")
+    if position not in POSITIONS:
+        raise unknown_name("position", position, POSITIONS)
+    noise = noise_of(n, pixel_noise)
     settle_into_forked_worker()
     renderer = default_renderer() if renderer is None else renderer
     content, more = content_named(observation), part_factories(parts)
     options: dict[str, Any] = {**_device_option(renderer, device)}
     if render_workers:
         options |= {"workers": render_workers, "capacity": n * images_per_row(task)}
-    built_renderer = make_renderer(renderer, image_size, appearance=appearance, **options)
+    look: dict[str, Any] = {"appearance": appearance, "field_of_view": field_of_view}
+    built_renderer = make_renderer(renderer, image_size, **look, **options)
     groups, memory = [slice(0, n)], None
     try:
         if task.has_query or content.needs_encoder or any(part.needs_encoder for part in more):
@@ -67,7 +76,8 @@ def make_rows(
             _require_drawing(task, memory, encoder)
         return SceneRows(
             groups, task, built_renderer, memory, control, num_cubes=num_cubes,
-            max_looks=max_looks, content=content, more_parts=more,
+            max_looks=max_looks, content=content, more_parts=more, position=position,
+            noise=noise,
         )  # fmt: skip
     except BaseException:
         built_renderer.close()

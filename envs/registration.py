@@ -21,6 +21,21 @@ TASK_IDS = {
 CONTROL_IDS = {"": "discrete", "Continuous": "continuous"}
 """Ending after the stem to the name of the control."""
 
+HARD_TASKS: dict[str, tuple[str, dict[str, Any]]] = {
+    "GQNShepardKeyhole": (
+        "recognition",
+        {
+            "num_cubes": 10,
+            "gallery": "confusable",
+            "field_of_view": 1.0,
+            "image_size": 16,
+            "observation": "posterior",
+        },
+    ),
+}
+"""Stem of an id where one view leaves the answer open to the name of the task and the arguments
+that make it so; the user's come before these."""
+
 ENVIRONMENTS: dict[str, dict[str, Any]] = {}
 """Id to the arguments that make it what it is; every other argument is the user's."""
 
@@ -32,7 +47,10 @@ ENTRY_POINT = "envs.scene_env:SceneEnv"
 
 
 def register_task(
-    stem: str, task: str, controls: Mapping[str, str] = CONTROL_IDS
+    stem: str,
+    task: str,
+    controls: Mapping[str, str] = CONTROL_IDS,
+    arguments: Mapping[str, Any] | None = None,
 ) -> tuple[str, ...]:
     """Make a task available as `<stem>-v0` and, with continuous actions, `<stem>Continuous-v0`.
 
@@ -50,6 +68,7 @@ def register_task(
         task: `module:class`, or a name in `envs.tasks.TASKS`.
         controls: what follows the stem to the control: `module:class`, or a name in
             `envs.camera.control.CONTROLS`.
+        arguments: of the environment, plain data, where the user gives no others.
 
     Returns:
         The ids in the order of the controls: Discrete first.
@@ -65,11 +84,12 @@ def register_task(
     for control in controls.values():
         _require("control", control, CONTROL_IDS)
     for suffix, control in controls.items():
-        env_id, arguments = f"{stem}{suffix}-v0", {"task": task, "control": control}
-        _register(env_id, arguments)
-        ENVIRONMENTS[env_id] = arguments
+        env_id = f"{stem}{suffix}-v0"
+        own = {"task": task, "control": control, **(arguments or {})}
+        _register(env_id, own)
+        ENVIRONMENTS[env_id] = own
         flat_id = f"{stem}Flat{suffix}-v0"
-        _register(flat_id, {**arguments, "flatten": True})
+        _register(flat_id, {**own, "flatten": True})
         FLAT_IDS[flat_id] = env_id
     return tuple(f"{stem}{suffix}-v0" for suffix in controls)
 
@@ -100,7 +120,8 @@ def known_id(env_id: str) -> str:
 
 
 def fixed_arguments(env_id: str) -> dict[str, Any]:
-    """What makes an id, with or without its module, what it is: task and control."""
+    """What makes an id, with or without its module, what it is: task, control and arguments that
+    differ from the usual ones."""
     return ENVIRONMENTS[env_id.rpartition(":")[2]]
 
 
@@ -124,4 +145,10 @@ def _register(env_id: str, arguments: dict[str, Any]) -> None:
 
 
 ENV_IDS = tuple(env_id for stem, task in TASK_IDS.items() for env_id in register_task(stem, task))
-"""The ids that this package brings."""
+"""The ids that this package brings, one view of which tells nearly all there is to know."""
+HARD_ENV_IDS = tuple(
+    env_id
+    for stem, (task, arguments) in HARD_TASKS.items()
+    for env_id in register_task(stem, task, arguments=arguments)
+)
+"""Those where looking must pay."""

@@ -25,7 +25,8 @@ from envs.rows.seeding import RowGenerators
 from envs.snapshots import Resumable, Snapshot, restore_parts, snapshot_of
 from envs.tasks import NO_ANSWER, make_task
 from gqn_rl.encoders import SceneEncoder
-from gqn_rl.rendering import Appearance, RendererWithWorkers
+from gqn_rl.rendering import WIDEST, Appearance, RendererWithWorkers
+from gqn_rl.scenes.scene import CENTRED
 from gqn_rl.scenes.shape_source import num_cubes_of
 
 LOOK_COST = 0.02
@@ -89,6 +90,8 @@ class SceneVectorEnv(PlainSpec, RowAccess, VectorEnv[Any, NDArray[Any], NDArray[
         image_size: height and width of the views in pixels.
         appearance: of the objects: colours, edges, background, ambient and diffuse by name, see
             `gqn_rl.rendering.Appearance`; an encoder knows the one it was trained on.
+        field_of_view: opening angle of the camera in degrees, 1 to 45; at less than 45 a view shows
+            a part of the object. An encoder knows the one it was trained on.
         num_cubes: cubes per object; None for 7, or as many as the objects of a file have.
         max_looks: images per episode, the first one included; None for 12, or as many as the
             task's own options say.
@@ -97,6 +100,10 @@ class SceneVectorEnv(PlainSpec, RowAccess, VectorEnv[Any, NDArray[Any], NDArray[
             `gqn_rl.scenes.stimuli`.
         orientation: "grid" (one of the 24 grid rotations) or "free" (times a random yaw); None
             for the task's own: "grid", in mental rotation "free".
+        position: "centred", the barycentre where cameras look, or "random", each object, a
+            reference too, anywhere that every camera sees all of it.
+        pixel_noise: standard deviation in levels, 0 to 255, of Gaussian noise on every view and
+            every reference; what the encoder has to draw has none.
         device: "auto", "cpu", "cuda" or another PyTorch device.
         render_workers: processes that draw, the same images to the bit, while this one encodes;
             0 to draw in this one. Pays where there are cores to spare.
@@ -125,10 +132,13 @@ class SceneVectorEnv(PlainSpec, RowAccess, VectorEnv[Any, NDArray[Any], NDArray[
         renderer: str | None = None,
         image_size: int = 64,
         appearance: Appearance | Mapping[str, Any] | None = None,
+        field_of_view: float = WIDEST,
         num_cubes: int | None = None,
         max_looks: int | None = None,
         shapes: str = "train",
         orientation: str | None = None,
+        position: str = CENTRED,
+        pixel_noise: float = 0.0,
         device: str = "auto",
         render_workers: int = 0,
         render_mode: str | None = None,
@@ -148,7 +158,8 @@ class SceneVectorEnv(PlainSpec, RowAccess, VectorEnv[Any, NDArray[Any], NDArray[
             num_envs, built_task, self.control, observation=observation, parts=parts,
             encoder=encoder, renderer=renderer, image_size=image_size, num_cubes=num_cubes,
             max_looks=self.max_looks, device=device, render_workers=render_workers,
-            appearance=appearance,
+            appearance=appearance, field_of_view=field_of_view, position=position,
+            pixel_noise=pixel_noise,
         )  # fmt: skip
         self._define_spaces(flatten)
         self._generators, self._episodes = RowGenerators(num_envs), Episodes(num_envs)

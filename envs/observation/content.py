@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from envs.observation.encoder_memory import REPRESENTATION_LIMIT
 from envs.observation.part import ObservationPart, Rows
 from gqn_rl.entry_points import find
-from gqn_rl.scenes.scene import SceneBatch
+from gqn_rl.scenes.scene import CENTRED, VIEW_RADIUS, SceneBatch
 
 
 class Content(ObservationPart, ABC):
@@ -142,9 +142,10 @@ class Pixels(Content):
 class State(Content):
     """The truth, float32 (P * 6,): all cube centres, then all cube colours.
 
-    Centres (P * 3) are in world coordinates and cube edges, relative to the barycentre; colours
-    (P * 3) are RGB in [0, 1]. Cubes come in the order of the shape's catalogue entry; those of a
-    mirror image in the order of the cubes they mirror.
+    Centres (P * 3) are in world coordinates and cube edges, relative to where the cameras look,
+    which is the barycentre unless objects have a position of their own; colours (P * 3) are RGB in
+    [0, 1]. Cubes come in the order of the shape's catalogue entry; those of a mirror image in the
+    order of the cubes they mirror.
 
     >>> import gymnasium
     >>> env = gymnasium.make("envs:GQNShepard-v0", observation="state")
@@ -159,8 +160,9 @@ class State(Content):
     def scene_space(cls, rows: Rows) -> spaces.Box:
         """See `Content`."""
         count = rows.num_cubes
-        low = np.repeat(np.array([-count, 0.0], np.float32), count * 3)
-        high = np.repeat(np.array([count, 1.0], np.float32), count * 3)
+        reach = count if rows.position == CENTRED else max(count, VIEW_RADIUS)
+        low = np.repeat(np.array([-reach, 0.0], np.float32), count * 3)
+        high = np.repeat(np.array([reach, 1.0], np.float32), count * 3)
         return spaces.Box(low, high, dtype=np.float32)
 
     def scenes(self, rows: Rows) -> NDArray[np.float32]:
@@ -177,6 +179,7 @@ CONTENTS = {
     "representation": "envs.observation.content:Representation",
     "pixels": "envs.observation.content:Pixels",
     "state": "envs.observation.content:State",
+    "posterior": "envs.observation.exact_posterior:ExactPosterior",
 }
 """Name to `module:class`."""
 

@@ -64,6 +64,8 @@ class Rows(Protocol):
     Attributes:
         image_size: height and width of the views, in pixels.
         num_cubes: cubes per object.
+        position: where objects stand, see `gqn_rl.scenes.scene.POSITIONS`.
+        pixel_noise: standard deviation of the noise on what is seen, in levels.
         max_looks: views per episode, the first one included.
         memory: what the encoder knows; None where nothing needs one.
         control: what the camera's moves are.
@@ -76,10 +78,17 @@ class Rows(Protocol):
     memory: EncoderMemory | None
     image_size: int
     num_cubes: int
+    position: str
+    pixel_noise: float
     max_looks: int
     cameras: CameraPaths
 
     def __len__(self) -> int: ...
+
+    @property
+    def field_of_view(self) -> float:
+        """Opening angle of the camera, in degrees."""
+        ...
 
     @property
     def views(self) -> DrawnViews: ...

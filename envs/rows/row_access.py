@@ -56,6 +56,26 @@ class RowAccess:
         return self._rows.renderer
 
     @property
+    def num_cubes(self) -> int:
+        """Of every object."""
+        return self._rows.num_cubes
+
+    @property
+    def position(self) -> str:
+        """Where objects stand: "centred" or "random"."""
+        return self._rows.position
+
+    @property
+    def field_of_view(self) -> float:
+        """Opening angle of the camera, in degrees."""
+        return self._rows.field_of_view
+
+    @property
+    def pixel_noise(self) -> float:
+        """Standard deviation of the noise on what is seen, in levels."""
+        return self._rows.pixel_noise
+
+    @property
     def prospects(self) -> NextBestViewFeatures | None:
         """The part with next-best-view features; None where the task has no query."""
         found = (part for part in self._rows.observation if isinstance(part, NextBestViewFeatures))
@@ -90,6 +110,10 @@ class RowAccess:
     def query_images(self) -> NDArray[np.uint8]:
         """The true query views of view prediction, uint8 (N, H, W, 3)."""
         return self._rows.extra_images[:, 0]
+
+    def path_of(self, row: int) -> NDArray[np.float64]:
+        """Azimuth and elevation of each look of a row's episode, float64 (looks, 2), radians."""
+        return self._rows.cameras.of(row)
 
     @property
     def looks_taken(self) -> NDArray[np.int64]:

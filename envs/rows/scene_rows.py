@@ -16,6 +16,7 @@ from envs.observation.content import Content
 from envs.observation.encoder_memory import EncoderMemory
 from envs.observation.part import PartFactory
 from envs.observation.parts import Parts, make_parts
+from envs.rows.pixel_noise import PixelNoise
 from envs.rows.query_errors import DrawnQueries
 from envs.rows.seeding import RowGenerators
 from envs.rows.view_store import ViewStore
@@ -31,6 +32,7 @@ from envs.snapshots import (
 from envs.tasks import QueryErrors, Task, Trials
 from gqn_rl.geometry.viewpoint import Viewpoints
 from gqn_rl.rendering import Renderer
+from gqn_rl.scenes.scene import CENTRED
 
 
 class SceneRows:
@@ -40,6 +42,8 @@ class SceneRows:
         groups: rows that are drawn and encoded together; all N rows in order.
         memory: what the encoder knows; None where neither the observation nor the task needs it.
         control: whose moves the observation tells about, where the task has a query.
+        position: where objects stand: "centred", or "random", each somewhere of its own.
+        noise: on what is seen; None for none.
         content: shows the scenes.
         more_parts: of the observation, beside those that the task has.
 
@@ -62,13 +66,17 @@ class SceneRows:
         max_looks: int,
         content: type[Content],
         more_parts: Sequence[PartFactory] = (),
+        position: str = CENTRED,
+        noise: PixelNoise | None = None,
     ) -> None:
         self.task, self.memory, self.control = task, memory, control
+        self.position, self.noise = position, noise
+        self.pixel_noise = 0.0 if noise is None else noise.sd
         self.num_cubes, self.max_looks, n = num_cubes, max_looks, groups[-1].stop
         self.image_size = renderer.identity.image_size
         self.cameras = CameraPaths(n, max_looks)
         self._trials: Trials | None = None
-        self.views = ViewStore(groups, task, renderer)
+        self.views = ViewStore(groups, task, renderer, noise)
         self.queries = DrawnQueries(self) if task.has_query else None
         self.observation = Parts(make_parts(self, content, more_parts))
         self._draws = memory is not None or self.observation.needs_images
@@ -79,6 +87,11 @@ class SceneRows:
     @property
     def renderer(self) -> Renderer:
         return self.views.renderer
+
+    @property
+    def field_of_view(self) -> float:
+        """Opening angle of the camera, in degrees."""
+        return float(np.rad2deg(self.renderer.identity.field_of_view))
 
     @property
     def trials(self) -> Trials:
@@ -139,6 +152,8 @@ class SceneRows:
                 trial = self.task.sample(generators[row], 1)
             else:
                 trial = self.task.sample_given(generators[row], given[row])
+            if self.position != CENTRED:
+                trial = trial.placed(generators[row])
             trials.append(trial)
             cameras.append(
                 first_camera(generators[row], self.task.keep_out(trial))
@@ -148,6 +163,8 @@ class SceneRows:
         new = Trials.concatenate(trials)
         self._trials = new if mask.all() else self.trials.replaced(mask, new)
         self.cameras.begin(mask, CameraAngles.concatenate(cameras))
+        if self.noise is not None:
+            self.noise.begin(mask, generators)
         self.views.expire(mask, scenes=True)
         if self.memory is not None:
             self.memory.forget(mask)
@@ -176,6 +193,8 @@ class SceneRows:
         if not mask.any():
             return np.zeros_like(mask)
         self.views.expire(mask)
+        if self.noise is not None:
+            self.noise.next(mask)
         lost, first = self._see(mask), mask & (self.cameras.looks == 0)
         while (again := lost & first).any():
             lost[again] = self._see(again)[again]
@@ -183,6 +202,8 @@ class SceneRows:
         self.cameras.note(seen)
         if lost.any():
             self.cameras.go_back(lost)
+            if self.noise is not None:
+                self.noise.go_back(lost)
             self.views.expire(lost)
         if self.queries is not None and (seen & first).any():
             self.queries.begin(self, seen & first)
@@ -232,4 +253,9 @@ class SceneRows:
 
     def _parts(self) -> dict[str, Resumable | None]:
         """What has arrays of the same layout at all times."""
-        return {"cameras": self.cameras, "observation": self.observation, "queries": self.queries}
+        return {
+            "cameras": self.cameras,
+            "observation": self.observation,
+            "queries": self.queries,
+            "noise": self.noise,
+        }

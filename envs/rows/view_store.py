@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.rows.pixel_noise import PixelNoise
 from envs.tasks import Task, Trials
 from gqn_rl.geometry.viewpoint import Viewpoints
 from gqn_rl.rendering import Drawn, Renderer, render_portions
@@ -28,10 +29,17 @@ class ViewStore:
 
     Args:
         groups: rows whose pictures are handed out together, see `draw_groups`; all N rows in order.
+        noise: on views and references; the true query view, which is not shown, has none.
     """
 
-    def __init__(self, groups: Sequence[slice], task: Task, renderer: Renderer) -> None:
-        self.renderer = renderer
+    def __init__(
+        self,
+        groups: Sequence[slice],
+        task: Task,
+        renderer: Renderer,
+        noise: PixelNoise | None = None,
+    ) -> None:
+        self.renderer, self._noise = renderer, noise
         self._groups = groups
         self._task = task
         n, size = groups[-1].stop, renderer.identity.image_size
@@ -109,14 +117,20 @@ class ViewStore:
 
     def _keep(self, want: Wanted, drawn: Drawn) -> None:
         count = len(want.current)
+        views = drawn.images[:count]
+        if self._noise is not None:
+            views = self._noise.on_views(views, want.current)
         if count == len(self._current):  # spares a copy in the most common case
-            self._current = drawn.images[:count]
+            self._current = views
         else:
-            self._current[want.current] = drawn.images[:count]
+            self._current[want.current] = views
         self._stale[want.current] = drawn.lost[:count]
         if len(want.extra):
             shape = (len(want.extra), *self._extra.shape[1:])
-            self._extra[want.extra] = drawn.images[count:].reshape(shape)
+            extra = drawn.images[count:].reshape(shape)
+            if self._noise is not None and self._task.cue_views is not None:
+                extra = self._noise.on_references(extra, want.extra)
+            self._extra[want.extra] = extra
             self._stale_extra[want.extra] = drawn.lost[count:].reshape(shape[:2]).any(axis=1)
 
     def _extra_views(self, trials: Trials) -> tuple[SceneBatch, Viewpoints]:

@@ -57,7 +57,9 @@ class Task(ABC):
             and at the answer; `score` then receives the errors.
         encoder: the one used unless another is asked for, see `gqn_rl.encoders.make_encoder`.
         is_turnable: whether the right answer is the same however the object stands.
-        answer_shapes: the shape that each answer names; None where answers name no shapes.
+        answer_shapes: the shape that each answer names, all alike likely; None where answers name
+            no shapes.
+        orientation: how objects stand, "grid" or "free".
         clearance: radians about `Trials.query` in which no camera may stand.
         trial_options: what `sample_given` can be told, by name.
         axis: what the second object of a trial is turned about, the "vertical" or the line of
@@ -72,6 +74,7 @@ class Task(ABC):
     encoder: str = "gqn"
     is_turnable: bool = False
     answer_shapes: ShapePool | None = None
+    orientation: str = "grid"
     clearance: float = 0.0
     trial_options: tuple[str, ...] = ()
     axis: str | None = None

@@ -88,7 +88,7 @@ class MentalRotationTask(AnswerTask):
     """
 
     num_answers = 2
-    encoder = "cells"
+    encoder, orientation = "cells", "free"
     trial_options = ("shape", "angle", "same")
 
     def __init__(

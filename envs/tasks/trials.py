@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from envs.camera.angles import CameraAngles
 from envs.snapshots import Snapshot, named, part_of
-from gqn_rl.scenes.scene import SceneBatch
+from gqn_rl.scenes.scene import SceneBatch, sample_positions
 
 BATCHES: dict[str, type] = {
     "scenes": SceneBatch,
@@ -77,6 +77,17 @@ class Trials:
         order = np.arange(len(self))
         order[mask] = len(self) + np.arange(len(new))
         return Trials.concatenate([self, new])[order]
+
+    def placed(self, rng: np.random.Generator) -> Trials:
+        """The same trials with every object, references too, at a position of its own.
+
+        See `gqn_rl.scenes.scene.sample_positions`.
+        """
+        scenes = self.scenes.moved(sample_positions(rng, self.scenes))
+        if self.reference is None:
+            return replace(self, scenes=scenes)
+        reference = self.reference.moved(sample_positions(rng, self.reference))
+        return replace(self, scenes=scenes, reference=reference)
 
     def to_arrays(self) -> Snapshot:
         """All there is to say about them, as named arrays."""

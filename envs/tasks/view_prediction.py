@@ -62,7 +62,7 @@ class ViewPredictionTask(Task):
     def __init__(
         self, num_cubes: int = 7, shapes: str = "train", orientation: str = "grid"
     ) -> None:
-        self.cue = viewpoint_space()
+        self.cue, self.orientation = viewpoint_space(), orientation
         self._sample_scenes = partial(
             sample_scenes, num_cubes=num_cubes, shapes=shapes, orientation=orientation
         )

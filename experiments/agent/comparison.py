@@ -19,12 +19,15 @@ from agents.baselines import (
 from agents.evaluation import Evaluation, Predictor, paired_difference
 from experiments.agent.environment import AgentEnvironment, make_environment
 from experiments.agent.ideal import ideal_agent, ideal_views
+from experiments.agent.ladder import choices
 from experiments.agent.view_strategies import looks_of, view_strategies
 from experiments.shared import seeds
 from experiments.shared.terminal import console
 from experiments.shared.untrained import untrained_encoder
 
 IDEAL = "ideal observer"
+LOOKING_PAYS = 1.5
+"""Views that the ideal observer needs, from which it is told what it needs of other views."""
 Measure = Callable[[str, Predictor], Evaluation]
 """Plays the test episodes with a strategy of some name."""
 
@@ -120,10 +123,30 @@ def measured_ideal(
     In view prediction it takes as many looks as the agent took in the same episode.
     """
     if (strategy := ideal_agent(environment)) is not None:
-        return {IDEAL: measure(IDEAL, strategy).summary()}
+        found = {IDEAL: measure(IDEAL, strategy).summary()}
+        return found | measured_other_eyes(environment, found[IDEAL]["looks"], measure)
     if (views := ideal_views(environment, looks_of(agent))) is not None:
         return {IDEAL: views.regraded(measure(IDEAL, views)).summary()}
     return {}
+
+
+def measured_other_eyes(
+    environment: AgentEnvironment, looks: float, measure: Measure
+) -> dict[str, dict[str, Any]]:
+    """The ideal observer that takes farthest and random views; empty where one view tells nearly
+    all, since it makes no difference there which is taken.
+
+    Args:
+        looks: how many it needs of its own choice.
+    """
+    if looks < LOOKING_PAYS:
+        return {}
+    table = {}
+    for name, choose in choices(0).items():
+        strategy = None if choose is None else ideal_agent(environment, choose)
+        if strategy is not None:
+            table[f"{IDEAL}, {name}"] = measure(f"{IDEAL}, {name}", strategy).summary()
+    return table
 
 
 def print_table(table: dict[str, dict[str, Any]], title: str, measures: tuple[str, ...]) -> None:

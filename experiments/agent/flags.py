@@ -11,6 +11,7 @@ import yaml
 
 from agents.factory import load_hyperparameters
 from agents.hyperparameter_values import read_yaml
+from envs.registration import fixed_arguments, known_id
 from experiments.shared.continuation import RunFlags
 from experiments.shared.device import AgentDeviceFlag
 from experiments.shared.threads import OneThreadFlag
@@ -56,7 +57,24 @@ class TrialFlags(AppearanceFlags, RotationFlags):
 
 
 @dataclass(frozen=True)
-class EnvironmentFlags(TrialFlags):
+class DifficultyFlags:
+    """What makes looking pay in any task; by default that of the agent, else the environment's."""
+
+    num_cubes: int | None = None
+    """Cubes per object; by default those of the agent, else 7, or those of a file's objects."""
+    position: str | None = None
+    """Where objects stand: centred where cameras look, or random, anywhere that all cameras see
+    them whole; by default that of the agent, else centred."""
+    field_of_view: float | None = None
+    """Opening angle of the camera in degrees, 1 to 45; below 45 a view shows a part of the object;
+    by default that of the agent, else 45."""
+    pixel_noise: float | None = None
+    """Standard deviation of Gaussian noise on every view, in levels, 0 to 255; by default that of
+    the agent, else 0."""
+
+
+@dataclass(frozen=True)
+class EnvironmentFlags(DifficultyFlags, TrialFlags):
     """An environment, and what can be chosen of it whether or not an agent comes with it."""
 
     env_id: str = "GQNShepard-v0"
@@ -90,8 +108,10 @@ class NewAgentFlags(EnvironmentFlags):
 
     renderer: str = DEFAULT_RENDERER
     """pybullet or raycast."""
-    observation: str = "representation"
-    """What the agent sees: representation, pixels or state (the truth)."""
+    observation: str | None = None
+    """What the agent sees: representation, pixels, state (the truth) or posterior (of the answers,
+    by the ideal observer); by default the environment's own (representation; in
+    GQNShepardKeyhole-v0 posterior)."""
     gallery_size: int | None = None
     """How many shapes there are to tell apart; by default the environment's (10, or all objects of
     a file)."""
@@ -101,8 +121,6 @@ class NewAgentFlags(EnvironmentFlags):
     """Colours of the two objects of mental rotation: shared or independent; by default shared."""
     orientation: str | None = None
     """grid or free; by default the task's own (grid; in mental rotation free)."""
-    num_cubes: int | None = None
-    """Cubes per object; by default the environment's (7, or those of a file's objects)."""
     max_looks: int | None = None
     """Images per episode, the first included; by default the environment's (12)."""
     hyperparameters: Path | None = None
@@ -111,8 +129,19 @@ class NewAgentFlags(EnvironmentFlags):
     """Changes to hyperparameters, such as aux_coef=0 or policy_kwargs.inverse_temperature=2."""
 
     def arguments(self) -> dict[str, Any]:
-        own = _arguments(self, NewAgentFlags)
+        own = _arguments(self, NewAgentFlags) | {"observation": self.shown}
         return {name: own[name] for name in own if name not in ("hyperparameters", "hyper")}
+
+    @property
+    def shown(self) -> str:
+        """What the agent sees, by the flag or by the environment.
+
+        Raises:
+            UserError: for an unknown environment.
+        """
+        if self.observation is not None:
+            return self.observation
+        return str(fixed_arguments(known_id(self.env_id)).get("observation", "representation"))
 
     def hyperparameters_of(self, algo: str) -> dict[str, Any]:
         """Those of an algorithm in this environment, with the file and the changes laid over.
@@ -132,7 +161,7 @@ class NewAgentFlags(EnvironmentFlags):
 
     def learns_from(self, encoder: str | None) -> bool:
         """Whether this is the encoder that is learned from; None stands for any observation."""
-        shown = self.observation == "representation" and self.encoder in (None, encoder)
+        shown = self.shown == "representation" and self.encoder in (None, encoder)
         return encoder is None or shown
 
 

@@ -17,15 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.evaluation import Evaluation
+from envs.camera.angles import CameraAngles
 from envs.camera.space import encoded
 from envs.rows.query_errors import root_mean_square_error
-from envs.scene_vector_env import LOOK_COST
-from envs.tasks import QueryErrors, Task
+from envs.scene_vector_env import LOOK_COST, SceneVectorEnv
+from envs.tasks import QueryErrors
 from envs.tasks.mental_rotation import MentalRotationTask
 from envs.tasks.recognition import RecognitionTask
 from envs.tasks.view_prediction import ViewPredictionTask
 from experiments.agent.environment import AgentEnvironment
 from experiments.agent.view_strategies import (
+    Choice,
     Observation,
     Path,
     Positions,
@@ -36,12 +38,18 @@ from experiments.agent.view_strategies import (
 )
 from gqn_rl.geometry.rotations import MIRROR, VERTICAL_TURNS
 from gqn_rl.geometry.viewpoint import Viewpoints, look_at_origin
-from gqn_rl.inference.ideal_observer import Candidates, IdealObserver, Posterior
+from gqn_rl.inference.ideal_observer import (
+    AnyPosterior,
+    Candidates,
+    GalleryObserver,
+    IdealObserver,
+    Posterior,
+)
 from gqn_rl.inference.ideal_observer.ray_casting import SilhouetteTable
 from gqn_rl.inference.ideal_observer.search.yaw_search import search_yaw
-from gqn_rl.rendering import Appearance
+from gqn_rl.rendering import WIDEST, Appearance
+from gqn_rl.scenes.scene import CENTRED
 from gqn_rl.scenes.shape_catalogue import MAX_ENUMERATED, shape_catalogue
-from gqn_rl.scenes.shape_source import num_cubes_of
 
 SURE = 0.99
 """Probability of the likeliest answer from which it is given: another view costs 0.02, and a wrong
@@ -55,37 +63,38 @@ class IdealAgent(ABC):
 
     Args:
         environment: whose pictures it sees.
+        choose: the rule by which it takes its views; None for what is expected to tell most.
     """
 
-    def __init__(self, environment: AgentEnvironment) -> None:
-        self._environment = environment
+    def __init__(self, environment: AgentEnvironment, choose: Choice | None = None) -> None:
+        self._environment, self._choose = environment, choose
         self._native: Any = environment.native.unwrapped
 
     @classmethod
-    def knows(cls, task: Task) -> bool:
-        """Whether it knows how the task's scenes are made."""
+    def knows(cls, rows: SceneVectorEnv) -> bool:
+        """Whether it knows how the scenes are made."""
         return True
 
     @cached_property
     def num_cubes(self) -> int:
         """Of every object of the environment."""
-        return int(self._native.scenes.mask.shape[1])
+        return self._environment.rows.num_cubes
 
     @abstractmethod
-    def begin(self, row: int, image: NDArray[np.uint8], viewpoint: Viewpoints) -> Posterior:
+    def begin(self, row: int, image: NDArray[np.uint8], viewpoint: Viewpoints) -> AnyPosterior:
         """The posterior after the first view of an episode, (1, H, W, 3) from one pose."""
 
     @abstractmethod
-    def answers(self, row: int, posterior: Posterior) -> NDArray[np.float64]:
+    def answers(self, row: int, posterior: AnyPosterior) -> NDArray[np.float64]:
         """Probability of each answer, (K,)."""
 
     def predict(
         self,
         observation: Observation,
-        state: list[Posterior] | None = None,
+        state: list[AnyPosterior] | None = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = False,
-    ) -> tuple[NDArray[Any], list[Posterior]]:
+    ) -> tuple[NDArray[Any], list[AnyPosterior]]:
         """See `agents.evaluation.Predictor`."""
         images, poses = self._native.images, self._native.viewpoints
         starts = np.ones(len(images), bool) if episode_start is None else episode_start
@@ -99,33 +108,50 @@ class IdealAgent(ABC):
             actions.append(self._action(row, posteriors[row], encoded(pose)))
         return np.stack(actions), posteriors
 
-    def _action(self, row: int, posterior: Posterior, pose: NDArray[np.float32]) -> NDArray[Any]:
+    def _action(self, row: int, posterior: AnyPosterior, pose: NDArray[np.float32]) -> NDArray[Any]:
         control, answers = self._environment.control, self.answers(row, posterior)
         spent = self._native.looks_taken[row] >= self._native.max_looks
         if answers.max() < SURE and not spent:
             landed = angles_of(np.repeat(pose, len(control.turns), axis=0)).turned(control.turns)
-            told = posterior.expected_information(landed.viewpoints(), about="shape")
-            return np.asarray(control.encode_turn(control.turns[[told.argmax()]])[0])
+            if self._choose is None:
+                told = posterior.expected_information(landed.viewpoints(), about="shape")
+                chosen = int(told.argmax())
+            else:
+                visited = CameraAngles(*self._native.path_of(row).T).directions()
+                chosen = self._choose(landed.directions(), visited, visited[0])
+            return np.asarray(control.encode_turn(control.turns[[chosen]])[0])
         return np.asarray(control.encode_answer([answers.argmax()])[0])
 
 
 class IdealRecognition(IdealAgent):
-    """Knows the gallery."""
+    """Knows the gallery; in grid orientation also objects that stand anywhere, and cameras that see
+    a part."""
+
+    @classmethod
+    def knows(cls, rows: SceneVectorEnv) -> bool:
+        """See `IdealAgent.knows`."""
+        task = rows.task
+        if not isinstance(task, RecognitionTask):
+            return False
+        if rows.num_cubes > MAX_ENUMERATED and task.orientation != "grid":
+            return False
+        where = task.orientation, rows.position, rows.field_of_view
+        return GalleryObserver.knows(*where, rows.pixel_noise)
 
     @cached_property
-    def _observer(self) -> IdealObserver:
-        task = self._native.task
-        prior = np.zeros(shape_catalogue(self.num_cubes).num_shapes)
-        prior[task.gallery] = 1.0
-        return IdealObserver(self.num_cubes, task.orientation, prior)
+    def _observer(self) -> GalleryObserver:
+        rows = self._environment.rows
+        task: Any = rows.task
+        where = task.orientation, rows.position, rows.field_of_view
+        return GalleryObserver(task.answer_shapes, *where, rows.pixel_noise)
 
-    def begin(self, row: int, image: NDArray[np.uint8], viewpoint: Viewpoints) -> Posterior:
+    def begin(self, row: int, image: NDArray[np.uint8], viewpoint: Viewpoints) -> AnyPosterior:
         """See `IdealAgent.begin`."""
         return self._observer.observe(image, viewpoint)
 
-    def answers(self, row: int, posterior: Posterior) -> NDArray[np.float64]:
+    def answers(self, row: int, posterior: AnyPosterior) -> NDArray[np.float64]:
         """See `IdealAgent.answers`."""
-        return posterior.shapes()[self._native.task.gallery]
+        return self._observer.answers(posterior)
 
 
 class IdealMentalRotation(IdealAgent):
@@ -135,9 +161,12 @@ class IdealMentalRotation(IdealAgent):
     """
 
     @classmethod
-    def knows(cls, task: Task) -> bool:
-        """See `IdealAgent.knows`: it turns grids about the vertical axis, and no other."""
-        return isinstance(task, MentalRotationTask) and task.rotation == "depth"
+    def knows(cls, rows: SceneVectorEnv) -> bool:
+        """See `IdealAgent.knows`: it turns grids about the vertical axis through the origin."""
+        task = rows.task
+        turns = isinstance(task, MentalRotationTask) and task.rotation == "depth"
+        turns = turns and not rows.pixel_noise
+        return turns and rows.num_cubes <= MAX_ENUMERATED and _sees_all_in_the_middle(rows)
 
     @cached_property
     def _observer(self) -> IdealObserver:
@@ -150,7 +179,7 @@ class IdealMentalRotation(IdealAgent):
         """Row to the likeliest shape of its reference."""
         return {}
 
-    def begin(self, row: int, image: NDArray[np.uint8], viewpoint: Viewpoints) -> Posterior:
+    def begin(self, row: int, image: NDArray[np.uint8], viewpoint: Viewpoints) -> AnyPosterior:
         """See `IdealAgent.begin`."""
         task, trial = self._native.task, self._native.trials[np.array([row])]
         poses = task.reference_views(trial)
@@ -163,8 +192,9 @@ class IdealMentalRotation(IdealAgent):
             hypotheses = turned_and_mirrored(seen, task.angles)
         return Posterior.of(hypotheses, image.shape[1]).update(image, viewpoint)
 
-    def answers(self, row: int, posterior: Posterior) -> NDArray[np.float64]:
+    def answers(self, row: int, posterior: AnyPosterior) -> NDArray[np.float64]:
         """See `IdealAgent.answers`."""
+        assert isinstance(posterior, Posterior)
         return posterior.handedness(self._references[row])
 
 
@@ -225,7 +255,9 @@ class IdealViews(ViewStrategy):
 
     @cached_property
     def _observer(self) -> IdealObserver:
-        return IdealObserver(int(self._native.scenes.mask.shape[1]), self._orientation)
+        rows: SceneVectorEnv = self._native
+        where: Any = {"position": rows.position, "field_of_view": rows.field_of_view}
+        return IdealObserver(rows.num_cubes, self._orientation, **where)
 
     def predict(
         self,
@@ -293,23 +325,33 @@ IDEAL_VIEWS = (ViewPredictionTask,)
 """Tasks in which it predicts views."""
 
 
-def ideal_agent(environment: AgentEnvironment) -> IdealAgent | None:
-    """The ideal observer as an agent; None for tasks, sizes and looks of which it knows nothing."""
+def ideal_agent(environment: AgentEnvironment, choose: Choice | None = None) -> IdealAgent | None:
+    """The ideal observer as an agent; None for tasks, sizes and looks of which it knows nothing.
+
+    Args:
+        choose: see `IdealAgent`.
+    """
     kind = IDEAL_AGENTS.get(type(environment.task))
-    if kind is None or not kind.knows(environment.task) or not _is_usual(environment):
+    if kind is None or not kind.knows(environment.rows) or not _is_usual(environment):
         return None
-    return kind(environment)
+    return kind(environment, choose)
 
 
 def ideal_views(environment: AgentEnvironment, looks: Schedule) -> IdealViews | None:
     """The ideal observer as a view strategy; None where `ideal_agent` would be none."""
-    known = type(environment.task) in IDEAL_VIEWS and _is_usual(environment)
-    return IdealViews(environment, looks) if known else None
+    rows = environment.rows
+    known = type(environment.task) in IDEAL_VIEWS and rows.num_cubes <= MAX_ENUMERATED
+    known = known and not rows.pixel_noise
+    orientation = environment.env_kwargs.get("orientation") or "grid"
+    known = known and GalleryObserver.knows(orientation, rows.position, rows.field_of_view)
+    return IdealViews(environment, looks) if known and _is_usual(environment) else None
 
 
 def _is_usual(environment: AgentEnvironment) -> bool:
-    """Whether all shapes of the objects' size are known, and objects look as they usually do."""
-    given = environment.env_kwargs
-    if Appearance.of(given.get("appearance")) != Appearance():
-        return False
-    return num_cubes_of(given.get("num_cubes"), given.get("shapes", "train")) <= MAX_ENUMERATED
+    """Whether objects look as they usually do."""
+    return Appearance.of(environment.env_kwargs.get("appearance")) == Appearance()
+
+
+def _sees_all_in_the_middle(rows: SceneVectorEnv) -> bool:
+    """Whether objects are where cameras look, and cameras see all of them."""
+    return rows.position == CENTRED and rows.field_of_view == WIDEST

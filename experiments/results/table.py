@@ -120,6 +120,7 @@ MEASUREMENTS = {
     "small_card": Measurement("evaluate_gqn", f"--weights small {CARD} --ideal-scenes 0", 16),
     "ten_cubes": Measurement("evaluate_gqn", f"{OTHERS} --num-cubes 10 --ideal-scenes 0", 5),
     "positions": Measurement("evaluate_gqn", f"{OTHERS} --position random --ideal-scenes 50", 8),
+    "difficulty": Measurement("measure_difficulty", "--episodes 50", 2),
     "base_card": Measurement(
         "evaluate_gqn", f"--weights base {CARD} --ideal-scenes 1000 --turning-pairs 0", 50
     ),

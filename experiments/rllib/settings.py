@@ -58,5 +58,5 @@ def check(settings: TrainRllibSettings) -> None:
     require_at_least(settings, dict.fromkeys(NOT_NEGATIVE, 0))
     if settings.output is not None and settings.resume is None:
         check_new_folder(settings.output)
-    if settings.observation not in OBSERVATIONS:
-        raise unknown_name("observation", settings.observation, OBSERVATIONS)
+    if settings.shown not in OBSERVATIONS:
+        raise unknown_name("observation", settings.shown, OBSERVATIONS)

@@ -15,15 +15,20 @@ from gqn_rl.geometry.viewpoint import FIELD_OF_VIEW
 HALF_TANGENT = math.tan(FIELD_OF_VIEW / 2)
 
 
-def pixel_directions(image_size: int) -> torch.Tensor:
+def pixel_directions(image_size: int, field_of_view: float = FIELD_OF_VIEW) -> torch.Tensor:
     """Ray directions in camera axes (right, up, forward), row by row.
+
+    Args:
+        image_size: height and width in pixels.
+        field_of_view: opening angle in radians.
 
     Returns:
         float32 (H * W, 3); the forward component is 1, so lengths along a ray are depths.
     """
     steps = torch.arange(image_size, dtype=torch.float64)
-    right = (2 * steps / image_size - 1) * HALF_TANGENT
-    up = (1 - 2 * (steps + 1) / image_size) * HALF_TANGENT
+    half_tangent = math.tan(field_of_view / 2)
+    right = (2 * steps / image_size - 1) * half_tangent
+    up = (1 - 2 * (steps + 1) / image_size) * half_tangent
     grid_up, grid_right = torch.meshgrid(up, right, indexing="ij")
     forward = torch.ones_like(grid_up)
     return torch.stack([grid_right, grid_up, forward], dim=-1).reshape(-1, 3).float()

@@ -3,6 +3,7 @@
 from gqn_rl.rendering.appearance import Appearance
 from gqn_rl.rendering.base import (
     RENDERERS,
+    WIDEST,
     Drawn,
     Renderer,
     RendererIdentity,
@@ -16,6 +17,7 @@ from gqn_rl.rendering.making import make_renderer
 __all__ = [
     "DEFAULT_RENDERER",
     "RENDERERS",
+    "WIDEST",
     "Appearance",
     "Drawn",
     "Renderer",

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gqn_rl.errors import UserError, unknown_name
-from gqn_rl.rendering.base import AMBIENT, DIFFUSE, RendererIdentity
+from gqn_rl.rendering.base import AMBIENT, DIFFUSE, WIDEST, RendererIdentity, radians_of
 
 COLOURS = ("random", "uniform", "grey")
 BACKGROUNDS = {"black": 0, "white": 255}
@@ -101,13 +101,16 @@ class Appearance:
         """Whether shaded cubes on black are all there is to draw."""
         return not self.edges and self.background == "black"
 
-    def identity(self, name: str, version: str, image_size: int) -> RendererIdentity:
-        """The identity of a renderer that draws so."""
+    def identity(
+        self, name: str, version: str, image_size: int, field_of_view: float = WIDEST
+    ) -> RendererIdentity:
+        """The identity of a renderer that draws so, with a field of view in degrees."""
         return RendererIdentity(
             name=name,
             version=version,
             image_size=image_size,
             look=self.look,
+            field_of_view=radians_of(field_of_view),
             ambient=self.ambient,
             diffuse=self.diffuse,
         )

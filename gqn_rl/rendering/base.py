@@ -29,6 +29,10 @@ NEAREST, FARTHEST = 2.1, 29.0
 can cut what is seen of the cube, in the corners of the picture either."""
 
 
+NARROWEST, WIDEST = 1.0, float(np.rad2deg(FIELD_OF_VIEW))
+"""Fields of view in degrees; in the corners of wider ones clipping planes cut, see `NEAREST`."""
+
+
 @dataclass(frozen=True)
 class RendererIdentity:
     """What the pixels of a renderer depend on.
@@ -50,7 +54,7 @@ class RendererIdentity:
         look: the appearance both renderers implement, "flat-v1" for flat shading and a black
             background; see `gqn_rl.rendering.appearance`.
         image_size: height and width in pixels.
-        field_of_view: opening angle in radians.
+        field_of_view: opening angle in radians; what renderers are told is in degrees.
         ambient, diffuse: a face has its colour times ambient + diffuse * max(0, n . l).
         light_direction: l before normalisation.
     """
@@ -200,6 +204,23 @@ RENDERERS = {
     "raycast": "gqn_rl.rendering.raycast:RaycastRenderer",
 }
 """Name to `module:class`; imported only when asked for, so that each backend stays optional."""
+
+
+def radians_of(field_of_view: float) -> float:
+    """A field of view in radians.
+
+    Args:
+        field_of_view: in degrees.
+
+    Raises:
+        UserError: for anything but a number from 1 to 45.
+    """
+    is_number = isinstance(field_of_view, int | float | np.integer | np.floating)
+    if isinstance(field_of_view, bool) or not is_number or not NARROWEST <= field_of_view <= WIDEST:
+        raise UserError(
+            f"field_of_view is {field_of_view!r}, expected {NARROWEST:g} to {WIDEST:g} degrees"
+        )
+    return float(np.deg2rad(field_of_view))
 
 
 def single_renderer(name: str, image_size: int = 64, **options: Any) -> Renderer:

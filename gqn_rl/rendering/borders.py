@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gqn_rl.geometry.rays import pixel_directions
+from gqn_rl.geometry.viewpoint import FIELD_OF_VIEW
 from gqn_rl.rendering.appearance import BACKGROUNDS, Appearance
 
 HALF_EDGE = 0.5
@@ -22,6 +23,7 @@ def finish(
     scene: tuple[Tensor, Tensor],
     camera: tuple[Tensor, Tensor],
     appearance: Appearance,
+    field_of_view: float = FIELD_OF_VIEW,
 ) -> Tensor:
     """Images with the lines and the background of an appearance.
 
@@ -30,6 +32,7 @@ def finish(
         cube: int8 (N, H, W), the index of the cube that each pixel shows; -1 for the background.
         scene: cubes float (N, P, 3) and rotation float (N, 3, 3), as in `SceneBatch`.
         camera: position float (N, 3) and axes float (N, 3, 3), rows right, up, forward.
+        field_of_view: opening angle in radians.
 
     Returns:
         `images`.
@@ -37,7 +40,7 @@ def finish(
     if appearance.background != "black":
         images[cube == BACKGROUND] = BACKGROUNDS[appearance.background]
     if appearance.edges:
-        images[border_pixels(face_labels(cube, scene, camera))] = 0
+        images[border_pixels(face_labels(cube, scene, camera, field_of_view))] = 0
     return images
 
 
@@ -63,14 +66,17 @@ def border_pixels(labels: Tensor) -> Tensor:
 
 
 def face_labels(
-    cube: Tensor, scene: tuple[Tensor, Tensor], camera: tuple[Tensor, Tensor]
+    cube: Tensor,
+    scene: tuple[Tensor, Tensor],
+    camera: tuple[Tensor, Tensor],
+    field_of_view: float = FIELD_OF_VIEW,
 ) -> Tensor:
     """Which face of which cube each pixel shows: int64 (N, H, W), 6 cube + face, -1 for none.
 
     A ray enters a cube through the face whose plane it crosses last.
 
     Args:
-        cube, scene, camera: see `finish`.
+        cube, scene, camera, field_of_view: see `finish`.
     """
     (cubes, rotation), (position, axes) = scene, camera
     n, height, width = cube.shape
@@ -78,7 +84,7 @@ def face_labels(
     where = (cube != BACKGROUND).nonzero()
     row, index = where[:, 0], cube[tuple(where.T)].long()
     pixel = where[:, 1] * width + where[:, 2]
-    rays = pixel_directions(width).to(cube.device, torch.float64)[pixel]
+    rays = pixel_directions(width, field_of_view).to(cube.device, torch.float64)[pixel]
     to_object = rotation.double().mT  # float64: the same faces on every device
     direction = (rays[:, None] @ axes.double()[row])[:, 0]
     direction = (to_object[row] @ direction[..., None])[..., 0]

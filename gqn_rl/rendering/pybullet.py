@@ -16,9 +16,9 @@ from scipy.spatial.transform import Rotation
 
 from gqn_rl.errors import UserError
 from gqn_rl.extras import require
-from gqn_rl.geometry.viewpoint import FIELD_OF_VIEW, Viewpoints
+from gqn_rl.geometry.viewpoint import Viewpoints
 from gqn_rl.rendering.appearance import Appearance
-from gqn_rl.rendering.base import FAR, LIGHT_DIRECTION, NEAR, RendererIdentity, check_batch
+from gqn_rl.rendering.base import FAR, LIGHT_DIRECTION, NEAR, WIDEST, RendererIdentity, check_batch
 from gqn_rl.scenes.scene import SceneBatch
 
 
@@ -68,17 +68,22 @@ class PyBulletRenderer:
     Args:
         image_size: height and width in pixels.
         appearance: of objects, see `gqn_rl.rendering.appearance`.
+        field_of_view: opening angle in degrees, 1 to 45.
 
     Attributes:
         camera: what `pybullet.getCameraImage` is called with beside the view matrix.
     """
 
     def __init__(
-        self, image_size: int = 64, appearance: Appearance | Mapping[str, Any] | None = None
+        self,
+        image_size: int = 64,
+        appearance: Appearance | Mapping[str, Any] | None = None,
+        field_of_view: float = WIDEST,
     ) -> None:
         self.appearance = Appearance.of(appearance)
         version = f"{pybullet.getAPIVersion()}"
-        self._identity = self.appearance.identity("pybullet", version, image_size)
+        self._identity = self.appearance.identity("pybullet", version, image_size, field_of_view)
+        self._field_of_view = field_of_view
         self._client: int | None = None
         self._open()
 
@@ -91,7 +96,7 @@ class PyBulletRenderer:
         )
         self._bodies: list[int] = []
         self._last_scene: tuple[NDArray, ...] | None = None
-        fov, size = np.rad2deg(FIELD_OF_VIEW), self._identity.image_size
+        fov, size = self._field_of_view, self._identity.image_size
         self.camera = {
             "width": size,
             "height": size,
@@ -149,7 +154,8 @@ class PyBulletRenderer:
         arrays = (scenes.cubes, scenes.rotation, viewpoints.position, viewpoints.axes())
         cubes, rotation, position, axes = (torch.from_numpy(np.array(a)) for a in arrays)
         pixels, index = torch.from_numpy(images), torch.from_numpy(cube_index)
-        finish(pixels, index, (cubes, rotation), (position, axes), self.appearance)
+        angle = self._identity.field_of_view
+        finish(pixels, index, (cubes, rotation), (position, axes), self.appearance, angle)
 
     def _draw(
         self, scenes: SceneBatch, viewpoints: Viewpoints
@@ -256,7 +262,11 @@ class PyBulletRenderer:
     def __getstate__(self) -> dict[str, Any]:
         """A client cannot be pickled: the copy opens its own."""
         appearance = asdict(self.appearance)
-        return {"image_size": self._identity.image_size, "appearance": appearance}
+        return {
+            "image_size": self._identity.image_size,
+            "appearance": appearance,
+            "field_of_view": self._field_of_view,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)  # type: ignore[misc]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from gqn_rl.geometry.rays import pixel_directions
 from gqn_rl.geometry.viewpoint import Viewpoints
 from gqn_rl.rendering.appearance import Appearance
-from gqn_rl.rendering.base import RendererIdentity, check_batch, unit_light
+from gqn_rl.rendering.base import WIDEST, RendererIdentity, check_batch, unit_light
 from gqn_rl.rendering.borders import finish
 from gqn_rl.scenes.scene import SceneBatch
 
@@ -48,6 +48,7 @@ class RaycastRenderer:
         image_size: height and width in pixels.
         device: where to draw, for example "cpu" or "cuda".
         appearance: of objects, see `gqn_rl.rendering.appearance`.
+        field_of_view: opening angle in degrees, 1 to 45.
     """
 
     def __init__(
@@ -55,11 +56,13 @@ class RaycastRenderer:
         image_size: int = 64,
         device: str | torch.device = "cpu",
         appearance: Appearance | Mapping[str, Any] | None = None,
+        field_of_view: float = WIDEST,
     ) -> None:
         self.appearance = Appearance.of(appearance)
-        self._identity = self.appearance.identity("raycast", VERSION, image_size)
+        self._identity = self.appearance.identity("raycast", VERSION, image_size, field_of_view)
         self.device = torch.device(device)
-        self._directions = pixel_directions(image_size).T.contiguous().to(self.device)  # (3, HW)
+        directions = pixel_directions(image_size, self._identity.field_of_view)
+        self._directions = directions.T.contiguous().to(self.device)  # (3, HW)
         self._closed = False
         self._light = torch.from_numpy(unit_light()).float().to(self.device)
 
@@ -148,7 +151,8 @@ class RaycastRenderer:
         images = rgb.to(torch.uint8).view(n, size, size, 3)
         cube = index.to(torch.int8).view(n, size, size)
         if not self.appearance.is_finished:
-            finish(images, cube, (cubes, rotation), (position, axes), self.appearance)
+            angle = self._identity.field_of_view
+            finish(images, cube, (cubes, rotation), (position, axes), self.appearance, angle)
         return images, cube
 
     def _shade(

@@ -15,7 +15,8 @@ from gqn_rl.scenes.shape_source import shape_source
 from gqn_rl.scenes.shepard_metzler import ShepardMetzlerObject
 
 MIN_SATURATION = 0.75
-POSITIONS = ("centred", "random")
+CENTRED = "centred"
+POSITIONS = (CENTRED, "random")
 VIEW_RADIUS = float(SPHERE_RADIUS * np.sin(FIELD_OF_VIEW / 2))
 """Cube edges from the origin up to which every camera on the viewing sphere sees everything."""
 
@@ -174,7 +175,7 @@ def sample_scenes(
         rotation=sample_orientations(rng, n, orientation),
         colour=sample_colours(rng, n, num_cubes),
     )
-    return scenes if position == "centred" else scenes.moved(sample_positions(rng, scenes))
+    return scenes if position == CENTRED else scenes.moved(sample_positions(rng, scenes))
 
 
 def sample_positions(rng: np.random.Generator, scenes: SceneBatch) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from stable_baselines3.common.env_checker import check_env as check_env_for_sb3
 from stable_baselines3.common.monitor import Monitor
 
 from envs.camera.control import CONTROLS
-from envs.registration import CONTROL_IDS, ENVIRONMENTS, TASK_IDS
+from envs.registration import CONTROL_IDS, ENVIRONMENTS, HARD_TASKS, TASK_IDS
 from envs.tasks import TASKS
 from tests.envs.actions import RIGHT, UP, answer, answers, move, moves
 from tests.envs.episodes import play
@@ -27,6 +27,7 @@ CHEAP = [
     {"observation": "representation", "flatten": True},
     {"observation": "pixels", "flatten": True},
     {"observation": "pixels", "renderer": "raycast"},
+    {"observation": "state", "position": "random", "num_cubes": 10},
     {"observation": "state", "orientation": "free", "shapes": "test", "max_looks": 1},
 ]
 
@@ -34,7 +35,7 @@ CHEAP = [
 def test_every_task_has_an_id_for_every_control():
     assert set(TASK_IDS.values()) == set(TASKS)
     assert set(CONTROL_IDS.values()) == set(CONTROLS)
-    assert len(ENVIRONMENTS) == len(TASK_IDS) * len(CONTROL_IDS)
+    assert len(ENVIRONMENTS) == (len(TASK_IDS) + len(HARD_TASKS)) * len(CONTROL_IDS)
     assert {"GQNShepard-v0", "GQNShepardMentalRotationContinuous-v0"} <= set(ENVIRONMENTS)
 
 

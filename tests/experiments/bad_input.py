@@ -27,8 +27,8 @@ NAMES = frozenset(
         *("orientation", "algo", "logger", "device", "precision", "preset", "recipe", "weights"),
         *("sigma_schedule", "initial_weights", "probes", "probe_orientations", "agents", "cameras"),
         *("dataset", "split", "shards", "base_url", "clock", "others", "look_around", "moves"),
-        *("hyper", "repository", "rotation", "camera", "angles", "appearance"),
-        *("stimuli", "colours"),
+        *("hyper", "repository", "rotation", "camera", "angles", "appearance", "position"),
+        *("stimuli", "colours", "steps"),
     )
 )
 """Flags that name something of a table, or have a form."""

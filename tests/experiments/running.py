@@ -40,6 +40,7 @@ COMMANDS = {
     "hub pull": Command("hub.__main__", "PullSettings", "pull_files"),
     "hub push": Command("hub.__main__", "PushSettings", "push_source"),
     "make_stimuli": Command("make_stimuli", "MakeStimuliSettings"),
+    "measure_difficulty": Command("measure_difficulty", "MeasureDifficultySettings"),
     "mental_rotation_benchmark": Command("mental_rotation_benchmark", "RotationBenchmarkSettings"),
     "play_episode": Command("play_episode", "PlayEpisodeSettings"),
     "plot_trials": Command("plot_trials", "PlotTrialsSettings"),

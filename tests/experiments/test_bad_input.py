@@ -30,6 +30,7 @@ WORK = {
     "experiments.generate_dataset": ("_make",),
     "experiments.hub.__main__": ("push", "pull"),
     "experiments.make_stimuli": ("photographed",),
+    "experiments.measure_difficulty": ("ideal_figures",),
     "experiments.mental_rotation_benchmark": ("depth_pairs",),
     "experiments.play_episode": ("record_episode",),
     "experiments.pretrain_gqn": ("train",),

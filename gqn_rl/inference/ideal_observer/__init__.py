@@ -9,7 +9,8 @@ References:
 """
 
 from gqn_rl.inference.ideal_observer.candidates import Candidates
+from gqn_rl.inference.ideal_observer.gallery import AnyPosterior, GalleryObserver
 from gqn_rl.inference.ideal_observer.observer import IdealObserver
 from gqn_rl.inference.ideal_observer.posterior import Posterior
 
-__all__ = ["Candidates", "IdealObserver", "Posterior"]
+__all__ = ["AnyPosterior", "Candidates", "GalleryObserver", "IdealObserver", "Posterior"]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gqn_rl.errors import UserError
-from gqn_rl.geometry.rotations import yaw_matrices
+from gqn_rl.geometry.rotations import GRID_ROTATIONS, yaw_matrices
 from gqn_rl.rendering.base import AMBIENT, DIFFUSE, unit_light
 from gqn_rl.scenes.shape_catalogue import shape_catalogue
 
@@ -110,6 +110,35 @@ def grid_candidates(num_cubes: int) -> Candidates:
     for array in vars(candidates).values():
         array.setflags(write=False)  # everyone shares this object
     return candidates
+
+
+def given_candidates(shapes: NDArray[np.integer]) -> Candidates:
+    """The sets of cubes that a grid rotation makes of some shapes, all alike likely.
+
+    >>> bar, corner = [[0, 0, 0], [1, 0, 0], [2, 0, 0]], [[0, 0, 0], [1, 0, 0], [1, 1, 0]]
+    >>> candidates = given_candidates(np.array([bar, corner]))
+    >>> np.bincount(candidates.shape), np.exp(candidates.log_prior).sum().round(6)
+    (array([ 3, 12]), np.float64(1.0))
+
+    Args:
+        shapes: (S, P, 3), cubes of one object each; no two are one shape.
+
+    Returns:
+        Candidates whose `shape` is the number in `shapes`.
+    """
+    count, num_cubes = shapes.shape[:2]
+    turned = np.einsum("nij,spj->snpi", GRID_ROTATIONS, shapes).astype(np.int64)
+    turned -= turned.min(axis=2, keepdims=True)
+    codes = np.sort(turned @ np.array([num_cubes**2, num_cubes, 1]), axis=2)
+    parts = [np.unique(codes[shape], axis=0) for shape in range(count)]
+    sets, sizes = np.concatenate(parts), np.array([len(part) for part in parts])
+    cubes = np.stack([sets // num_cubes**2, sets // num_cubes % num_cubes, sets % num_cubes], -1)
+    return Candidates(
+        cubes=cubes - cubes.mean(axis=1, keepdims=True),
+        yaw=np.zeros(len(sets)),
+        log_prior=np.repeat(-np.log(count * sizes), sizes),
+        shape=np.repeat(np.arange(count), sizes),
+    )
 
 
 def with_shape_prior(candidates: Candidates, probability: NDArray[np.float64]) -> Candidates:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gqn_rl.geometry.viewpoint import Viewpoints
+from gqn_rl.geometry.viewpoint import FIELD_OF_VIEW, Viewpoints
 from gqn_rl.inference.ideal_observer.candidates import FACES, Candidates
 from gqn_rl.inference.ideal_observer.colours import TOLERANCE, Explanation, colour_entropy
 from gqn_rl.inference.ideal_observer.ray_casting import segment, shared_rays
@@ -54,12 +54,14 @@ def expected_information(
     subject: Subject,
     viewpoints: Viewpoints,
     image_size: int,
+    field_of_view: float = FIELD_OF_VIEW,
 ) -> NDArray[np.float64]:
     """Expected reduction of the entropy of the subject by one view from each of N poses.
 
     Args:
         explanation: the colours of the candidates' cubes as far as they are known.
         probability: (C,), of the candidates.
+        field_of_view: in radians.
 
     Returns:
         float64 (N,), bits.
@@ -72,7 +74,7 @@ def expected_information(
         return told
     for number in range(len(viewpoints)):
         group, visible = appearances(
-            candidates, explanation, viewpoints[number : number + 1], image_size
+            candidates, explanation, viewpoints[number : number + 1], image_size, field_of_view
         )
         # H(value | group) = H(value, group) - H(group)
         joint = _entropy(np.bincount(group * len(candidates) + value, probability))
@@ -82,7 +84,11 @@ def expected_information(
 
 
 def appearances(
-    candidates: Candidates, explanation: Explanation, viewpoint: Viewpoints, image_size: int
+    candidates: Candidates,
+    explanation: Explanation,
+    viewpoint: Viewpoints,
+    image_size: int,
+    field_of_view: float = FIELD_OF_VIEW,
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """How candidates look from one pose.
 
@@ -90,7 +96,8 @@ def appearances(
         The number of the group of candidates that look alike, int64 (C,), and which cubes are
         to be seen, bool (C, P).
     """
-    cube, face = segment(candidates, shared_rays(candidates, viewpoint, image_size))
+    rays = shared_rays(candidates, viewpoint, image_size, field_of_view=field_of_view)
+    cube, face = segment(candidates, rays)
     names = _cube_names(explanation)
     seen = cube[:, None] == np.arange(names.shape[1])[:, None]  # (C, P, R)
     visible = seen.any(axis=2)

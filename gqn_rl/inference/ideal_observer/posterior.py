@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from gqn_rl.errors import UserError, unknown_name
-from gqn_rl.geometry.viewpoint import Viewpoints
+from gqn_rl.geometry.viewpoint import FIELD_OF_VIEW, Viewpoints
 from gqn_rl.inference.ideal_observer.candidates import Candidates
 from gqn_rl.inference.ideal_observer.colours import Explanation
 from gqn_rl.inference.ideal_observer.information import Subject, appearances, expected_information
@@ -57,6 +57,7 @@ class Posterior:
         search_again: what moves candidates a little for them to explain one view more, where they
             have a position of their own; None where they have none.
         views: that have been seen, if they are searched again.
+        field_of_view: of the views, in radians.
     """
 
     candidates: Candidates
@@ -65,17 +66,20 @@ class Posterior:
     image_size: int
     search_again: Callable[[Candidates, tuple[View, ...]], Candidates] | None = None
     views: tuple[View, ...] = ()
+    field_of_view: float = FIELD_OF_VIEW
 
     @staticmethod
     def of(
         candidates: Candidates,
         image_size: int,
         search_again: Callable[[Candidates, tuple[View, ...]], Candidates] | None = None,
+        field_of_view: float = FIELD_OF_VIEW,
     ) -> Posterior:
         """Before the first view: the prior."""
-        sightings = Sightings.none(candidates)
+        sightings = Sightings.none(candidates, field_of_view)
         explanation = sightings.explain(candidates)
-        return Posterior(candidates, sightings, explanation, image_size, search_again)
+        found = Posterior(candidates, sightings, explanation, image_size, search_again)
+        return replace(found, field_of_view=field_of_view)
 
     def __len__(self) -> int:
         return len(self.candidates)
@@ -115,7 +119,7 @@ class Posterior:
             views = (*views, *new)
             if len(views) > 1:
                 candidates, new = self.search_again(candidates, views), views
-                sightings = Sightings.none(candidates)
+                sightings = Sightings.none(candidates, self.field_of_view)
         for seen in new:
             sightings = sightings.with_view(candidates, *seen)
         found = replace(
@@ -165,9 +169,12 @@ class Posterior:
 
     def shapes(self) -> NDArray[np.float64]:
         """Probability of each shape of the catalogue, float64 (S,)."""
-        count = shape_catalogue(self.candidates.cubes.shape[1]).num_shapes
-        shares = np.bincount(self.candidates.shape, self.probability, minlength=count)
-        return np.asarray(shares, dtype=np.float64)
+        return self.shares(shape_catalogue(self.candidates.cubes.shape[1]).num_shapes)
+
+    def shares(self, count: int) -> NDArray[np.float64]:
+        """Probability of each of the first `count` numbers of shapes, float64 (count,)."""
+        found = np.bincount(self.candidates.shape, self.probability, minlength=count)
+        return np.asarray(found, dtype=np.float64)
 
     def handedness(self, shape: int) -> NDArray[np.float64]:
         """Probability that the object is `shape`, and that it is its mirror image, given that it
@@ -190,7 +197,8 @@ class Posterior:
         mean = np.zeros((len(poses), 3, size, size))
         for row, weight in enumerate(kept.probability):
             one = np.array([row])
-            mean += weight * draw(kept.candidates[one], bases[one], poses, size)[0]
+            lens = size, self.field_of_view
+            mean += weight * draw(kept.candidates[one], bases[one], poses, *lens)[0]
         return mean.astype(np.float32)
 
     def sample(
@@ -211,7 +219,8 @@ class Posterior:
         known = drawn.explanation.is_known[..., None]
         fresh = np.floor(255.0 * sample_colours(rng, num_samples, known.shape[1]))
         bases = np.where(known, np.floor(drawn.explanation.bases()), fresh)
-        return np.floor(draw(drawn.candidates, bases, poses, self.image_size))
+        lens = self.image_size, self.field_of_view
+        return np.floor(draw(drawn.candidates, bases, poses, *lens))
 
     def expected_information(
         self,
@@ -240,6 +249,7 @@ class Posterior:
             kept._subject(about, query),
             poses,
             self.image_size,
+            self.field_of_view,
         )
 
     def _subject(self, about: str, query: Viewpoints | NDArray[np.floating] | None) -> Subject:
@@ -259,4 +269,5 @@ class Posterior:
         pose = checked_viewpoints(query)
         if len(pose) != 1:
             raise UserError(f"query has {len(pose)} poses, expected 1")
-        return Subject(*appearances(self.candidates, self.explanation, pose, self.image_size))
+        lens = self.image_size, self.field_of_view
+        return Subject(*appearances(self.candidates, self.explanation, pose, *lens))

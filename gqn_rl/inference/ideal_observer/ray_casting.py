@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gqn_rl.geometry.rays import pixel_directions
 from gqn_rl.geometry.rotations import yaw_matrices
-from gqn_rl.geometry.viewpoint import Viewpoints
+from gqn_rl.geometry.viewpoint import FIELD_OF_VIEW, Viewpoints
 from gqn_rl.inference.ideal_observer.candidates import ORIGIN, Candidates
 from gqn_rl.rendering.raycast import BEYOND, HALF_EDGE, nearest_cube
 
@@ -24,8 +24,8 @@ BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(axis=1
 
 
 @lru_cache(maxsize=8)
-def _camera_directions(image_size: int) -> NDArray[np.float32]:
-    return pixel_directions(image_size).T.contiguous().numpy()
+def _camera_directions(image_size: int, field_of_view: float) -> NDArray[np.float32]:
+    return pixel_directions(image_size, field_of_view).T.contiguous().numpy()
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class Rays:
         yaw: NDArray[np.float64],
         pixels: NDArray[np.integer] | slice = slice(None),
         position: NDArray[np.float64] = ORIGIN,
+        field_of_view: float = FIELD_OF_VIEW,
     ) -> Rays:
         """Rays through pixels of a view, row by row.
 
@@ -55,12 +56,13 @@ class Rays:
             yaw: (N,) of the grids; grids that are all turned alike need one row only.
             pixels: which of the H * W pixels.
             position: (N, 3) of the grids, or (3,) where they share it.
+            field_of_view: in radians.
         """
         to_grid = yaw_matrices(yaw).transpose(0, 2, 1)
         origin = (to_grid @ (viewpoint.position[0] - position)[..., None])[..., 0]
         origin = origin.astype(np.float32)
         axes = (to_grid @ viewpoint.axes()[0].T).astype(np.float32)  # (N, 3, 3)
-        camera = _camera_directions(image_size)[:, pixels]
+        camera = _camera_directions(image_size, field_of_view)[:, pixels]
         # Added up one axis after the other, as the renderer does: the same edges to the bit.
         directions = axes[:, :, 0, None] * camera[0]
         directions += axes[:, :, 1, None] * camera[1]
@@ -157,9 +159,10 @@ def shared_rays(
     viewpoint: Viewpoints,
     image_size: int,
     pixels: NDArray[np.integer] | slice = slice(None),
+    field_of_view: float = FIELD_OF_VIEW,
 ) -> Rays:
-    """Rays in the candidates' frames; of one frame where all of them share it."""
+    """Rays in the candidates' frames; of one frame where all of them share it. See `Rays.of`."""
     yaw, position = candidates.yaw, candidates.position
     yaw = yaw[:1] if (yaw == yaw[:1]).all() else yaw
     position = position[:1] if (position == position[:1]).all() else position
-    return Rays.of(viewpoint, image_size, yaw, pixels, position)
+    return Rays.of(viewpoint, image_size, yaw, pixels, position, field_of_view)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gqn_rl.geometry.viewpoint import Viewpoints
+from gqn_rl.geometry.viewpoint import FIELD_OF_VIEW, Viewpoints
 from gqn_rl.inference.ideal_observer.candidates import FACES, Candidates
 from gqn_rl.inference.ideal_observer.colours import Explanation, explain
 from gqn_rl.inference.ideal_observer.palette import BLACK, Palette
@@ -34,24 +34,26 @@ class Sightings:
         counts: int32 (C, P, 6, L), pixels by cube, face and label.
         unexplained: int64 (C,), pixels with a colour where the candidate has nothing.
         num_pixels: in all views together.
+        field_of_view: of the views, in radians.
     """
 
     palette: Palette
     counts: NDArray[np.int32]
     unexplained: NDArray[np.int64]
     num_pixels: int
+    field_of_view: float = FIELD_OF_VIEW
 
     @staticmethod
-    def none(candidates: Candidates) -> Sightings:
+    def none(candidates: Candidates, field_of_view: float = FIELD_OF_VIEW) -> Sightings:
         """Before the first view."""
         count, num_cubes = candidates.cubes.shape[:2]
         palette = Palette.empty()
         counts = np.zeros((count, num_cubes, len(FACES), len(palette)), np.int32)
-        return Sightings(palette, counts, np.zeros(count, np.int64), 0)
+        return Sightings(palette, counts, np.zeros(count, np.int64), 0, field_of_view)
 
     def __getitem__(self, index: NDArray) -> Sightings:
         """Those of some of the candidates."""
-        return Sightings(self.palette, self.counts[index], self.unexplained[index], self.num_pixels)
+        return replace(self, counts=self.counts[index], unexplained=self.unexplained[index])
 
     def with_view(
         self,
@@ -69,7 +71,8 @@ class Sightings:
         """
         palette, labels = self.palette.read(image)
         labels = labels[pixels]
-        cube, face = segment(candidates, shared_rays(candidates, viewpoint, len(image), pixels))
+        rays = shared_rays(candidates, viewpoint, len(image), pixels, self.field_of_view)
+        cube, face = segment(candidates, rays)
         there, pixel = np.nonzero(cube >= 0)
         shape = (*self.counts.shape[:3], len(palette))
         place = (there, cube[there, pixel], face[there, pixel], labels[pixel])
@@ -77,8 +80,13 @@ class Sightings:
         longer: NDArray[np.int32] = counts.reshape(shape).astype(np.int32)
         longer[..., : self.counts.shape[3]] += self.counts
         missed = np.count_nonzero((cube < 0) & (labels != BLACK), axis=1)
-        num_pixels = self.num_pixels + len(labels)
-        return Sightings(palette, longer, self.unexplained + missed, num_pixels)
+        return replace(
+            self,
+            palette=palette,
+            counts=longer,
+            unexplained=self.unexplained + missed,
+            num_pixels=self.num_pixels + len(labels),
+        )
 
     def explain(self, candidates: Candidates) -> Explanation:
         """The colours of the cubes that explain most."""

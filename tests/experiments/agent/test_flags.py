@@ -13,7 +13,13 @@ import pytest
 from agents.factory import load_hyperparameters
 from envs.scene_vector_env import SceneVectorEnv
 from envs.tasks import TASKS, make_task
-from experiments.agent.flags import AgentFlags, NewAgentFlags, TrialFlags, parse_changes
+from experiments.agent.flags import (
+    AgentFlags,
+    DifficultyFlags,
+    NewAgentFlags,
+    TrialFlags,
+    parse_changes,
+)
 from experiments.agent.settings import EARLY_ANSWERS, TrainAgentSettings
 from experiments.evaluate_agent import EvaluateAgentSettings
 from experiments.play_episode import PlayEpisodeSettings
@@ -74,9 +80,10 @@ def test_the_settings_of_earlier_runs_are_read(tmp_path: Path) -> None:
     assert (stored.hyper, stored.logger) == (("n_steps=16",), ("tensorboard",))
     assert stored.max_minutes == 0.15
     renamed = set(EARLIER_RUN) - {"time_limit"} | {"max_minutes"}
-    newer = {"threads", "supervision", "eval_shapes", *(field.name for field in fields(TrialFlags))}
+    added = {field.name for flags in (TrialFlags, DifficultyFlags) for field in fields(flags)}
+    newer = {"threads", "supervision", "eval_shapes", *added}
     assert {field.name for field in fields(stored)} == renamed | newer
-    assert {getattr(stored, field.name) for field in fields(TrialFlags)} == {None}
+    assert {getattr(stored, name) for name in added} == {None}
 
 
 def test_what_is_read_anew_is_a_flag() -> None:

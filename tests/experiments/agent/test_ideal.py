@@ -66,12 +66,44 @@ def test_it_knows_trials_as_psychologists_choose_them(options: dict[str, Any]) -
     made.close()
 
 
-@pytest.mark.parametrize("options", [{"rotation": "picture"}, {"appearance": {"edges": True}}])
-def test_it_knows_nothing_of_turns_in_the_picture_plane_and_of_other_looks(
+@pytest.mark.parametrize(
+    "options", [{"rotation": "picture"}, {"appearance": {"edges": True}}, {"pixel_noise": 1.0}]
+)
+def test_it_knows_nothing_of_turns_in_the_picture_plane_other_looks_and_noise(
     options: dict[str, Any],
 ) -> None:
     made = environment("GQNShepardMentalRotation-v0", **options)
     assert ideal_agent(made) is None
+    made.close()
+
+
+@pytest.mark.parametrize(
+    "env_id", ["GQNShepard-v0", pytest.param("GQNShepardViewPrediction-v0", marks=pytest.mark.slow)]
+)
+def test_it_finds_objects_that_stand_anywhere(env_id: str) -> None:
+    made = environment(env_id, position="random")
+    strategy = ideal_agent(made) or ideal_views(made, {row: [2] * 4 for row in range(ROWS)})
+    assert strategy is not None
+    played = play(made, strategy, ROWS)
+    if made.is_graded:
+        assert strategy.regraded(played).summary()["error"] < 20.0
+    else:
+        assert played.accuracy >= 3 / 4
+    made.close()
+
+
+@pytest.mark.parametrize(
+    ("env_id", "options"),
+    [
+        ("GQNShepard-v0", {"orientation": "free"}),
+        ("GQNShepardMentalRotation-v0", {}),
+        ("GQNShepardViewPrediction-v0", {"orientation": "free"}),
+    ],
+)
+def test_it_knows_no_turned_grids_that_stand_anywhere(env_id: str, options: dict[str, Any]) -> None:
+    made = environment(env_id, position="random", **options)
+    assert ideal_agent(made) is None
+    assert ideal_views(made, {}) is None
     made.close()
 
 
@@ -169,11 +201,53 @@ def test_it_is_measured_for_every_task_it_knows_and_for_no_other() -> None:
         made.close()
 
 
-@pytest.mark.parametrize("env_id", ["GQNShepard-v0", "GQNShepardViewPrediction-v0"])
-def test_objects_of_ten_cubes_have_no_ideal_observer(env_id: str) -> None:
+@pytest.mark.parametrize("env_id", ["GQNShepardMentalRotation-v0", "GQNShepardViewPrediction-v0"])
+def test_objects_of_ten_cubes_that_no_gallery_lists_have_no_ideal_observer(env_id: str) -> None:
     made = environment(env_id, num_cubes=10)
     assert ideal_agent(made) is None
     assert ideal_views(made, {}) is None
+    made.close()
+
+
+@pytest.mark.parametrize("options", [{"num_cubes": 10}, {"field_of_view": 8.0}])
+def test_it_knows_galleries_of_ten_cubes_and_cameras_that_see_a_part(
+    options: dict[str, Any],
+) -> None:
+    made = environment("GQNShepard-v0", gallery="confusable", **options)
+    strategy = ideal_agent(made)
+    assert strategy is not None
+    assert play(made, strategy, 2 * ROWS).accuracy == 1.0
+    made.close()
+
+
+def test_where_looking_pays_it_is_told_what_other_views_would_take() -> None:
+    made = environment("GQNShepardKeyhole-v0")
+    found = measured_ideal(made, Evaluation([]), lambda name, s: play(made, s, ROWS))
+    assert set(found) == {IDEAL, f"{IDEAL}, farthest views", f"{IDEAL}, random views"}
+    assert found[IDEAL]["looks"] > 1.5
+    made.close()
+
+
+def test_where_a_view_tells_all_nobody_is_asked_about_others() -> None:
+    made = environment("GQNShepard-v0")
+    found = measured_ideal(made, Evaluation([]), lambda name, s: play(made, s, ROWS))
+    assert set(found) == {IDEAL}
+    made.close()
+
+
+@pytest.mark.parametrize(
+    ("env_id", "options"),
+    [
+        ("GQNShepard-v0", {"position": "random"}),
+        ("GQNShepard-v0", {"orientation": "free"}),
+        ("GQNShepardMentalRotation-v0", {}),
+    ],
+)
+def test_it_knows_cameras_that_see_a_part_of_centred_grids_alone(
+    env_id: str, options: dict[str, Any]
+) -> None:
+    made = environment(env_id, field_of_view=8.0, **options)
+    assert ideal_agent(made) is None
     made.close()
 
 

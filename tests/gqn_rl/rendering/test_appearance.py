@@ -117,10 +117,10 @@ def test_looks_have_names_of_their_own_and_other_weights_are_refused() -> None:
 
 def test_workers_and_copies_draw_the_same_look() -> None:
     seen, look = scenes_to_see(4), Appearance(**LOOKS["drawing"])  # type: ignore[arg-type]
-    single = make_renderer("pybullet", 32, appearance=look)
+    single = make_renderer("pybullet", 32, appearance=look, field_of_view=20.0)
     expected = single.render(*seen)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(single)).render(*seen), expected)
-    pooled = make_renderer("pybullet", 32, workers=2, capacity=4, appearance=look)
+    pooled = make_renderer("pybullet", 32, workers=2, capacity=4, appearance=look, field_of_view=20)
     assert pooled.identity == single.identity
     np.testing.assert_array_equal(pooled.render(*seen), expected)
     pooled.close()
@@ -155,6 +155,8 @@ def test_a_renderer_without_looks_is_told_of_none() -> None:
     assert make_renderer(name, appearance=Appearance()).identity.look == "blank"
     with pytest.raises(UserError, match="takes no appearance"):
         make_renderer(name, appearance={"edges": True})
+    with pytest.raises(UserError, match=r"takes no field_of_view, received 20\.0"):
+        make_renderer(name, field_of_view=20)
 
 
 class Blank:

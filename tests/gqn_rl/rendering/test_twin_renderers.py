@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from gqn_rl.geometry.viewpoint import sample_on_sphere
+from gqn_rl.geometry.viewpoint import FIELD_OF_VIEW, sample_on_sphere
 from gqn_rl.rendering.raycast import RaycastRenderer
 from gqn_rl.scenes.scene import sample_scenes
 from tests.renderers import needs_pybullet
@@ -22,6 +22,7 @@ def draw_with_both(
     size: int,
     orientation: str,
     position: str = "centred",
+    field_of_view: float = 45.0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Per pixel: whether the two see another cube, and how far the colours are apart."""
     from gqn_rl.rendering.pybullet import PyBulletRenderer
@@ -30,8 +31,10 @@ def draw_with_both(
         rng, n, num_cubes=num_cubes, shapes="all", orientation=orientation, position=position
     )
     viewpoints = sample_on_sphere(rng, n)
-    one, one_cube = PyBulletRenderer(size).render_with_segmentation(scenes, viewpoints)
-    two, two_cube = RaycastRenderer(size).render_with_segmentation(scenes, viewpoints)
+    one_renderer = PyBulletRenderer(size, field_of_view=field_of_view)
+    two_renderer = RaycastRenderer(size, field_of_view=field_of_view)
+    one, one_cube = one_renderer.render_with_segmentation(scenes, viewpoints)
+    two, two_cube = two_renderer.render_with_segmentation(scenes, viewpoints)
     return one_cube != two_cube, np.abs(one.astype(int) - two).max(axis=-1)
 
 
@@ -53,6 +56,27 @@ def test_both_draw_large_objects_and_those_at_random_positions_the_same(
     other_cube, distance = draw_with_both(rng, 100, num_cubes, 64, "free", position)
     assert other_cube.mean() <= 1e-4
     assert distance[~other_cube].max() <= 2
+
+
+@needs_pybullet
+@pytest.mark.parametrize("position", ["centred", "random"])
+@pytest.mark.parametrize("field_of_view", [30.0, 10.0, 1.0])
+def test_both_draw_the_same_part_of_an_object(
+    rng: np.random.Generator, field_of_view: float, position: str
+) -> None:
+    other_cube, distance = draw_with_both(rng, 100, 7, 64, "free", position, field_of_view)
+    assert other_cube.mean() <= 1e-4
+    assert distance[~other_cube].max() <= 2
+
+
+@pytest.mark.parametrize("size", [20, 32])
+def test_a_narrow_view_is_the_middle_of_a_wide_one(rng: np.random.Generator, size: int) -> None:
+    scenes, viewpoints = sample_scenes(rng, 20), sample_on_sphere(rng, 20)
+    angle = 2 * np.degrees(np.arctan(size / 64 * np.tan(FIELD_OF_VIEW / 2)))
+    narrow = RaycastRenderer(size, field_of_view=angle).render(scenes, viewpoints)
+    wide, edge = RaycastRenderer(64).render(scenes, viewpoints), (64 - size) // 2
+    middle = wide[:, edge:-edge, edge:-edge]
+    assert (narrow != middle).any(axis=-1).mean() <= 1e-4
 
 
 @needs_pybullet

@@ -43,6 +43,12 @@ def clear_pixels(silhouette: NDArray[np.bool_], count: int) -> NDArray[np.int64]
     return contour_pixels(silhouette, count, distance)
 
 
+def spread_pixels(silhouette: NDArray[np.bool_], count: int) -> NDArray[np.int64]:
+    """Up to `count` pixels, a multiple of 8, evenly spread over a view (H, W), int64 (K,)."""
+    found = np.unique(np.linspace(0, silhouette.size - 1, count).astype(np.int64))
+    return found[: len(found) // 8 * 8]
+
+
 def object_pixels(silhouette: NDArray[np.bool_]) -> NDArray[np.int64]:
     """The pixels of the silhouette and a margin around it, int64 (K,)."""
     return np.flatnonzero(ndimage.binary_dilation(silhouette, iterations=MARGIN))

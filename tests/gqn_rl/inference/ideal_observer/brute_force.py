@@ -49,7 +49,7 @@ def fits_among(bases: np.ndarray) -> Fits:
 
 
 def posterior_by_brute_force(
-    candidates: Candidates, images: np.ndarray, viewpoints: np.ndarray
+    candidates: Candidates, images: np.ndarray, viewpoints: np.ndarray, field_of_view: float = 45.0
 ) -> np.ndarray:
     """Probability of every candidate in grid orientation, float64 (C,).
 
@@ -63,7 +63,7 @@ def posterior_by_brute_force(
         np.tile(np.eye(3), (count, 1, 1)),
         np.ones((count, num_cubes, 3), np.float32),  # white: the picture is the brightness
     )
-    renderer = RaycastRenderer(images.shape[1])
+    renderer = RaycastRenderer(images.shape[1], field_of_view=field_of_view)
     shade, cube = [], []
     for pose in viewpoints:
         poses = Viewpoints.decode(np.tile(pose, (count, 1)))

@@ -19,11 +19,13 @@ def some_views(
     position: str = "centred",
     image_size: int = 64,
     num_views: int = 4,
+    field_of_view: float = 45.0,
 ) -> tuple[SceneBatch, SceneViews]:
     rng = np.random.default_rng(seed)
     free = float(orientation == "free")
     batch = SceneDistribution(num_cubes, "all", free, position).sample(rng, scenes)
-    return batch, render_views(RaycastRenderer(image_size), batch, num_views, rng)
+    renderer = RaycastRenderer(image_size, field_of_view=field_of_view)
+    return batch, render_views(renderer, batch, num_views, rng)
 
 
 def is_truth(candidates: Candidates, scene: SceneBatch, tolerance: float = 1e-3) -> np.ndarray:

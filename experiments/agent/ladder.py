@@ -1,0 +1,119 @@
+"""The ladder of difficulty: settings of recognition, each harder, and what they ask of anybody.
+
+The ideal observer plays each step, so that what a step costs is what views leave open and no fault
+of an agent's.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.evaluation import Evaluation, Predictor, evaluate
+from experiments.agent.environment import AgentEnvironment
+from experiments.agent.ideal import IdealAgent, ideal_agent
+from experiments.agent.view_strategies import Choice, farthest_choice, random_choice
+from experiments.shared import seeds
+from gqn_rl.errors import UserError
+
+MOST_INFORMATIVE = "most informative views"
+COUNTED = (1, 2, 3, 4)
+"""Numbers of views after which it is told how often the right shape is the likeliest."""
+CONFUSABLE: dict[str, Any] = {"gallery": "confusable"}
+SMALL = CONFUSABLE | {"image_size": 16}
+TEN = SMALL | {"num_cubes": 10}
+STEPS: Mapping[str, dict[str, Any]] = {
+    "usual": {},
+    "confusable": CONFUSABLE,
+    "ten_cubes": CONFUSABLE | {"num_cubes": 10},
+    "image_16": SMALL,
+    "image_8": CONFUSABLE | {"image_size": 8},
+    "noise_64": SMALL | {"pixel_noise": 64.0},
+    "view_20": SMALL | {"field_of_view": 20.0},
+    "view_5": SMALL | {"field_of_view": 5.0},
+    "view_2": SMALL | {"field_of_view": 2.0},
+    "view_1": SMALL | {"field_of_view": 1.0},
+    "view_2_ten_cubes": TEN | {"field_of_view": 2.0},
+    "view_1_ten_cubes": TEN | {"field_of_view": 1.0},
+}
+"""Name to the arguments of `GQNShepard-v0` that make it; the last is `GQNShepardKeyhole-v0`."""
+
+
+def choices(seed: int) -> dict[str, Choice | None]:
+    """The rules by which the ideal observer takes its views, by name."""
+    random = random_choice(np.random.default_rng([seed, seeds.LADDER_STREAM]))
+    return {MOST_INFORMATIVE: None, "farthest views": farthest_choice, "random views": random}
+
+
+class Watched:
+    """The ideal observer, and what it held likeliest after each view.
+
+    Attributes:
+        likeliest: by row and number of its episode, an answer for each view.
+    """
+
+    def __init__(self, strategy: IdealAgent) -> None:
+        self._strategy = strategy
+        self._episode: dict[int, int] = defaultdict(lambda: -1)
+        self.likeliest: dict[tuple[int, int], list[int]] = defaultdict(list)
+
+    def predict(
+        self,
+        observation: Any,
+        state: Any = None,
+        episode_start: NDArray[np.bool_] | None = None,
+        deterministic: bool = False,
+    ) -> tuple[NDArray[Any], Any]:
+        """See `agents.evaluation.Predictor`."""
+        actions, posteriors = self._strategy.predict(observation, state, episode_start)
+        starts = np.ones(len(actions), bool) if episode_start is None else episode_start
+        for row, posterior in enumerate(posteriors):
+            self._episode[row] += int(starts[row])
+            answer = int(self._strategy.answers(row, posterior).argmax())
+            self.likeliest[row, self._episode[row]].append(answer)
+        return actions, posteriors
+
+    def right_after(self, evaluation: Evaluation, views: int) -> float:
+        """Share of the episodes in which the right answer was the likeliest after so many views, or
+        after the last one where it took fewer."""
+        right = [
+            self.likeliest[row, number][:views][-1] == episode.target
+            for row, played in evaluation.by_row().items()
+            for number, episode in enumerate(played)
+        ]
+        return float(np.mean(right))
+
+
+def ideal_figures(environment: AgentEnvironment, episodes: int, seed: int) -> dict[str, Any]:
+    """What the ideal observer needs, by the rule by which it takes its views.
+
+    Returns:
+        Rule to the figures of `Evaluation.summary`, and `right_after`, number of views to the share
+        of episodes in which the right answer then is the likeliest.
+
+    Raises:
+        UserError: where there is none.
+    """
+    figures: dict[str, Any] = {}
+    for name, choose in choices(seed).items():
+        if figures and figures[MOST_INFORMATIVE]["looks"] == 1.0:
+            figures[name] = figures[MOST_INFORMATIVE]  # nobody had a view to choose
+            continue
+        strategy = ideal_agent(environment, choose)
+        if strategy is None:
+            raise UserError(f"there is no ideal observer of {environment.env_kwargs}")
+        watched: Any = Watched(strategy)
+        evaluation = _played(watched, environment, episodes, seed)
+        right = {str(views): watched.right_after(evaluation, views) for views in COUNTED}
+        figures[name] = {**evaluation.summary(), "right_after": right}
+    return figures
+
+
+def _played(
+    strategy: Predictor, environment: AgentEnvironment, episodes: int, seed: int
+) -> Evaluation:
+    return evaluate(strategy, environment.bridge, episodes, seed=seed + seeds.TEST)
