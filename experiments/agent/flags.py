@@ -91,7 +91,8 @@ class NewAgentFlags(EnvironmentFlags):
     renderer: str = DEFAULT_RENDERER
     """pybullet or raycast."""
     observation: str = "representation"
-    """What the agent sees: representation, pixels or state (the truth)."""
+    """What the agent sees: representation, pixels, rgb (pixels, every picture of three channels) or
+    state (the truth)."""
     gallery_size: int | None = None
     """How many shapes there are to tell apart; by default the environment's (10, or all objects of
     a file)."""
