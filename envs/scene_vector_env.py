@@ -79,7 +79,8 @@ class SceneVectorEnv(PlainSpec, RowAccess, VectorEnv[Any, NDArray[Any], NDArray[
         task: a name in `envs.tasks.TASKS`.
         control: a name in `envs.camera.control.CONTROLS`, or `module:class`; the attribute of
             this name is the control itself, which writes actions as well as it reads them.
-        observation: "representation", "pixels" or "state".
+        observation: "representation", "pixels", "rgb" (pixels, every picture of three channels) or
+            "state".
         flatten: whether the observation is one Box.
         parts: more of the observation: classes as in `envs.observation.part`, or `module:class`.
         encoder: a name in `gqn_rl.encoders.ENCODERS`, that of shipped weights, the path of a

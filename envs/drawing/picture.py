@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from envs.camera.angles import KeepOut
+from envs.observation.montage import montages
 
 PANEL = 256
 """Height and width of each panel, in pixels."""
@@ -54,15 +55,7 @@ def compose_frame(panels: Sequence[Panel], status: str = "") -> NDArray[np.uint8
 
 def tiled(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """C images uint8 (C, H, W, 3) in a square grid, row by row, uint8 (R H, R W, 3)."""
-    count, height, width, _ = images.shape
-    side = int(np.ceil(np.sqrt(count)))
-    grid = np.zeros((side * side, height, width, 3), np.uint8)
-    grid[:count] = images
-    return (
-        grid.reshape(side, side, height, width, 3)
-        .swapaxes(1, 2)
-        .reshape(side * height, side * width, 3)
-    )
+    return montages(images[None])[0]
 
 
 def draw_path(path: NDArray[np.float64], keep_out: KeepOut | None = None) -> NDArray[np.uint8]:

@@ -15,6 +15,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from envs.observation.encoder_memory import REPRESENTATION_LIMIT
+from envs.observation.montage import montage_side, montages
 from envs.observation.part import ObservationPart, Rows
 from gqn_rl.entry_points import find
 from gqn_rl.scenes.scene import CENTRED, VIEW_RADIUS, SceneBatch
@@ -139,6 +140,30 @@ class Pixels(Content):
         return np.concatenate(list(rows.views.extra[mask].swapaxes(0, 1)), axis=-1)
 
 
+class RgbPixels(Pixels):
+    """The current view alone, and every picture RGB, for libraries that take three channels only.
+
+    A reference is the montage of its pictures, uint8 (S H, S W, 3) where S² pictures have room: two
+    by two, row by row.
+
+    >>> import gymnasium
+    >>> env = gymnasium.make("envs:GQNShepardMentalRotation-v0", observation="rgb")
+    >>> observation, info = env.reset(seed=0)
+    >>> observation["image"].shape, observation["cue"].shape
+    ((64, 64, 3), (128, 128, 3))
+    """
+
+    def reference_space(self, rows: Rows) -> spaces.Box:
+        """See `Content`."""
+        assert rows.task.cue_views is not None
+        size = rows.image_size * montage_side(len(rows.task.cue_views))
+        return spaces.Box(0, 255, (size, size, 3), np.uint8)
+
+    def references(self, rows: Rows, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+        """See `Content`."""
+        return montages(rows.views.extra[mask])
+
+
 class State(Content):
     """The truth, float32 (P * 6,): all cube centres, then all cube colours.
 
@@ -178,6 +203,7 @@ class State(Content):
 CONTENTS = {
     "representation": "envs.observation.content:Representation",
     "pixels": "envs.observation.content:Pixels",
+    "rgb": "envs.observation.content:RgbPixels",
     "state": "envs.observation.content:State",
     "posterior": "envs.observation.exact_posterior:ExactPosterior",
 }

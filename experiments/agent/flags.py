@@ -109,7 +109,8 @@ class NewAgentFlags(EnvironmentFlags):
     renderer: str = DEFAULT_RENDERER
     """pybullet or raycast."""
     observation: str | None = None
-    """What the agent sees: representation, pixels, state (the truth) or posterior (of the answers,
+    """What the agent sees: representation, pixels, rgb (pixels, every picture of three
+    channels), state (the truth) or posterior (of the answers,
     by the ideal observer); by default the environment's own (representation; in
     GQNShepardKeyhole-v0 posterior)."""
     gallery_size: int | None = None

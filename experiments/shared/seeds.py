@@ -17,6 +17,8 @@ RANDOM_WEIGHTS = 4_000_037
 """Added for networks that stay untrained; no network that was ever trained began with these."""
 STUDY_EVALUATION = 5_000_011
 """Added to the seed of a study's environment for the episodes of its evaluations."""
+RECORDING = 6_000_011
+"""Added for the episodes of a recorded data set; the k-th has k more."""
 PRETRAINING = 7_000_001
 """The scenes and latents by which any pretraining is watched; no seed is added."""
 
@@ -44,3 +46,5 @@ BENCHMARK_STREAM = 7
 """Pairs of the benchmark of mental rotation."""
 LADDER_STREAM = 8
 """Random views of the ladder of difficulty."""
+EXPLORATION_STREAM = 9
+"""Random actions in recorded episodes."""

@@ -19,10 +19,11 @@ from envs.tasks import TASKS
 from tests.envs.actions import RIGHT, UP, answer, answers, move, moves
 from tests.envs.episodes import play
 
-OBSERVATIONS = ("representation", "pixels", "state")
+OBSERVATIONS = ("representation", "pixels", "rgb", "state")
 CHEAP = [
     {"observation": "representation"},
     {"observation": "pixels"},
+    {"observation": "rgb"},
     {"observation": "state"},
     {"observation": "representation", "flatten": True},
     {"observation": "pixels", "flatten": True},

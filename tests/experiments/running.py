@@ -45,6 +45,7 @@ COMMANDS = {
     "play_episode": Command("play_episode", "PlayEpisodeSettings"),
     "plot_trials": Command("plot_trials", "PlotTrialsSettings"),
     "pretrain_gqn": Command("pretrain_gqn", "Settings"),
+    "record_dataset": Command("record_dataset", "RecordDatasetSettings"),
     "results": Command("results.__main__", "ResultsSettings"),
     "train_agent": Command("train_agent", "TrainAgentSettings"),
     "train_rllib": Command("train_rllib", "TrainRllibSettings"),

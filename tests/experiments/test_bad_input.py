@@ -34,6 +34,7 @@ WORK = {
     "experiments.mental_rotation_benchmark": ("depth_pairs",),
     "experiments.play_episode": ("record_episode",),
     "experiments.pretrain_gqn": ("train",),
+    "experiments.record_dataset": ("record",),
     "experiments.train_agent": ("train_and_measure", "optimize"),
     "experiments.train_rllib": ("train",),
 }
@@ -142,6 +143,7 @@ INTERRUPTIBLE = {
     "mental_rotation_benchmark": "experiments.mental_rotation_benchmark.depth_pairs",
     "play_episode": "experiments.play_episode.record_episode",
     "pretrain_gqn": "experiments.pretrain_gqn.train",
+    "record_dataset": "experiments.record_dataset.record",
     "train_agent": "experiments.train_agent.train_and_measure",
     "train_rllib": "experiments.train_rllib.train",
 }

@@ -10,10 +10,11 @@ from types import ModuleType
 
 import pytest
 
-from experiments import export_onnx, pretrain_gqn, train_agent
+from experiments import export_onnx, pretrain_gqn, record_dataset, train_agent
 from experiments.agent.settings import TrainAgentSettings
 from experiments.export_onnx import ExportSettings
 from experiments.hub import __main__ as hub
+from experiments.record_dataset import RecordDatasetSettings
 from gqn_rl.errors import UserError
 from gqn_rl.extras import require
 from tests.experiments.running import run
@@ -46,6 +47,17 @@ def test_onnx(
     output = tmp_path / "model.onnx"
     assert run(monkeypatch, export_onnx, ExportSettings, output=output) == 2
     expected = 'error: onnx is not installed; pip install "gqn-rl[onnx]"\n'
+    assert capsys.readouterr().err == expected
+    assert not output.exists()
+
+
+def test_minari(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    without(monkeypatch, "minari", "h5py")
+    output = tmp_path / "recorded"
+    assert run(monkeypatch, record_dataset, RecordDatasetSettings, output=output) == 2
+    expected = 'error: minari is not installed; pip install "gqn-rl[minari]"\n'
     assert capsys.readouterr().err == expected
     assert not output.exists()
 

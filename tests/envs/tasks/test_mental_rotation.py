@@ -117,6 +117,32 @@ def test_the_cue_is_the_reference_as_the_observation_shows_things(make):
     np.testing.assert_array_equal(cues["representation"], encoder.representation(state)[0])
 
 
+@pytest.mark.parametrize("glimpses", [1, 2, 3, 4])
+def test_the_reference_is_one_rgb_picture_with_a_tile_for_each_of_its_views(make, glimpses):
+    env = make("GQNShepardMentalRotation-v0", observation="rgb", glimpses=glimpses).unwrapped
+    cue = env.reset(seed=3)[0]["cue"]
+    side = 1 if glimpses == 1 else 2
+    assert cue.shape == env.observation_space["cue"].shape == (side * 64, side * 64, 3)
+    tiles = [tile for row in np.split(cue, side) for tile in np.split(row, side, axis=1)]
+    trials = env.rows.trials
+    poses = env.rows.task.reference_views(trials)
+    pictures = env.rows.renderer.render(trials.reference.repeat(glimpses), poses)
+    np.testing.assert_array_equal(tiles[:glimpses], pictures)
+    assert pictures.any(axis=(1, 2, 3)).all()
+    assert not np.any(tiles[glimpses:])
+
+
+def test_rgb_differs_from_pixels_in_the_reference_alone(make, env_id):
+    stacked, rgb = (make(env_id, observation=name).reset(seed=3)[0] for name in ("pixels", "rgb"))
+    assert stacked.keys() == rgb.keys()
+    for key in stacked.keys() - {"cue"}:
+        np.testing.assert_array_equal(stacked[key], rgb[key])
+    if "MentalRotation" in env_id:
+        assert sorted(stacked["cue"].ravel()) == sorted(rgb["cue"].ravel())
+    elif "cue" in rgb:
+        np.testing.assert_array_equal(stacked["cue"], rgb["cue"])
+
+
 def test_the_cue_stays_the_same_for_an_episode_and_changes_with_the_next(make_vec):
     env = make_vec("GQNShepardMentalRotation-v0", num_envs=3, autoreset_mode="SameStep")
     first, infos = env.reset(seed=0)
