@@ -48,7 +48,7 @@ class Exploration:
 
     >>> never, always = (Exploration(spaces.Discrete(14), epsilon, (0, 7)) for epsilon in (0, 1))
     >>> never.instead_of(np.int64(3)), [int(always.instead_of(np.int64(3))) for _ in range(3)]
-    (np.int64(3), [6, 9, 3])
+    (np.int64(3), [5, 2, 6])
 
     Args:
         space: of the actions; random ones are uniform over it.
