@@ -64,7 +64,8 @@ def training_name(name: str, seed: int) -> str:
     return f"training_{name}_{seed}"
 
 
-FULL = "--full --episodes 2000"
+QUICK = "--episodes 2000"
+FULL = f"--full {QUICK}"
 TEST_SHAPES = f"--shapes test {FULL}"
 LOOK_AROUND = "--labelled-episodes 1000 --random-networks 0"
 ROTATION = f"{TEST_SHAPES} {LOOK_AROUND}"
@@ -96,13 +97,13 @@ TRAININGS = {
 MEASUREMENTS = {
     "recognition": Measurement("evaluate_agent", f"--env-id GQNShepard-v0 {FULL} {LOOK_AROUND}", 9),
     "recognition_continuous": Measurement(
-        "evaluate_agent", f"--env-id GQNShepardContinuous-v0 {FULL} {LOOK_AROUND}", 12
+        "evaluate_agent", f"--env-id GQNShepardContinuous-v0 {QUICK}", 12
     ),
     "rotation": Measurement(
         "evaluate_agent", f"--env-id GQNShepardMentalRotation-v0 {ROTATION}", 9
     ),
     "rotation_continuous": Measurement(
-        "evaluate_agent", f"--env-id GQNShepardMentalRotationContinuous-v0 {ROTATION}", 9
+        "evaluate_agent", f"--env-id GQNShepardMentalRotationContinuous-v0 --shapes test {QUICK}", 9
     ),
     "view_prediction": Measurement(
         "evaluate_agent", f"--env-id GQNShepardViewPrediction-v0 {TEST_SHAPES}", 12

@@ -15,7 +15,7 @@ from tests.renderers import needs_pybullet
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"observation": "smell"}, "unknown observation 'smell'.*'pixels', 'representation'"),
+        ({"observation": "smell"}, "unknown observation 'smell'.*'pixels', 'posterior'"),
         ({"renderer": "blender"}, "unknown renderer 'blender'.*'pybullet', 'raycast'"),
         ({"shapes": "exam"}, "unknown shapes 'exam'.*'test', 'train'"),
         ({"orientation": "odd"}, "orientation.*'odd'.*expected.*'free'"),
