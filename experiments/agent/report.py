@@ -43,6 +43,10 @@ class FinishedTraining:
     evaluations: Sequence[dict[str, Any]]
 
 
+RANDOM_EPISODES = 200
+"""Enough to see that an agent is better than chance; a view costs as much as the agent's own."""
+
+
 def report(
     folder: Path,
     held_out: AgentEnvironment,
@@ -66,7 +70,8 @@ def report(
         picture, training.curve, training.evaluations, final.measures, held_out.chance
     )
     guessing = random_agent(held_out, training.seed)
-    random = evaluate_with_bar("random baseline", guessing, held_out, episodes, seed)
+    few = min(episodes, RANDOM_EPISODES)
+    random = evaluate_with_bar("random baseline", guessing, held_out, few, seed)
     single = held_out.again(num_envs=1)
     episode = record_episode(single, agent, seed + episodes)
     single.close()
