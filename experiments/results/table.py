@@ -68,7 +68,7 @@ QUICK = "--episodes 2000"
 FULL = f"--full {QUICK}"
 TEST_SHAPES = f"--shapes test {FULL}"
 LOOK_AROUND = "--labelled-episodes 1000 --random-networks 0"
-ROTATION = f"{TEST_SHAPES} {LOOK_AROUND}"
+ROTATION = "--shapes test --full --labelled-episodes 300 --random-networks 0"
 IDEAL = "--scenes 500 --ideal-scenes 500 --views 1 2 3 --curve-samples 1 --samples 1"
 OTHERS = (
     "--weights base --scenes 200 --views 1 2 3 --curve-samples 2 --samples 2 --probe-scenes 0 "
@@ -106,7 +106,7 @@ MEASUREMENTS = {
         "evaluate_agent", f"--env-id GQNShepardMentalRotationContinuous-v0 --shapes test {QUICK}", 9
     ),
     "view_prediction": Measurement(
-        "evaluate_agent", f"--env-id GQNShepardViewPrediction-v0 {TEST_SHAPES}", 12
+        "evaluate_agent", "--env-id GQNShepardViewPrediction-v0 --shapes test --full", 12
     ),
     "view_prediction_continuous": Measurement(
         "evaluate_agent", f"--env-id GQNShepardViewPredictionContinuous-v0 {TEST_SHAPES}", 10
