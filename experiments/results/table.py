@@ -66,7 +66,6 @@ def training_name(name: str, seed: int) -> str:
 
 QUICK = "--episodes 2000"
 FULL = f"--full {QUICK}"
-TEST_SHAPES = f"--shapes test {FULL}"
 LOOK_AROUND = "--labelled-episodes 1000 --random-networks 0"
 ROTATION = "--shapes test --full --labelled-episodes 300 --random-networks 0"
 IDEAL = "--scenes 500 --ideal-scenes 500 --views 1 2 3 --curve-samples 1 --samples 1"
@@ -109,7 +108,7 @@ MEASUREMENTS = {
         "evaluate_agent", "--env-id GQNShepardViewPrediction-v0 --shapes test --full", 12
     ),
     "view_prediction_continuous": Measurement(
-        "evaluate_agent", f"--env-id GQNShepardViewPredictionContinuous-v0 {TEST_SHAPES}", 10
+        "evaluate_agent", "--env-id GQNShepardViewPredictionContinuous-v0 --shapes test --full", 10
     ),
     "small": Measurement("evaluate_gqn", "--weights small --random-networks 5", 8),
     "ideal": Measurement(
