@@ -25,7 +25,7 @@ NARROW = 3.0
 @pytest.mark.parametrize("num_views", [1, 2])
 def test_it_is_the_posterior_of_brute_force(num_views: int) -> None:
     observer = IdealObserver(num_cubes=5, field_of_view=NARROW)
-    _, views = some_views(5, 3, num_cubes=5, image_size=10, field_of_view=NARROW)
+    _, views = some_views(5, 5, num_cubes=5, image_size=10, field_of_view=NARROW)
     entropies = []
     for row in range(len(views)):
         seen = views.images[row, :num_views], views.viewpoints[row, :num_views]
@@ -37,8 +37,8 @@ def test_it_is_the_posterior_of_brute_force(num_views: int) -> None:
 
 
 def test_views_without_a_contour_leave_the_truth_in() -> None:
-    observer = IdealObserver(field_of_view=1.0)
-    batch, views = some_views(6, 12, image_size=16, field_of_view=1.0)
+    observer = IdealObserver(num_cubes=5, field_of_view=1.0)
+    batch, views = some_views(6, 12, num_cubes=5, image_size=16, field_of_view=1.0)
     filled = views.images[:, 0].any(axis=-1).mean(axis=(1, 2))
     assert (filled == 1.0).any()
     for row in range(len(views)):
