@@ -2,9 +2,10 @@
 
 One picture of each of two objects, turned in depth or in the picture plane (the protocol is in
 experiments/rotation/protocol.py): the ideal observer that knows the shapes; the GQN's inference,
-for which nothing is trained; and the agent that ships, with one glimpse of each object and with
-more, on trials of its own environment. The output folder gets metrics.json, trials.csv
-(docs/cognitive.md) and angles.png; published numbers are beside ours in the table.
+for which nothing is trained; with --baseline a Siamese ResNet-18 that is trained on other shapes;
+and the agent that ships, with one glimpse of each object and with more, on trials of its own
+environment. The output folder gets metrics.json, trials.csv (docs/cognitive.md) and angles.png;
+published numbers are beside ours in the table.
 """
 
 from __future__ import annotations
@@ -21,13 +22,16 @@ from experiments.rotation.participants import (
     ENV_ID,
     IDEAL,
     INFERENCE,
+    SIAMESE,
     AgentTrials,
     agent_answers,
+    baseline_answers,
     ideal_answers,
     inferred_answers,
 )
 from experiments.rotation.protocol import PAIRS, pictures
 from experiments.rotation.report import cut_share, report
+from experiments.rotation.siamese import DrawPairs
 from experiments.shared import seeds
 from experiments.shared.command import (
     new_run_folder,
@@ -41,7 +45,9 @@ from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.gqn.canonical.canonical_gqn import CanonicalGQN
 from gqn_rl.gqn.checkpoint import load_checkpoint, pretrained_path
 from gqn_rl.rendering import make_renderer
+from gqn_rl.scenes.shape_pool import ShapePool
 from gqn_rl.scenes.shape_source import num_cubes_of, shape_source
+from gqn_rl.scenes.shepard_metzler import canonical_forms
 
 __all__ = ["IDEAL", "INFERENCE", "RotationBenchmarkSettings", "cut_share", "main"]
 
@@ -68,6 +74,11 @@ class RotationBenchmarkSettings(ThreadsFlag):
     """Glimpses of either object that it may take, 1 to 4."""
     ideal_observer: bool = True
     """Whether to measure the ideal observer; --no-ideal-observer leaves it out."""
+    baseline: int = 0
+    """Pairs from which a Siamese ResNet-18 learns before it answers, a minute of one core for some
+    2,000; 0 leaves it out."""
+    baseline_stimuli: str = "train"
+    """Shapes of these pairs: train, or a file of objects with as many cubes as --stimuli."""
     renderer: str = "pybullet"
     """pybullet or raycast; they draw the same pictures."""
     seed: int = 0
@@ -82,6 +93,7 @@ def main(settings: RotationBenchmarkSettings) -> None:
     use_threads(settings.threads)
     pool = shape_source(num_cubes_of(settings.num_cubes, settings.stimuli), settings.stimuli)
     shapes = pool.pool().chiral()
+    learned_from = pairs_of_the_baseline(settings, shapes)
     model, sidecar = load_checkpoint(pretrained_path(settings.weights))
     if not isinstance(model, CanonicalGQN):
         raise UserError(f"weights {settings.weights!r} infer no cells, expected such as 'base'")
@@ -97,6 +109,8 @@ def main(settings: RotationBenchmarkSettings) -> None:
     if settings.ideal_observer:
         answers[IDEAL] = ideal_answers(pairs, seen, shapes)
     answers[INFERENCE] = inferred_answers(model, pairs, seen, shapes)
+    if learned_from is not None:
+        answers[SIAMESE] = baseline_answers(learned_from, renderer, pairs, seen, shapes)
     if agent is not None:
         answers |= agent_answers(asked_of_the_agent(settings), agent)
     facts = {
@@ -111,7 +125,7 @@ def main(settings: RotationBenchmarkSettings) -> None:
 def checked_agent(settings: RotationBenchmarkSettings) -> Agent | None:
     """The agent that takes part, if one does; refuses settings before a folder is made."""
     require_more_than_zero(settings, ("pairs",))
-    require_at_least(settings, {"agent_episodes": 0})
+    require_at_least(settings, {"agent_episodes": 0, "baseline": 0})
     if settings.rotation not in PAIRS:
         raise unknown_name("rotation", settings.rotation, PAIRS)
     for glimpses in settings.agent_glimpses:
@@ -119,6 +133,31 @@ def checked_agent(settings: RotationBenchmarkSettings) -> Agent | None:
     if not settings.agent_episodes:
         return None
     return load_bundle(settings.agent or shipped_agent(ENV_ID))
+
+
+def pairs_of_the_baseline(
+    settings: RotationBenchmarkSettings, shapes: ShapePool
+) -> tuple[DrawPairs, int, list[int]] | None:
+    """What the baseline learns from; None where it is left out.
+
+    Raises:
+        UserError: for shapes of another size, or that are among those of the benchmark.
+    """
+    if not settings.baseline:
+        return None
+    num_cubes = num_cubes_of(shapes.cubes.shape[1], settings.baseline_stimuli)
+    train = shape_source(num_cubes, settings.baseline_stimuli).pool().chiral()
+    both = canonical_forms(np.concatenate([train.cubes, shapes.cubes]))
+    known = {form.tobytes() for form in both[: len(train)]}
+    shared = sum(form.tobytes() in known for form in both[len(train) :])
+    if shared:
+        raise UserError(
+            f"{shared} of the shapes of {settings.baseline_stimuli!r} are among those of "
+            f"{settings.stimuli!r}, expected none: the baseline is measured on new shapes"
+        )
+    draw = PAIRS[settings.rotation]
+    seed = [settings.seed, seeds.BASELINE_STREAM]
+    return (lambda rng, n: draw(rng, n, train)), settings.baseline, seed
 
 
 def asked_of_the_agent(settings: RotationBenchmarkSettings) -> AgentTrials:

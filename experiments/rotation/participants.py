@@ -18,13 +18,15 @@ from experiments.rotation.ideal import KnownShapes
 from experiments.rotation.inference import Comparison, Explained, explanations
 from experiments.rotation.plane import SHRUNK, PlaneComparison
 from experiments.rotation.protocol import ELEVATION, PICTURE_ELEVATION, RotationPairs
+from experiments.rotation.siamese import DrawPairs, says_mirrored, train_siamese
 from experiments.trials.answering import AnswersInTheEnd
 from experiments.trials.log import TrialLog
 from gqn_rl.gqn.canonical.canonical_gqn import CanonicalGQN
+from gqn_rl.rendering import Renderer
 from gqn_rl.rendering.raycast import RaycastRenderer
 from gqn_rl.scenes.shape_pool import ShapePool
 
-IDEAL, INFERENCE = "ideal observer", "GQN's inference"
+IDEAL, INFERENCE, SIAMESE = "ideal observer", "GQN's inference", "Siamese ResNet-18"
 ENV_ID = "GQNShepardMentalRotation-v0"
 
 
@@ -102,6 +104,26 @@ def _turned(
 
 def _plane(size: int) -> PlaneComparison:
     return PlaneComparison(RaycastRenderer(size), RaycastRenderer(size // SHRUNK))
+
+
+def baseline_answers(
+    learned_from: tuple[DrawPairs, int, list[int]],
+    renderer: Renderer,
+    pairs: RotationPairs,
+    seen: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+    shapes: ShapePool,
+) -> Answers:
+    """The answers of a Siamese ResNet-18 that is trained first.
+
+    Args:
+        learned_from: what draws pairs of the train split, how many, and a seed.
+        renderer: of the pictures.
+    """
+    begin, (draw, count, seed) = process_time(), learned_from
+    trained = train_siamese(draw, renderer, count, seed)
+    notes = {"trained_on_pairs": count, "train_accuracy": trained.train_accuracy}
+    said = says_mirrored(trained.network, seen)
+    return answers_about(SIAMESE, pairs, shapes, said, process_time() - begin, notes)
 
 
 @dataclass(frozen=True)

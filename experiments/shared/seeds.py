@@ -42,3 +42,5 @@ TURNING_STREAM = 6
 """Pairs that are told apart by turning what is imagined of them."""
 BENCHMARK_STREAM = 7
 """Pairs of the benchmark of mental rotation."""
+BASELINE_STREAM = 8
+"""Weights of its baseline, and the pairs from which that learns."""
