@@ -112,7 +112,7 @@ class SceneVectorEnv(PlainSpec, RowAccess, VectorEnv[Any, NDArray[Any], NDArray[
         autoreset_mode: an AutoresetMode or its value, "NextStep", "SameStep" or "Disabled".
         task_options: what else the task takes; recognition: gallery_size=10 and
             gallery="distinct" or "confusable"; mental rotation: colours, rotation, angles, camera,
-            elevation and glimpses, see `envs.tasks.mental_rotation`.
+            elevation, glimpses and presentation, see `envs.tasks.mental_rotation`.
 
     Raises:
         UserError: a ValueError, for an argument that is none of these or does not go with others.

@@ -27,7 +27,7 @@ def draw_frames(rows: SceneRows, status: Sequence[str]) -> tuple[NDArray[np.uint
     """
     columns = [_views(rows), _paths(rows)]
     if rows.task.cue_views is not None:
-        columns.append([Panel("reference", tiled(images)) for images in rows.extra_images])
+        columns.append(_references(rows))
     columns += _drawn(rows)
     return tuple(
         compose_frame(panels, line)
@@ -39,6 +39,15 @@ def _views(rows: SceneRows) -> list[Panel]:
     return [
         Panel(f"look {looks} of {rows.max_looks}", image)
         for looks, image in zip(rows.cameras.looks, rows.images, strict=True)
+    ]
+
+
+def _references(rows: SceneRows) -> list[Panel]:
+    """The reference of each row, black once it is shown no more."""
+    last = rows.max_looks if rows.task.cue_looks is None else rows.task.cue_looks
+    return [
+        Panel("reference", tiled(images if looks <= last else np.zeros_like(images)))
+        for looks, images in zip(rows.cameras.looks, rows.extra_images, strict=True)
     ]
 
 

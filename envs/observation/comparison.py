@@ -28,7 +28,7 @@ class Comparison(ObservationPart):
     Args:
         encoder: whose representations they are.
         content: shows the object.
-        cue: shows the reference.
+        cue: shows the reference, or has shown it: an encoder remembers.
     """
 
     key = "comparison"
@@ -42,7 +42,7 @@ class Comparison(ObservationPart):
 
     def update(self, rows: Rows, mask: NDArray[np.bool_]) -> None:
         """See `ObservationPart`."""
-        pair = self._content.values[mask], self._cue.values[mask]
+        pair = self._content.values[mask], self._cue.remembered[mask]
         self.values[mask] = clipped(self._encoder.compare(*pair))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from typing import Any
 
 import numpy as np
 from gymnasium import spaces
@@ -25,6 +26,11 @@ class Cue(ObservationPart):
     """
 
     key = "cue"
+
+    @property
+    def remembered(self) -> NDArray[Any]:
+        """What it said when the episode began, which is what it says now unless it passes."""
+        return self.values
 
 
 class NumbersCue(Cue):
@@ -73,8 +79,47 @@ class ReferenceCue(Cue):
         self.values[mask] = self._content.references(rows, mask)
 
 
+class PassingReferenceCue(ReferenceCue):
+    """A reference that the first looks show, and later ones no more: all zeros.
+
+    >>> import gymnasium
+    >>> env = gymnasium.make(
+    ...     "envs:GQNShepardMentalRotation-v0", observation="pixels", presentation="successive"
+    ... )
+    >>> observation, info = env.reset(seed=0)
+    >>> later, *_ = env.step(0)
+    >>> bool(observation["cue"].any()), bool(later["cue"].any())
+    (True, False)
+
+    Args:
+        looks: so many looks of an episode show it.
+    """
+
+    ARRAYS = ("values", "_remembered")
+
+    def __init__(self, rows: Rows, content: Content, looks: int) -> None:
+        super().__init__(rows, content)
+        self._looks, self._remembered = looks, np.zeros_like(self.values)
+
+    @property
+    def remembered(self) -> NDArray[Any]:
+        """See `Cue`."""
+        return self._remembered
+
+    def begin(self, rows: Rows, mask: NDArray[np.bool_]) -> None:
+        """See `ObservationPart`."""
+        super().begin(rows, mask)
+        self._remembered[mask] = self.values[mask]
+
+    def update(self, rows: Rows, mask: NDArray[np.bool_]) -> None:
+        """See `ObservationPart`."""
+        self.values[mask & (rows.cameras.looks > self._looks)] = 0
+
+
 def cue_of(rows: Rows, content: Content) -> Cue | None:
     """The cue of the rows' task; None where there is none."""
     if rows.task.cue_views is not None:
+        if rows.task.cue_looks is not None:
+            return PassingReferenceCue(rows, content, rows.task.cue_looks)
         return ReferenceCue(rows, content)
     return None if rows.task.cue is None else NumbersCue(rows, rows.task.cue)

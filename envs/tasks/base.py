@@ -53,6 +53,8 @@ class Task(ABC):
         cue_views: the poses from which `Trials.reference` is shown, as pictures, representation
             or truth like the scene itself, see also `reference_views`; None where there is no
             reference. Not beside `cue`.
+        cue_looks: looks of an episode that show the reference, after which it is all zeros and has
+            to be remembered; None for all of them.
         has_query: whether the encoder draws the view from `Trials.query` after the first look
             and at the answer; `score` then receives the errors.
         encoder: the one used unless another is asked for, see `gqn_rl.encoders.make_encoder`.
@@ -70,6 +72,7 @@ class Task(ABC):
 
     cue: spaces.Box | None = None
     cue_views: Viewpoints | None = None
+    cue_looks: int | None = None
     has_query: bool = False
     encoder: str = "gqn"
     is_turnable: bool = False

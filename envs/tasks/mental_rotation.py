@@ -29,9 +29,11 @@ from gqn_rl.scenes.scene import SceneBatch, sample_colours
 from gqn_rl.scenes.shape_source import shape_source
 from gqn_rl.scenes.shepard_metzler import ShepardMetzlerObject
 
-__all__ = ["ANGLES", "COLOURS", "CUE_VIEWS", "MentalRotationTask"]
+__all__ = ["ANGLES", "COLOURS", "CUE_VIEWS", "PRESENTATIONS", "MentalRotationTask"]
 
 COLOURS = ("shared", "independent")
+PRESENTATIONS = {"together": None, "successive": 1}
+"""How the two objects are shown, and in how many looks the reference then is: None for all."""
 AXES = {"depth": "vertical", "picture": "sight"}
 """What objects are turned about, by the name of the rotation."""
 
@@ -78,6 +80,9 @@ class MentalRotationTask(AnswerTask):
             None for any, or 35.3 where it is fixed.
         glimpses: views of either object, 1 to 4: so many of the reference, and so many the agent
             may take of the other, unless `max_looks` says how many; None for 4 and 12.
+        presentation: "together", or "successive": the reference is shown with the first view
+            alone, then the cue is all zeros. What an encoder says of the two objects
+            (`comparison`) goes on: the encoder remembers, an agent without one has to.
 
     Raises:
         UserError: for a value outside these, where no shape is chiral, or for a file with one that
@@ -102,6 +107,7 @@ class MentalRotationTask(AnswerTask):
         camera: str | None = None,
         elevation: tuple[float, float] | None = None,
         glimpses: int | None = None,
+        presentation: str = "together",
     ) -> None:
         if orientation != "free":
             raise UserError(
@@ -112,6 +118,8 @@ class MentalRotationTask(AnswerTask):
             raise unknown_name("colours", colours, COLOURS)
         if rotation not in ROTATIONS:
             raise unknown_name("rotation", rotation, ROTATIONS)
+        if presentation not in PRESENTATIONS:
+            raise unknown_name("presentation", presentation, PRESENTATIONS)
         if rotation == "picture" and camera not in (None, "fixed"):
             raise UserError(f"camera is {camera!r}, expected 'fixed' for rotation='picture'")
         self.rotation, self.angles = rotation, checked_angles(angles)
@@ -119,6 +127,7 @@ class MentalRotationTask(AnswerTask):
         seen = {} if glimpses is None else {"glimpses": glimpses}
         self.cameras = FirstCameras(camera or default, elevation, **seen)
         self.cue_views = self.cameras.cue_views
+        self.cue_looks = PRESENTATIONS[presentation]
         self.max_looks = glimpses
         self.axis = AXES[rotation]
         pool = shape_source(num_cubes, shapes).pool().chiral()

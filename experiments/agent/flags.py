@@ -54,6 +54,9 @@ class TrialFlags(AppearanceFlags, RotationFlags):
     """Pictures of either object, 1 to 4: so many of the reference, and so many the agent may take
     of the other, after which it answers what it holds likeliest; by default 4 of the one and 12 of
     the other."""
+    presentation: str | None = None
+    """The two objects together, or successive: the reference with the first picture alone; by
+    default together."""
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,8 @@ OTHERS = (
 )
 CARD = "--scenes 1000 --views 1 2 3 5 10 --curve-samples 4 --samples 4 --probe-scenes 0"
 
+PAIRS_OF_TEN = "--num-cubes 10 --pairs 512 --agent-episodes 0"
+
 FRESH = "--eval-episodes 2000"
 NEW_SHAPES = f"{FRESH} --eval-shapes test"
 ALONE = "--supervision none"
@@ -123,6 +125,11 @@ MEASUREMENTS = {
     "difficulty": Measurement("measure_difficulty", "--episodes 50", 2),
     "base_card": Measurement(
         "evaluate_gqn", f"--weights base {CARD} --ideal-scenes 1000 --turning-pairs 0", 50
+    ),
+    "rotation_benchmark_picture": Measurement(
+        "mental_rotation_benchmark",
+        f"--rotation picture --no-ideal-observer {PAIRS_OF_TEN}",
+        4,
     ),
     "tutorial": Measurement(
         "train_agent",

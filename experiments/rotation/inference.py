@@ -9,6 +9,7 @@ answer. Where as many agree, it is the hand in which the others hide, as they do
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -53,6 +54,12 @@ class Explained(NamedTuple):
     log_probability: float
     yaw: float
     offset: NDArray[np.floating]
+
+    def scene(self) -> SceneBatch:
+        """What was found, as one scene."""
+        found = self.with_more(np.empty((0, 3), np.int64))
+        colour = np.asarray(self.cells.colour, np.float32)[None].clip(0.0, 1.0)
+        return replace(found, colour=colour)
 
     def with_more(self, place: NDArray[np.int64]) -> SceneBatch:
         """Its cells, and then those at some places (K, 3), as one scene."""

@@ -48,3 +48,5 @@ LADDER_STREAM = 8
 """Random views of the ladder of difficulty."""
 EXPLORATION_STREAM = 9
 """Random actions in recorded episodes."""
+BASELINE_STREAM = 10
+"""Weights of its baseline, and the pairs from which that learns."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,14 @@ import pytest
 from experiments.mental_rotation_benchmark import INFERENCE, cut_share
 from experiments.rotation.ideal import KnownShapes
 from experiments.rotation.inference import Comparison, Explained
-from experiments.rotation.protocol import RotationPairs, depth_pairs, pictures
+from experiments.rotation.plane import PlaneComparison
+from experiments.rotation.protocol import (
+    RotationPairs,
+    depth_pairs,
+    picture_pairs,
+    pictures,
+    turned_about_sight,
+)
 from experiments.shared.command import EXIT_BAD_INPUT
 from experiments.trials.table import read_trials
 from gqn_rl.geometry.rotations import yaw_matrices
@@ -59,6 +67,69 @@ def test_cameras_keep_to_the_protocol(pairs: RotationPairs) -> None:
     assert (np.abs(yaw) >= 10 - 1e-3).all()
     assert pairs.angle.min() < 10
     assert pairs.angle.max() > 170
+
+
+@pytest.fixture(scope="module")
+def in_plane(pool: ShapePool) -> RotationPairs:
+    return picture_pairs(np.random.default_rng(0), 400, pool)
+
+
+def test_in_the_picture_plane_pictures_turn_and_nothing_else(
+    pool: ShapePool, in_plane: RotationPairs
+) -> None:
+    back = turned_about_sight(in_plane.second.rotation, in_plane.poses, -in_plane.angle)
+    forth = turned_about_sight(in_plane.second.rotation, in_plane.poses, in_plane.angle)
+    apart = [np.abs(turned - in_plane.first.rotation).max(axis=(1, 2)) for turned in (back, forth)]
+    np.testing.assert_allclose(np.minimum(*apart), 0.0, atol=1e-12)  # either way round
+    assert 0.4 < (apart[0] < 1e-9).mean() < 0.6
+    np.testing.assert_allclose(
+        np.abs(in_plane.first.cubes), np.abs(in_plane.second.cubes), atol=1e-12
+    )
+    elevation = np.degrees(np.arcsin(in_plane.poses.position[:, 2] / 9))
+    assert np.abs(elevation).min() >= 10
+    assert 75 < np.abs(elevation).max() <= 80
+    assert in_plane.angle.min() < 10
+    assert in_plane.angle.max() > 170
+
+
+def test_a_quarter_turn_in_the_picture_plane_turns_the_silhouette_by_a_quarter(
+    in_plane: RotationPairs,
+) -> None:
+    renderer, first, poses = RaycastRenderer(63), in_plane.first[:8], in_plane.poses[:8]
+    quarter = turned_about_sight(first.rotation, poses, np.full(8, 90.0))
+    shown = [
+        renderer.render_with_segmentation(scenes, poses)[1] >= 0
+        for scenes in (first, replace(first, rotation=quarter))
+    ]
+    apart = np.rot90(shown[0], axes=(1, 2)) ^ shown[1]
+    assert apart.sum() < 0.15 * shown[0].sum()  # rays go through corners of pixels
+    assert (np.rot90(shown[0], -1, axes=(1, 2)) ^ shown[1]).sum() > 0.5 * shown[0].sum()
+
+
+def test_what_is_known_of_one_picture_is_turned_until_it_fits_the_other(
+    in_plane: RotationPairs,
+) -> None:
+    renderer = RaycastRenderer(64)
+    _, second = pictures(renderer, in_plane[:16])
+    plane = PlaneComparison(renderer, RaycastRenderer(32))
+    for row in range(16):
+        fit = plane.fit(in_plane.first[row : row + 1], second[row], in_plane.poses[row : row + 1])
+        assert fit.is_mirrored == in_plane.mirrored[row]
+        found = fit.angle[int(fit.is_mirrored)]
+        assert min(found, 360 - found) == pytest.approx(in_plane.angle[row], abs=1.0)
+
+
+def test_the_ideal_observer_turns_what_a_picture_shows_it(
+    pool: ShapePool, in_plane: RotationPairs
+) -> None:
+    renderer = RaycastRenderer(64)
+    first, second = pictures(renderer, in_plane[:4])
+    observer, plane = KnownShapes(pool), PlaneComparison(renderer, RaycastRenderer(32))
+    for row in range(4):
+        pose = in_plane.poses[row : row + 1]
+        scenes = observer.scenes(first[row], pose)
+        assert 1 <= len(scenes) <= 8
+        assert plane.fit(scenes, second[row], pose).is_mirrored == in_plane.mirrored[row]
 
 
 def test_the_ideal_observer_tells_what_pictures_show(pool: ShapePool, pairs: RotationPairs) -> None:
@@ -131,6 +202,9 @@ def test_the_command_writes_a_row_for_every_pair_and_participant(
     ("flags", "named"),
     [
         (["--pairs", "0"], "pairs is 0"),
+        (["--rotation", "roll"], "unknown rotation 'roll'"),
+        (["--baseline", "-1"], "baseline is -1"),
+        (["--baseline", "32", "--baseline-stimuli", "test"], "are among those of 'test'"),
         (["--stimuli", "crossed.txt"], "crossed.txt, line 1"),
         (["--stimuli", "planar.txt"], "is its own mirror image"),
         (["--weights", "small"], "infer no cells"),
