@@ -107,10 +107,14 @@ MEASUREMENTS = {
         "evaluate_agent", f"--env-id GQNShepardMentalRotationContinuous-v0 --shapes test {QUICK}", 9
     ),
     "view_prediction": Measurement(
-        "evaluate_agent", "--env-id GQNShepardViewPrediction-v0 --shapes test --full", 12
+        "evaluate_agent",
+        "--env-id GQNShepardViewPrediction-v0 --shapes test --full --episodes 500",
+        12,
     ),
     "view_prediction_continuous": Measurement(
-        "evaluate_agent", "--env-id GQNShepardViewPredictionContinuous-v0 --shapes test --full", 10
+        "evaluate_agent",
+        f"--env-id GQNShepardViewPredictionContinuous-v0 --shapes test {QUICK}",
+        10,
     ),
     "small": Measurement("evaluate_gqn", "--weights small --random-networks 5", 8),
     "ideal": Measurement(
