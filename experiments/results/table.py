@@ -104,7 +104,9 @@ MEASUREMENTS = {
         "evaluate_agent", f"--env-id GQNShepardMentalRotation-v0 {ROTATION}", 9
     ),
     "rotation_continuous": Measurement(
-        "evaluate_agent", f"--env-id GQNShepardMentalRotationContinuous-v0 --shapes test {QUICK}", 9
+        "evaluate_agent",
+        f"--env-id GQNShepardMentalRotationContinuous-v0 --shapes test {QUICK} --labelled-episodes 1000",
+        9,
     ),
     "view_prediction": Measurement(
         "evaluate_agent",
