@@ -105,7 +105,8 @@ MEASUREMENTS = {
     ),
     "rotation_continuous": Measurement(
         "evaluate_agent",
-        f"--env-id GQNShepardMentalRotationContinuous-v0 --shapes test {QUICK} --labelled-episodes 1000",
+        "--env-id GQNShepardMentalRotationContinuous-v0 --shapes test "
+        f"{QUICK} --labelled-episodes 1000",
         9,
     ),
     "view_prediction": Measurement(

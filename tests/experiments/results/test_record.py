@@ -14,6 +14,8 @@ import tyro
 from experiments.agent.settings import TrainAgentSettings
 from experiments.evaluate_agent import EvaluateAgentSettings
 from experiments.evaluate_gqn import Settings as EvaluateGQNSettings
+from experiments.measure_difficulty import MeasureDifficultySettings
+from experiments.mental_rotation_benchmark import RotationBenchmarkSettings
 from experiments.results import record
 from experiments.results.record import Record, commit_of_the_code, condensed, measure, moved
 from experiments.results.table import MEASUREMENTS, Measurement
@@ -70,6 +72,8 @@ def test_every_measurement_has_flags_that_its_command_knows(name: str) -> None:
         "evaluate_agent": EvaluateAgentSettings,
         "evaluate_gqn": EvaluateGQNSettings,
         "train_agent": TrainAgentSettings,
+        "measure_difficulty": MeasureDifficultySettings,
+        "mental_rotation_benchmark": RotationBenchmarkSettings,
     }
     tyro.cli(settings[measurement.module], args=measurement.flags.split())
 
