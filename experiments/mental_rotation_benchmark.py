@@ -32,6 +32,7 @@ from experiments.rotation.participants import (
 from experiments.rotation.protocol import PAIRS, pictures
 from experiments.rotation.report import cut_share, report
 from experiments.rotation.siamese import DrawPairs
+from experiments.rotation.uniform import LOOK
 from experiments.shared import seeds
 from experiments.shared.command import (
     new_run_folder,
@@ -44,12 +45,15 @@ from experiments.shared.threads import ThreadsFlag, use_threads
 from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.gqn.canonical.canonical_gqn import CanonicalGQN
 from gqn_rl.gqn.checkpoint import load_checkpoint, pretrained_path
-from gqn_rl.rendering import make_renderer
+from gqn_rl.rendering import Appearance, make_renderer
+from gqn_rl.rendering.appearance import BACKGROUNDS
 from gqn_rl.scenes.shape_pool import ShapePool
 from gqn_rl.scenes.shape_source import num_cubes_of, shape_source
 from gqn_rl.scenes.shepard_metzler import canonical_forms
 
 __all__ = ["IDEAL", "INFERENCE", "RotationBenchmarkSettings", "cut_share", "main"]
+
+LOOKS = {"coloured": Appearance(), "uniform": LOOK}
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,9 @@ class RotationBenchmarkSettings(ThreadsFlag):
     """Cubes per object; by default 7, or those of a file's objects."""
     rotation: str = "depth"
     """How the second object is turned: depth, or picture for the picture plane."""
+    look: str = "coloured"
+    """Of the cubes: coloured on black, or uniform: white with black edges on white. There are no
+    answers of the ideal observer and of the agent to the latter: they read coloured pictures."""
     pairs: int = 2048
     """Pairs of pictures."""
     weights: str = "base"
@@ -97,8 +104,11 @@ def main(settings: RotationBenchmarkSettings) -> None:
     model, sidecar = load_checkpoint(pretrained_path(settings.weights))
     if not isinstance(model, CanonicalGQN):
         raise UserError(f"weights {settings.weights!r} infer no cells, expected such as 'base'")
-    renderer = make_renderer(settings.renderer, model.image_size)
-    renderer.identity.require_same_pictures(sidecar["renderer"], settings.weights)
+    known = make_renderer(settings.renderer, model.image_size)
+    known.identity.require_same_pictures(sidecar["renderer"], settings.weights)
+    known.close()
+    look = LOOKS[settings.look]
+    renderer = make_renderer(settings.renderer, model.image_size, appearance=look)
     folder = new_run_folder(settings.output, "mental_rotation_benchmark")
     save_settings(folder, settings)
 
@@ -106,17 +116,18 @@ def main(settings: RotationBenchmarkSettings) -> None:
     pairs = PAIRS[settings.rotation](rng, settings.pairs, shapes)
     seen = pictures(renderer, pairs)
     answers: dict[str, Answers] = {}
-    if settings.ideal_observer:
+    is_coloured = look == Appearance()
+    if settings.ideal_observer and is_coloured:
         answers[IDEAL] = ideal_answers(pairs, seen, shapes)
-    answers[INFERENCE] = inferred_answers(model, pairs, seen, shapes)
+    answers[INFERENCE] = inferred_answers(model, pairs, seen, shapes, not is_coloured)
     if learned_from is not None:
         answers[SIAMESE] = baseline_answers(learned_from, renderer, pairs, seen, shapes)
     if agent is not None:
         answers |= agent_answers(asked_of_the_agent(settings), agent)
     facts = {
-        "stimuli": settings.stimuli, "rotation": settings.rotation, "pairs": settings.pairs,
-        "weights": settings.weights, "seed": settings.seed,
-        "cut_pictures": cut_share(seen), "shapes": len(shapes),
+        "stimuli": settings.stimuli, "rotation": settings.rotation, "look": settings.look,
+        "pairs": settings.pairs, "weights": settings.weights, "seed": settings.seed,
+        "cut_pictures": cut_share(seen, BACKGROUNDS[look.background]), "shapes": len(shapes),
     }  # fmt: skip
     report(folder, facts, answers)
     renderer.close()
@@ -128,9 +139,11 @@ def checked_agent(settings: RotationBenchmarkSettings) -> Agent | None:
     require_at_least(settings, {"agent_episodes": 0, "baseline": 0})
     if settings.rotation not in PAIRS:
         raise unknown_name("rotation", settings.rotation, PAIRS)
+    if settings.look not in LOOKS:
+        raise unknown_name("look", settings.look, LOOKS)
     for glimpses in settings.agent_glimpses:
         FirstCameras(glimpses=glimpses)
-    if not settings.agent_episodes:
+    if not settings.agent_episodes or LOOKS[settings.look] != Appearance():
         return None
     return load_bundle(settings.agent or shipped_agent(ENV_ID))
 

@@ -61,6 +61,11 @@ class Explained(NamedTuple):
         colour = np.asarray(self.cells.colour, np.float32)[None].clip(0.0, 1.0)
         return replace(found, colour=colour)
 
+    def white(self) -> Explained:
+        """The same with colours that say nothing."""
+        white = np.ones_like(self.cells.colour)
+        return self._replace(cells=self.cells._replace(colour=white))
+
     def with_more(self, place: NDArray[np.int64]) -> SceneBatch:
         """Its cells, and then those at some places (K, 3), as one scene."""
         places = np.concatenate([self.cells.place, place])

@@ -19,6 +19,7 @@ from experiments.rotation.inference import Comparison, Explained, explanations
 from experiments.rotation.plane import SHRUNK, PlaneComparison
 from experiments.rotation.protocol import ELEVATION, PICTURE_ELEVATION, RotationPairs
 from experiments.rotation.siamese import DrawPairs, says_mirrored, train_siamese
+from experiments.rotation.uniform import FILLED, LOOK, coloured_cubes, shaded
 from experiments.trials.answering import AnswersInTheEnd
 from experiments.trials.log import TrialLog
 from gqn_rl.gqn.canonical.canonical_gqn import CanonicalGQN
@@ -56,21 +57,30 @@ def inferred_answers(
     pairs: RotationPairs,
     seen: Sequence[NDArray[np.uint8]],
     shapes: ShapePool,
+    is_uniform: bool = False,
 ) -> Answers:
     """The answers of the GQN's inference, and in how many pairs it was at a loss.
 
     In depth both pictures are explained and what is found is compared. In the picture plane the
     second stands as no grid does, and what is found in the first is turned until it fits.
+
+    Args:
+        is_uniform: whether cubes are white with black edges. Faces then tell the cubes apart, and
+            colours count no more when explanations are compared.
     """
     begin = process_time()
     explained = seen if pairs.axis == "vertical" else seen[:1]
+    if is_uniform:
+        explained = [coloured_cubes(side, pairs.poses) for side in explained]
     total = len(explained) * len(pairs)
     with tqdm(total=total, desc=INFERENCE, dynamic_ncols=True, disable=None) as bar:
         found = [explanations(model, side, pairs.poses, bar.update) for side in explained]
+    if is_uniform:
+        found = [[[one.white() for one in each] for each in side] for side in found]
     if pairs.axis == "vertical":
         said, undecided = _compared(found[0], found[1], pairs, model.image_size)
     else:
-        said, undecided = _turned(found[0], seen[1], pairs)
+        said, undecided = _turned(found[0], seen[1], pairs, is_uniform)
     notes = {"undecided": float(undecided.mean())}
     return answers_about(INFERENCE, pairs, shapes, said, process_time() - begin, notes)
 
@@ -89,11 +99,11 @@ def _compared(
 
 
 def _turned(
-    found: list[list[Explained]], seen: NDArray[np.uint8], pairs: RotationPairs
+    found: list[list[Explained]], seen: NDArray[np.uint8], pairs: RotationPairs, is_uniform: bool
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Where the second picture fits the mirror image of what is best found in the first, and where
     it fits both alike."""
-    plane = _plane(seen.shape[1])
+    plane = _plane(seen.shape[1], is_uniform)
     fits = [
         plane.fit(found[row][0].scene(), seen[row], pairs.poses[row : row + 1])
         for row in range(len(pairs))
@@ -102,7 +112,10 @@ def _turned(
     return said, np.array([fit.error[0] == fit.error[1] for fit in fits])
 
 
-def _plane(size: int) -> PlaneComparison:
+def _plane(size: int, is_uniform: bool = False) -> PlaneComparison:
+    if is_uniform:
+        small = RaycastRenderer(size // SHRUNK, appearance=FILLED)
+        return PlaneComparison(RaycastRenderer(size, appearance=LOOK), small, shaded)
     return PlaneComparison(RaycastRenderer(size), RaycastRenderer(size // SHRUNK))
 
 

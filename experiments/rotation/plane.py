@@ -7,6 +7,7 @@ vertical planes of its grid. The hand that fits better is the answer.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -53,11 +54,17 @@ class PlaneComparison:
 
     Args:
         full: renderer of pictures as they are compared.
-        small: the same with pictures `SHRUNK` times smaller.
+        small: of pictures `SHRUNK` times smaller.
+        plain: makes of the second picture what the small renderer draws; by default as it is.
     """
 
-    def __init__(self, full: Renderer, small: Renderer) -> None:
-        self._full, self._small = full, small
+    def __init__(
+        self,
+        full: Renderer,
+        small: Renderer,
+        plain: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] | None = None,
+    ) -> None:
+        self._full, self._small, self._plain = full, small, plain
 
     def fit(self, scenes: SceneBatch, image: NDArray[np.uint8], pose: Viewpoints) -> PlaneFit:
         """The best fit of any of E explanations of the first picture to the second one.
@@ -69,7 +76,8 @@ class PlaneComparison:
         """
         hands = _reflected(scenes)
         turns = np.arange(0.0, 360.0, COARSE)
-        small = image[::SHRUNK, ::SHRUNK]
+        plain = image if self._plain is None else self._plain(image)
+        small = plain[::SHRUNK, ::SHRUNK]
         rows = np.repeat(np.arange(len(hands)), len(turns))
         errors = self._errors(self._small, hands, rows, np.tile(turns, len(hands)), small, pose)
         order = errors.reshape(len(hands), -1).argsort(axis=1)[:, :KEPT]

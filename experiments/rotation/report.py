@@ -20,11 +20,15 @@ from gqn_rl.files import write_json
 TURNED = {"depth": "turned in depth", "picture": "turned in the picture plane"}
 
 
-def cut_share(seen: Sequence[NDArray[np.uint8]]) -> float:
-    """The share of pictures in which the object reaches the border, and may be cut off."""
+def cut_share(seen: Sequence[NDArray[np.uint8]], background: int = 0) -> float:
+    """The share of pictures in which the object reaches the border, and may be cut off.
+
+    Args:
+        background: value of all of its channels.
+    """
     cut = []
     for side in seen:
-        lit = side.max(axis=-1) > 0
+        lit = (side != background).any(axis=-1)
         cut.append(lit[:, [0, -1]].any(axis=(1, 2)) | lit[:, :, [0, -1]].any(axis=(1, 2)))
     return float(np.mean(cut))
 
@@ -42,7 +46,8 @@ def report(folder: Path, facts: dict[str, Any], answers: dict[str, Answers]) -> 
     summaries = {name: each.summary() for name, each in answers.items()}
     metrics = {**facts, "participants": summaries, "published": published}
     write_json(folder / "metrics.json", metrics)
-    title = f"{TURNED[facts['rotation']]}, {facts['pairs']} pairs of {facts['shapes']} shapes"
+    title = f"{facts['look']} cubes {TURNED[facts['rotation']]}, "
+    title += f"{facts['pairs']} pairs of {facts['shapes']} shapes"
     source = f"published: {SOURCE}" if published else None
     table = Table(
         "who", "accuracy (95 % interval)", "trials", title=f"{title}, chance 0.5", caption=source

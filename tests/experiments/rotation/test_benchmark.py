@@ -203,6 +203,7 @@ def test_the_command_writes_a_row_for_every_pair_and_participant(
     [
         (["--pairs", "0"], "pairs is 0"),
         (["--rotation", "roll"], "unknown rotation 'roll'"),
+        (["--look", "black"], "unknown look 'black'"),
         (["--baseline", "-1"], "baseline is -1"),
         (["--baseline", "32", "--baseline-stimuli", "test"], "are among those of 'test'"),
         (["--stimuli", "crossed.txt"], "crossed.txt, line 1"),
