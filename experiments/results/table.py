@@ -67,7 +67,7 @@ def training_name(name: str, seed: int) -> str:
 QUICK = "--episodes 2000"
 FULL = f"--full {QUICK}"
 LOOK_AROUND = "--labelled-episodes 1000 --random-networks 0"
-ROTATION = "--shapes test --full --labelled-episodes 300 --random-networks 0"
+ROTATION = f"--shapes test {QUICK} --labelled-episodes 1000"
 IDEAL = "--scenes 500 --ideal-scenes 500 --views 1 2 3 --curve-samples 1 --samples 1"
 OTHERS = (
     "--weights base --scenes 200 --views 1 2 3 --curve-samples 2 --samples 2 --probe-scenes 0 "
@@ -105,8 +105,7 @@ MEASUREMENTS = {
     ),
     "rotation_continuous": Measurement(
         "evaluate_agent",
-        "--env-id GQNShepardMentalRotationContinuous-v0 --shapes test "
-        f"{QUICK} --labelled-episodes 1000",
+        f"--env-id GQNShepardMentalRotationContinuous-v0 {ROTATION}",
         9,
     ),
     "view_prediction": Measurement(
