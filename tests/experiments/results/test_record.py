@@ -14,6 +14,7 @@ import tyro
 from experiments.agent.settings import TrainAgentSettings
 from experiments.evaluate_agent import EvaluateAgentSettings
 from experiments.evaluate_gqn import Settings as EvaluateGQNSettings
+from experiments.mental_rotation_benchmark import RotationBenchmarkSettings
 from experiments.results import record
 from experiments.results.record import Record, commit_of_the_code, condensed, measure, moved
 from experiments.results.table import MEASUREMENTS, Measurement
@@ -69,6 +70,7 @@ def test_every_measurement_has_flags_that_its_command_knows(name: str) -> None:
     settings: dict[str, Any] = {
         "evaluate_agent": EvaluateAgentSettings,
         "evaluate_gqn": EvaluateGQNSettings,
+        "mental_rotation_benchmark": RotationBenchmarkSettings,
         "train_agent": TrainAgentSettings,
     }
     tyro.cli(settings[measurement.module], args=measurement.flags.split())
