@@ -128,14 +128,6 @@ MEASUREMENTS = {
         f"--rotation picture --no-ideal-observer {PAIRS_OF_TEN}",
         4,
     ),
-    "rotation_benchmark_uniform": Measurement(
-        "mental_rotation_benchmark", f"--look uniform {PAIRS_OF_TEN}", 6
-    ),
-    "rotation_benchmark_baseline": Measurement(
-        "mental_rotation_benchmark",
-        f"--baseline 8192 --no-ideal-observer {PAIRS_OF_TEN}",
-        10,
-    ),
     "tutorial": Measurement(
         "train_agent",
         "--gallery-size 4 --total-timesteps 2048 --eval-every 1024 --eval-every-episodes 128 "
