@@ -49,12 +49,14 @@ def answers_about(
     said: NDArray[np.bool_],
     seconds: float,
     notes: dict[str, Any],
+    steps: NDArray[np.int64] | None = None,
 ) -> Answers:
     """The answers to pairs of shapes of a pool.
 
     Args:
         said: bool (n,), where the answer was "mirrored".
         seconds, notes: see `Answers`.
+        steps: int (n,), turns that were tried in imagination; None where nobody counted.
     """
     right = said == pairs.mirrored
     records = [
@@ -73,6 +75,7 @@ def answers_about(
             mirrored=bool(pairs.mirrored[row]), angle=float(pairs.angle[row]), axis=pairs.axis,
             answer=ANSWERS[int(said[row])], glimpses=1, seconds=None,
             camera_path=((0.0, float(elevation[row])),),
+            steps=None if steps is None else int(steps[row]),
         )
         for row in range(len(pairs))
     ]  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import process_time
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from experiments.agent.trained import environment_of
 from experiments.rotation.answers import Answers, answers_about
 from experiments.rotation.ideal import KnownShapes
 from experiments.rotation.inference import Comparison, Explained, explanations
+from experiments.rotation.line_of_thought import line_of_thought, thought
 from experiments.rotation.plane import SHRUNK, PlaneComparison
 from experiments.rotation.protocol import ELEVATION, PICTURE_ELEVATION, RotationPairs
 from experiments.rotation.siamese import DrawPairs, says_mirrored, train_siamese
@@ -23,6 +25,7 @@ from experiments.rotation.uniform import FILLED, LOOK, coloured_cubes, shaded
 from experiments.trials.answering import AnswersInTheEnd
 from experiments.trials.log import TrialLog
 from gqn_rl.gqn.canonical.canonical_gqn import CanonicalGQN
+from gqn_rl.inference.line_of_thought import Thought
 from gqn_rl.rendering import Renderer
 from gqn_rl.rendering.raycast import RaycastRenderer
 from gqn_rl.scenes.shape_pool import ShapePool
@@ -75,14 +78,20 @@ def inferred_answers(
     total = len(explained) * len(pairs)
     with tqdm(total=total, desc=INFERENCE, dynamic_ncols=True, disable=None) as bar:
         found = [explanations(model, side, pairs.poses, bar.update) for side in explained]
+    thoughts: list[Thought] = []
     if is_uniform:
         found = [[[one.white() for one in each] for each in side] for side in found]
     if pairs.axis == "vertical":
         said, undecided = _compared(found[0], found[1], pairs, model.image_size)
+        thoughts = [thought(*both) for both in zip(found[0], found[1], strict=True)]
     else:
         said, undecided = _turned(found[0], seen[1], pairs, is_uniform)
-    notes = {"undecided": float(undecided.mean())}
-    return answers_about(INFERENCE, pairs, shapes, said, process_time() - begin, notes)
+    notes: dict[str, Any] = {"undecided": float(undecided.mean())}
+    if not thoughts:
+        return answers_about(INFERENCE, pairs, shapes, said, process_time() - begin, notes)
+    steps = np.array([each.steps for each in thoughts])
+    notes["line_of_thought"] = line_of_thought(pairs, thoughts)
+    return answers_about(INFERENCE, pairs, shapes, said, process_time() - begin, notes, steps)
 
 
 def _compared(

@@ -31,7 +31,7 @@ SHORTEST = 2
 
 def coloured_cubes(images: NDArray[np.uint8], poses: Viewpoints) -> NDArray[np.uint8]:
     """Pictures uint8 (n, H, W, 3) of cubes of that look, with colours on black instead."""
-    return np.stack([_coloured(image, poses[np.array([row])]) for row, image in enumerate(images)])
+    return np.stack([_coloured(image, poses[row : row + 1]) for row, image in enumerate(images)])
 
 
 def shaded(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

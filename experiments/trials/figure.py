@@ -44,6 +44,10 @@ MEASURES = {
     "seconds": Measure(
         "seconds to a right answer", lambda trial: trial.seconds if trial.is_right else None
     ),
+    "steps": Measure(
+        "turns tried, same objects",
+        lambda trial: None if trial.mirrored or trial.steps is None else float(trial.steps),
+    ),
 }
 """The panels, of which those are left out that have no values."""
 

@@ -18,6 +18,8 @@ from gqn_rl.files import write_text
 HUNDRED = 100.0
 """Degrees, the unit in which slopes are neither tiny nor huge: fits of mixed models with a random
 slope for each participant come out wrong in degrees."""
+STEPS = "steps"
+"""The last column, which only tables have in which somebody counted steps."""
 ANSWERS = ("same", "mirrored")
 NONE = ""
 """A value that is not there: no answer, or no time where nobody measured one."""
@@ -38,6 +40,8 @@ class Trial:
         glimpses: pictures seen of the object to be judged.
         seconds: from the pictures to the answer; None where nobody measured it.
         camera_path: where the pictures were taken from, in order: azimuth and elevation in degrees.
+        steps: turns tried in imagination, `gqn_rl.inference.line_of_thought`; None where nobody
+            counted.
     """
 
     participant: str
@@ -50,6 +54,7 @@ class Trial:
     glimpses: int
     seconds: float | None
     camera_path: tuple[tuple[float, float], ...]
+    steps: int | None = None
 
     @property
     def is_right(self) -> bool:
@@ -72,6 +77,7 @@ class Trial:
             "glimpses": self.glimpses,
             "seconds": NONE if self.seconds is None else _plain(self.seconds),
             "camera_path": path,
+            STEPS: NONE if self.steps is None else self.steps,
         }
 
     @staticmethod
@@ -91,6 +97,7 @@ class Trial:
             glimpses=int(row["glimpses"]),
             seconds=None if row["seconds"] == NONE else float(row["seconds"]),
             camera_path=tuple((azimuth, elevation) for azimuth, elevation in path),
+            steps=int(row[STEPS]) if row.get(STEPS, NONE) != NONE else None,
         )
 
 
@@ -119,7 +126,9 @@ def write_trials(path: Path, trials: Sequence[Trial]) -> None:
 def trials_csv(trials: Sequence[Trial]) -> str:
     """The text of the table."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    counted = (STEPS,) if any(trial.steps is not None for trial in trials) else ()
+    columns = (*COLUMNS, *counted)
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(trial.row() for trial in trials)
     return text.getvalue()
@@ -138,7 +147,8 @@ def read_trials(path: Path) -> list[Trial]:
     except UnicodeDecodeError:
         raise UserError(f"{path} is no text, expected a table of trials") from None
     reader = csv.DictReader(lines)
-    missing = [item.name for item in fields(Trial) if item.name not in (reader.fieldnames or ())]
+    known = (*(reader.fieldnames or ()), STEPS)
+    missing = [item.name for item in fields(Trial) if item.name not in known]
     if missing:
         raise UserError(f"{path} has no column {missing[0]!r}, expected {list(COLUMNS)}")
     trials = []

@@ -66,12 +66,17 @@ def best_fits(one: Cells, other: Cells) -> tuple[Fit, Fit]:
     >>> [round(fit.score, 2) for fit in best_fits(Cells(chain * MIRROR, colour), turned)]
     [3.0, 4.0]
     """
+    same, mirrored = (max(fits, key=lambda fit: fit.score) for fits in fits_by_turn(one, other))
+    return same, mirrored
+
+
+def fits_by_turn(one: Cells, other: Cells) -> tuple[list[Fit], list[Fit]]:
+    """The best fit at each of the four `VERTICAL_TURNS`, of the object and of its mirror image."""
     apart = np.square(one.colour[:, None] - other.colour[None]).sum(axis=-1)
     weight = np.exp(-apart / (2 * SAME_COLOUR**2)).ravel()
     turns = VERTICAL_TURNS.astype(np.int64)
     same, mirrored = (
-        max((_fit(one, other, weight, turn) for turn in group), key=lambda fit: fit.score)
-        for group in (turns, turns * MIRROR)
+        [_fit(one, other, weight, turn) for turn in group] for group in (turns, turns * MIRROR)
     )
     return same, mirrored
 

@@ -71,9 +71,9 @@ def test_every_measurement_has_flags_that_its_command_knows(name: str) -> None:
     settings: dict[str, Any] = {
         "evaluate_agent": EvaluateAgentSettings,
         "evaluate_gqn": EvaluateGQNSettings,
+        "mental_rotation_benchmark": RotationBenchmarkSettings,
         "train_agent": TrainAgentSettings,
         "measure_difficulty": MeasureDifficultySettings,
-        "mental_rotation_benchmark": RotationBenchmarkSettings,
     }
     tyro.cli(settings[measurement.module], args=measurement.flags.split())
 

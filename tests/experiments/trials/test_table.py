@@ -81,3 +81,11 @@ def test_tables_that_are_none_are_refused_with_their_line(tmp_path: Path) -> Non
     path.write_text(path.read_text().replace("vertical,mirrored,", "vertical,perhaps,"))
     with pytest.raises(UserError, match=r"line 2.*'perhaps'"):
         read_trials(path)
+
+
+def test_steps_have_a_column_where_somebody_counted_them(tmp_path: Path) -> None:
+    path, counted = tmp_path / "trials.csv", replace(ONE, steps=7)
+    write_trials(path, [counted, MISSED])
+    first, second = rows_of(path)
+    assert (first["steps"], second["steps"]) == ("7", "")
+    assert read_trials(path) == [counted, MISSED]
