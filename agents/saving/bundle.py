@@ -47,7 +47,7 @@ class AgentRecord:
 
     >>> record = load_bundle(shipped_agent("GQNShepard-v0")).record
     >>> record.algo, record.policy, record.num_answers, record.env_kwargs["encoder"]
-    ('ppo', 'AnswerPolicy', 10, 'gqn')
+    ('ppo', 'AnswerPolicy', 10, 'refined')
 
     Attributes:
         algo: of an `agents.algorithms.algorithm.Algorithm`, by name or as `module:class`.
