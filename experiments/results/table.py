@@ -123,11 +123,6 @@ MEASUREMENTS = {
     "base_card": Measurement(
         "evaluate_gqn", f"--weights base {CARD} --ideal-scenes 1000 --turning-pairs 0", 50
     ),
-    "rotation_benchmark": Measurement(
-        "mental_rotation_benchmark",
-        f"--baseline 4096 --no-ideal-observer {PAIRS_OF_TEN}",
-        8,
-    ),
     "rotation_benchmark_uniform": Measurement(
         "mental_rotation_benchmark", f"--look uniform {PAIRS_OF_TEN}", 5
     ),
