@@ -36,7 +36,7 @@ ENV_ID = "GQNShepard-v0"
 class MeasureDifficultySettings(OneThreadFlag):
     """Flags of `python -m experiments.measure_difficulty`."""
 
-    steps: tuple[str, ...] = tuple(STEPS)
+    rungs: tuple[str, ...] = tuple(STEPS)
     """Steps of the ladder, by their names in experiments/agent/ladder.py."""
     episodes: int = 200
     """Episodes of each step and each way of choosing views, the same for all ways."""
@@ -51,7 +51,7 @@ class MeasureDifficultySettings(OneThreadFlag):
 def main(settings: MeasureDifficultySettings) -> None:
     """Play every step, print the table, write metrics.json."""
     require_more_than_zero(settings, ("episodes",))
-    for name in settings.steps:
+    for name in settings.rungs:
         if name not in STEPS:
             raise unknown_name("step", name, STEPS)
     check_renderer(settings.renderer, 8)
@@ -59,7 +59,7 @@ def main(settings: MeasureDifficultySettings) -> None:
     folder = new_run_folder(settings.output, "measure_difficulty")
     save_settings(folder, settings)
     found: dict[str, Any] = {}
-    for name in settings.steps:
+    for name in settings.rungs:
         given = {**STEPS[name], "observation": "state", "renderer": settings.renderer}
         environment = make_environment(ENV_ID, 1, given)
         figures = ideal_figures(environment, settings.episodes, settings.seed)

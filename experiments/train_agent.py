@@ -63,6 +63,8 @@ def main(settings: TrainAgentSettings) -> None:
         settings = study_settings(settings)
     elif settings.resume is not None:
         settings = resumed_settings(settings)
+    if settings.resume is None:
+        settings = replace(settings, observation=settings.shown)
     with new_folder(settings) as folder:
         trainee = make_trainee(settings)
     try:

@@ -28,7 +28,7 @@ NAMES = frozenset(
         *("sigma_schedule", "initial_weights", "probes", "probe_orientations", "agents", "cameras"),
         *("dataset", "split", "shards", "base_url", "clock", "others", "look_around", "moves"),
         *("hyper", "repository", "rotation", "camera", "angles", "appearance", "position"),
-        *("stimuli", "colours", "steps"),
+        *("stimuli", "colours", "rungs"),
     )
 )
 """Flags that name something of a table, or have a form."""

@@ -50,9 +50,9 @@ def test_a_setting_without_an_ideal_observer_is_refused() -> None:
 def test_the_command_writes_a_step_after_the_other(tmp_path: Path) -> None:
     output = tmp_path / "ladder"
     steps = ("image_16", "image_8")
-    main(MeasureDifficultySettings(steps=steps, episodes=2, renderer="raycast", output=output))
+    main(MeasureDifficultySettings(rungs=steps, episodes=2, renderer="raycast", output=output))
     found = json.loads((output / "metrics.json").read_text())["steps"]
     assert tuple(found) == steps
     assert found["image_8"]["arguments"] == STEPS["image_8"]
     with pytest.raises(UserError, match="unknown step 'cliff'"):
-        main(MeasureDifficultySettings(steps=("cliff",), output=tmp_path / "none"))
+        main(MeasureDifficultySettings(rungs=("cliff",), output=tmp_path / "none"))
