@@ -60,7 +60,8 @@ class TemplateMatches(nn.Module):
 
     def forward(self, volumes: Tensor) -> Tensor:
         """(B, length) to (B, templates)."""
-        size, side, kernel = len(volumes), self._side, self._kernel
+        # The shape and not `len`, which an export would take for a constant.
+        size, side, kernel = volumes.shape[0], self._side, self._kernel
         windows = volumes.view(size, CHANNELS, side, side, side)[:, 0]
         for axis in (1, 2, 3):
             windows = windows.unfold(axis, kernel, 1)
