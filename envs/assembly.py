@@ -52,21 +52,18 @@ def make_rows(
     Raises:
         UserError: for an unknown name, or parts that do not go together.
     """
-    least = {"num_envs": (n, 1), "max_looks": (max_looks, 1), "render_workers": (render_workers, 0)}
-    for count, (value, bound) in least.items():
-        if value < bound:
-            raise UserError(f"{count} is {value}, expected at least {bound}")
+    _check(num_envs=(n, 1), max_looks=(max_looks, 1), render_workers=(render_workers, 0))
     if position not in POSITIONS:
         raise unknown_name("position", position, POSITIONS)
     noise = noise_of(n, pixel_noise)
     settle_into_forked_worker()
     renderer = default_renderer() if renderer is None else renderer
     content, more = content_named(observation), part_factories(parts)
-    options: dict[str, Any] = {**_device_option(renderer, device)}
-    if render_workers:
-        options |= {"workers": render_workers, "capacity": n * images_per_row(task)}
     look: dict[str, Any] = {"appearance": appearance, "field_of_view": field_of_view}
-    built_renderer = make_renderer(renderer, image_size, **look, **options)
+    look |= _device_option(renderer, device)
+    if render_workers:
+        look |= {"workers": render_workers, "capacity": n * images_per_row(task)}
+    built_renderer = make_renderer(renderer, image_size, **look)
     groups, memory = [slice(0, n)], None
     try:
         if task.has_query or content.needs_encoder or any(part.needs_encoder for part in more):
@@ -76,12 +73,18 @@ def make_rows(
             _require_drawing(task, memory, encoder)
         return SceneRows(
             groups, task, built_renderer, memory, control, num_cubes=num_cubes,
-            max_looks=max_looks, content=content, more_parts=more, position=position,
-            noise=noise,
+            max_looks=max_looks, content=content, more_parts=more, position=position, noise=noise,
         )  # fmt: skip
     except BaseException:
         built_renderer.close()
         raise
+
+
+def _check(**counts: tuple[int, int]) -> None:
+    """Refuse counts, each a value and its least, that are too small."""
+    for count, (value, least) in counts.items():
+        if value < least:
+            raise UserError(f"{count} is {value}, expected at least {least}")
 
 
 def _require_drawing(task: Task, memory: EncoderMemory, encoder: object) -> None:

@@ -115,24 +115,28 @@ class EvaluateAgentSettings(AgentFlags):
 
     @property
     def networks(self) -> int:
-        """Networks with random weights that are measured.
-
-        Raises:
-            UserError: where there is no look-around to measure them with.
-        """
-        if self.random_networks and not self.labelled:
-            raise UserError(
-                f"random_networks is {self.random_networks}, expected labelled_episodes or full "
-                "besides: they are measured with the look-around"
-            )
+        """Networks with random weights that are measured."""
         default = RANDOM_NETWORKS if self.full else 0
         return default if self.random_networks is None else self.random_networks
+
+    def check_networks(self) -> None:
+        """Refuse networks with random weights where no look-around is measured.
+
+        Raises:
+            UserError: saying so.
+        """
+        if self.networks and not self.labelled:
+            raise UserError(
+                f"random_networks is {self.networks}, expected labelled_episodes or full "
+                "besides: they are measured with the look-around"
+            )
 
 
 def main(settings: EvaluateAgentSettings) -> None:
     """Measure, print the table, write the output folder."""
     require_more_than_zero(settings, ("episodes", "num_envs", "labelled_episodes"))
-    require_at_least(settings, {"ideal_episodes": 0, "random_networks": 0, "networks": 0})
+    require_at_least(settings, {"ideal_episodes": 0, "random_networks": 0})
+    settings.check_networks()
     use_threads(settings.threads or 1)
     agent, environment = agent_and_environment(settings, settings.num_envs)
     environment.control.encode_moves(settings.look_around)  # refuses wrong names before a folder

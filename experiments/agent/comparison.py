@@ -19,7 +19,7 @@ from agents.baselines import (
 from agents.evaluation import Evaluation, Predictor, paired_difference
 from experiments.agent.environment import AgentEnvironment, make_environment
 from experiments.agent.ideal import ideal_agent, ideal_views
-from experiments.agent.ladder import choices
+from experiments.agent.ideal.ladder import choices
 from experiments.agent.view_strategies import looks_of, view_strategies
 from experiments.shared import seeds
 from experiments.shared.terminal import console

@@ -9,7 +9,7 @@ import pytest
 
 from envs.registration import HARD_TASKS
 from experiments.agent.environment import make_environment
-from experiments.agent.ladder import MOST_INFORMATIVE, STEPS, ideal_figures
+from experiments.agent.ideal.ladder import MOST_INFORMATIVE, STEPS, ideal_figures
 from experiments.measure_difficulty import MeasureDifficultySettings, main
 from gqn_rl.errors import UserError
 
