@@ -83,6 +83,7 @@ def test_evaluation_reads_the_run_folder_back(
 ) -> None:
     flags = ["--agent", run_folder, "--episodes", 48, "--num-envs", 8, "--output", tmp_path / "e"]
     flags += ["--labelled-episodes", 64, "--look-around", "right", "up", "--ideal-episodes", 16]
+    flags += ["--full", "--random-networks", 0]
     assert run(evaluate_agent, monkeypatch, *flags) == 0
     metrics = json.loads((tmp_path / "e" / "metrics.json").read_text())
     assert set(metrics["baselines"]) == {"look around", "random", "oracle", "ideal observer"}
