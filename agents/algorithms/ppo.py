@@ -23,9 +23,16 @@ from agents.algorithms.algorithm import (
 from agents.algorithms.answer_ppo import AnswerPPO
 from agents.algorithms.supervision import supervised_arguments
 from agents.policies.answer_policy import AnswerPolicy
+from agents.policies.discrete_move_policy import DiscreteMovePolicy
 from agents.policies.hybrid_move_policy import HybridMovePolicy
 from agents.policies.hybrid_policy import HybridPolicy
 from agents.restorable import Restorable
+
+HYBRID: Mapping[type[BasePolicy], type[BasePolicy]] = {
+    AnswerPolicy: HybridPolicy,
+    DiscreteMovePolicy: HybridMovePolicy,
+}
+"""Which policy of hybrid actions takes the place of which of Discrete ones."""
 
 
 class PPOAlgorithm(Algorithm):
@@ -35,7 +42,7 @@ class PPOAlgorithm(Algorithm):
     action_space = spaces.Discrete
     policies: Mapping[str, type[BasePolicy]] = {
         "AnswerPolicy": AnswerPolicy,
-        "MovePolicy": HybridMovePolicy,
+        "MovePolicy": DiscreteMovePolicy,
         "MultiInputPolicy": MultiInputActorCriticPolicy,
     }
     outputs = ("probabilities",)
@@ -43,13 +50,12 @@ class PPOAlgorithm(Algorithm):
 
     def action_spaces(self, policy: str) -> tuple[type[spaces.Space], ...]:
         """See `Algorithm`."""
-        return (spaces.Box,) if policy == "MovePolicy" else (spaces.Discrete, spaces.Box)
+        return (spaces.Discrete, spaces.Box)
 
     def policy(self, name: str, action_space: spaces.Space | None = None) -> type[BasePolicy]:
         """See `Algorithm`; a Box is answered in by a hybrid policy."""
-        if name == "AnswerPolicy" and isinstance(action_space, spaces.Box):
-            return HybridPolicy
-        return super().policy(name)
+        policy = super().policy(name)
+        return HYBRID.get(policy, policy) if isinstance(action_space, spaces.Box) else policy
 
     def hyperparameters(self) -> Sections:
         return shipped_hyperparameters("ppo")

@@ -23,12 +23,18 @@ from tests.agents.fake_env import NUM_ANSWERS, fake_vector_env
 
 
 def settings_in_their_spaces(algo: str) -> Iterator[tuple[dict[str, Any], GymnasiumVecEnv]]:
-    """Every section of an algorithm's file, with the fake task in every kind of actions."""
+    """Every section of an algorithm's file, with the fake task in every kind of actions.
+
+    What a `MovePolicy` is made of depends on the kind: that of the section's id alone.
+    """
     algorithm = algorithm_named(algo)
     for env_id in algorithm.hyperparameters():
         settings = load_hyperparameters(algo, env_id)
         for kind in algorithm.action_spaces(settings["policy"]):
-            rows = fake_vector_env(4, continuous=kind is spaces.Box, prospects=True)
+            continuous = kind is spaces.Box
+            if settings["policy"] == "MovePolicy" and continuous != ("Continuous" in env_id):
+                continue
+            rows = fake_vector_env(4, continuous=continuous, prospects=True)
             yield settings, GymnasiumVecEnv(rows)
 
 
