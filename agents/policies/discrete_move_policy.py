@@ -17,7 +17,8 @@ from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor, nn
 
 from agents.policies.hybrid_actions import small_linear
-from agents.policies.move_features import KnownFeatures, moves_of
+from agents.policies.last_look import answering_at_last
+from agents.policies.move_features import LEFT, KnownFeatures, moves_of
 from gqn_rl.errors import UserError
 from gqn_rl.geometry.next_best_view import COLUMNS, KEY, TURN
 
@@ -34,14 +35,11 @@ class MoveRows(BaseFeaturesExtractor):
     (4, 16)
 
     Args:
-        observation_space: Dict with `prospects`, a Box (5 (M + 1),).
-        keys: see `KnownFeatures`.
+        observation_space: Dict with `prospects`, a Box (5 (M + 1),), and `looks_left`.
     """
 
-    def __init__(
-        self, observation_space: spaces.Dict, keys: Sequence[str] = ("looks_left",)
-    ) -> None:
-        known = KnownFeatures(observation_space, keys)
+    def __init__(self, observation_space: spaces.Dict) -> None:
+        known = KnownFeatures(observation_space)
         self.num_moves = spaces.flatdim(observation_space[KEY]) // COLUMNS - 1
         super().__init__(observation_space, self.num_moves * FACTS + known.features_dim)
         self.known = known
@@ -91,22 +89,20 @@ class MoveJudge(nn.Module):
         self.to(device)
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        judged, together = self._judged(features)
-        return self._logits(judged, together), self.critic(together)
+        return self.forward_actor(features), self.forward_critic(features)
 
     def forward_actor(self, features: Tensor) -> Tensor:
         """Logits of the moves, then of the answers: (B, M + K)."""
-        return self._logits(*self._judged(features))
+        judged, together = self._judged(features)
+        logits = torch.cat([self.wanted(judged)[..., 0], self.answer(together)], dim=1)
+        return answering_at_last(logits, self.num_moves, features[:, LEFT])
 
     def forward_critic(self, features: Tensor) -> Tensor:
         units: Tensor = self.critic(self._judged(features)[1])
         return units
 
-    def _logits(self, judged: Tensor, together: Tensor) -> Tensor:
-        return torch.cat([self.wanted(judged)[..., 0], self.answer(together)], dim=1)
-
     def _judged(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """What is thought of each move (B, M, H), and of all with what is known (B, 2 H + known)."""
+        """What is thought of each move (B, M, H), and of all and what is known (B, 2 H + known)."""
         split = self.num_moves * FACTS
         facts = features[:, :split].reshape(len(features), self.num_moves, FACTS)
         known = features[:, split:]
@@ -126,8 +122,8 @@ class DiscreteMovePolicy(MultiInputActorCriticPolicy):
     (3,)
 
     Args:
-        features_extractor_kwargs: of `MoveRows`.
-        net_arch: widths, {"pi": of what judges moves and answers, "vf": of the critic}.
+        net_arch: widths, {"pi": of what judges moves and answers, "vf": of the critic}, or one
+            list for both.
 
     Raises:
         UserError: for an observation whose moves are not the first actions.
@@ -159,7 +155,9 @@ class DiscreteMovePolicy(MultiInputActorCriticPolicy):
 
     def _build_mlp_extractor(self) -> None:
         rows = self.features_extractor
-        assert isinstance(rows, MoveRows) and isinstance(self.net_arch, dict)
+        assert isinstance(rows, MoveRows)
+        same_for_both = {"pi": self.net_arch, "vf": self.net_arch}
+        widths: Any = self.net_arch if isinstance(self.net_arch, dict) else same_for_both
         answers = int(self.action_space.n) - rows.num_moves  # type: ignore[attr-defined]
         if answers < 1:
             raise UserError(
@@ -170,8 +168,8 @@ class DiscreteMovePolicy(MultiInputActorCriticPolicy):
             self.features_dim,
             rows.num_moves,
             answers,
-            self.net_arch["pi"],
-            self.net_arch["vf"],
+            widths["pi"],
+            widths["vf"],
             self.device,
             self.activation_fn,
         )

@@ -16,21 +16,24 @@ from torch import Tensor, nn
 
 from agents.policies.hybrid_actions import HybridActions, small_linear
 from agents.policies.hybrid_policy import HybridActorCritic, require_no_sde
-from agents.policies.move_features import MoveFeatures, nearest_move
+from agents.policies.last_look import answering_at_last
+from agents.policies.move_features import LEFT, MoveFeatures, nearest_move
 from gqn_rl.errors import UserError
 from gqn_rl.geometry.next_best_view import TURN
 
 
 class TurnExtractor(nn.Module):
-    """Takes the place of Stable-Baselines3's `MlpExtractor`; the actor also gets a turn.
+    """Takes the place of Stable-Baselines3's `MlpExtractor`; the actor also gets the looks left and
+    a turn.
 
     >>> sizes = {"pi": [16], "vf": [16]}
     >>> actor, critic = TurnExtractor(24, sizes, nn.ReLU, "cpu")(torch.zeros(3, 24))
-    >>> actor.shape, critic.shape  # 16 units and the turn; 16 units
-    (torch.Size([3, 18]), torch.Size([3, 16]))
+    >>> actor.shape, critic.shape  # 16 units, the looks left and the turn; 16 units
+    (torch.Size([3, 19]), torch.Size([3, 16]))
 
     Args:
-        features_dim: of `MoveFeatures`, whose first head's average of the turns comes first.
+        features_dim: of `MoveFeatures`, whose first head's average of the turns comes first and
+            the looks left last.
         net_arch: hidden layers of actor and critic.
     """
 
@@ -43,24 +46,25 @@ class TurnExtractor(nn.Module):
     ) -> None:
         super().__init__()
         self.control = MlpExtractor(features_dim, net_arch, activation_fn, device=device)
-        self.latent_dim_pi = self.control.latent_dim_pi + TURN.stop
+        self.latent_dim_pi = self.control.latent_dim_pi + 1 + TURN.stop
         self.latent_dim_vf = self.control.latent_dim_vf
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         return self.forward_actor(features), self.forward_critic(features)
 
     def forward_actor(self, features: Tensor) -> Tensor:
-        """Hidden units of the actor, then the turn: (B, latent_dim_pi)."""
-        return torch.cat([self.control.forward_actor(features), features[:, TURN]], dim=1)
+        """Hidden units of the actor, the looks left, then the turn: (B, latent_dim_pi)."""
+        units = self.control.forward_actor(features)
+        return torch.cat([units, features[:, LEFT], features[:, TURN]], dim=1)
 
     def forward_critic(self, features: Tensor) -> Tensor:
         return self.control.forward_critic(features)
 
 
 class MoveHead(nn.Module):
-    """Actor units and a turn (B, H + 2) to choices (B, 1 + K) and turns (B, 2).
+    """Actor units, the looks left and a turn (B, H + 3) to choices (B, 1 + K) and turns (B, 2).
 
-    >>> logits, means = MoveHead(16, num_answers=1)(torch.ones(3, 16 + 2))
+    >>> logits, means = MoveHead(16, num_answers=1)(torch.ones(3, 16 + 3))
     >>> logits.shape, means.shape
     (torch.Size([3, 2]), torch.Size([3, 2]))
     """
@@ -71,8 +75,9 @@ class MoveHead(nn.Module):
         self.shift = small_linear(hidden, TURN.stop)
 
     def forward(self, latent: Tensor) -> tuple[Tensor, Tensor]:
-        hidden, turn = latent[:, : -TURN.stop], latent[:, -TURN.stop :]
-        return self.choice(hidden), turn + self.shift(hidden)
+        units, turn = latent[:, : -TURN.stop], latent[:, -TURN.stop :]
+        hidden, left = units[:, :-1], units[:, LEFT]
+        return answering_at_last(self.choice(hidden), 1, left), turn + self.shift(hidden)
 
 
 class HybridMovePolicy(HybridActorCritic):
@@ -129,8 +134,8 @@ class HybridMovePolicy(HybridActorCritic):
 
     def _build(self, lr_schedule: Schedule) -> None:
         super()._build(lr_schedule)
-        hidden = self.mlp_extractor.latent_dim_pi - TURN.stop
-        self._act_by(MoveHead(hidden, self._layout.num_answers))
+        extractor: Any = self.mlp_extractor
+        self._act_by(MoveHead(extractor.control.latent_dim_pi, self._layout.num_answers))
         # The optimizer made by the base class knows the action head that was just replaced.
         self.optimizer = self.optimizer_class(
             self.parameters(),

@@ -16,6 +16,10 @@ from torch import Tensor, nn
 from gqn_rl.errors import UserError
 from gqn_rl.geometry.next_best_view import CLOSENESS, COLUMNS, KEY, NOVELTY, TURN, as_matrix
 
+LOOKS_LEFT = "looks_left"
+LEFT = slice(-1, None)
+"""Where features that end with what is known have the looks left."""
+
 
 def moves_of(observations: dict[str, Tensor]) -> Tensor:
     """The next-best-view features as matrices, (B, M + 1, 5); the last row is of no move."""
@@ -23,10 +27,11 @@ def moves_of(observations: dict[str, Tensor]) -> Tensor:
 
 
 class KnownFeatures(BaseFeaturesExtractor):
-    """What is known without a move: the row of no move, without its turn, and `keys`.
+    """What is known without a move: the row of no move, without its turn, `keys` and, as the last
+    number, the looks left.
 
     >>> moves = {"prospects": spaces.Box(-1, 1, (25,)), "looks_left": spaces.Box(0, 1, (1,))}
-    >>> known = KnownFeatures(spaces.Dict(moves), ["looks_left"])
+    >>> known = KnownFeatures(spaces.Dict(moves))
     >>> known.features_dim  # closeness, novelty and gain of no move; what is left
     4
 
@@ -34,15 +39,15 @@ class KnownFeatures(BaseFeaturesExtractor):
         UserError: for an observation without prospects.
     """
 
-    def __init__(self, observation_space: spaces.Dict, keys: Sequence[str]) -> None:
+    def __init__(self, observation_space: spaces.Dict, keys: Sequence[str] = ()) -> None:
         if KEY not in observation_space.spaces:
             raise UserError(
                 f"this policy needs an observation with {KEY!r}, as in view prediction, "
                 f"the environment's has {list(observation_space.spaces)}"
             )
-        size = COLUMNS - TURN.stop + sum(spaces.flatdim(observation_space[key]) for key in keys)
-        super().__init__(observation_space, size)
-        self.keys = list(keys)
+        self.keys = [key for key in keys if key != LOOKS_LEFT] + [LOOKS_LEFT]
+        size = sum(spaces.flatdim(observation_space[key]) for key in self.keys)
+        super().__init__(observation_space, COLUMNS - TURN.stop + size)
 
     def forward(self, observations: dict[str, Tensor]) -> Tensor:
         """Dict of (B, ...) to (B, features_dim), float32."""
@@ -75,7 +80,7 @@ class MoveFeatures(BaseFeaturesExtractor):
         observation_space: spaces.Dict,
         hidden: Sequence[int] = (64, 64),
         heads: int = 4,
-        keys: Sequence[str] = ("looks_left",),
+        keys: Sequence[str] = (),
         dropout: float = 0.0,
     ) -> None:
         known = KnownFeatures(observation_space, keys)
