@@ -49,6 +49,7 @@ COMMANDS = {
     "results": Command("results.__main__", "ResultsSettings"),
     "train_agent": Command("train_agent", "TrainAgentSettings"),
     "train_rllib": Command("train_rllib", "TrainRllibSettings"),
+    "train_stock_agent": Command("train_stock_agent", "TrainStockAgentSettings"),
 }
 """Every command."""
 

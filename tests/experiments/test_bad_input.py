@@ -37,6 +37,7 @@ WORK = {
     "experiments.record_dataset": ("record",),
     "experiments.train_agent": ("train_and_measure", "optimize"),
     "experiments.train_rllib": ("train",),
+    "experiments.train_stock_agent": ("learn",),
 }
 """Module to what it does once its input is accepted."""
 CASES = cases()
@@ -146,6 +147,7 @@ INTERRUPTIBLE = {
     "record_dataset": "experiments.record_dataset.record",
     "train_agent": "experiments.train_agent.train_and_measure",
     "train_rllib": "experiments.train_rllib.train",
+    "train_stock_agent": "experiments.train_stock_agent.learn",
 }
 
 INTERRUPTIBLE_HERE = [
