@@ -21,8 +21,6 @@ from experiments.shared.threads import check_threads
 from gqn_rl.errors import UserError, unknown_name
 from gqn_rl.training.run_logs import check_loggers
 
-BEST = {"GQNShepardContinuous-v0": "ppo"}
-"""Ids for which another algorithm than the first for its kind of actions was measured better."""
 SUPERVISION = {"labels": "labels", "none": "rewards"}
 """Kind of supervision to `aux_feedback`, see `agents.algorithms.feedback`."""
 EARLY_ANSWERS = {"confidence_gain": 6.0, "threshold": 0.3}
@@ -35,7 +33,7 @@ class TrainAgentSettings(AgentDeviceFlag, TrainingFlags):
 
     algo: str | None = None
     """Algorithm: ppo, sac or module:class of your own, see agents/hyperparameters; by default the
-    one that fits the environment: ppo, for Continuous ids other than recognition sac."""
+    first that fits the environment: ppo."""
     supervision: str | None = None
     """What tells answers apart while training: labels, the right answer of every state, or none:
     reward alone, of the agent's own answers; by default the hyperparameter file's (labels)."""
@@ -127,20 +125,19 @@ def evaluated_every(settings: TrainingFlags, steps: int) -> int:
 
 
 def fitting_algorithm(env_id: str) -> str:
-    """The algorithm that was measured best for an id, else the first for its kind of actions.
+    """The first algorithm with a policy for the actions of an id.
 
     Raises:
         UserError: for an unknown id, or one with a control for which there is none.
 
-    >>> fitting_algorithm("GQNShepardContinuous-v0")
+    >>> fitting_algorithm("GQNShepardContinuous-v0")  # measured better than sac
     'ppo'
     """
     control = fixed_arguments(known_id(env_id))["control"]
-    if (best := BEST.get(env_id.removeprefix("envs:"))) is not None:
-        return best
     space = make_control(control, num_answers=2).action_space  # of any number of answers alike
     for name in ALGORITHMS:
-        if isinstance(space, algorithm_named(name).action_space):
+        algorithm = algorithm_named(name)
+        if any(isinstance(space, algorithm.action_spaces(policy)) for policy in algorithm.policies):
             return name
     raise UserError(f"no algorithm of {sorted(ALGORITHMS)} works on {space}; name one by --algo")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from envs import ENV_IDS
 from experiments import train_agent
 from experiments.agent.settings import TrainAgentSettings, fitting_algorithm
 from experiments.results.record import condensed
@@ -68,20 +69,10 @@ def test_the_folder_is_there_before_anything_is_built(
     assert not folder.exists()  # what cannot be built leaves nothing
 
 
-@pytest.mark.parametrize(
-    ("env_id", "algo"),
-    [
-        ("GQNShepard-v0", "ppo"),
-        ("envs:GQNShepard-v0", "ppo"),
-        ("GQNShepardContinuous-v0", "ppo"),
-        ("envs:GQNShepardContinuous-v0", "ppo"),
-        ("GQNShepardMentalRotationContinuous-v0", "sac"),
-        ("GQNShepardViewPredictionContinuous-v0", "sac"),
-    ],
-)
-def test_the_algorithm_fits_the_id_and_its_actions(env_id: str, algo: str) -> None:
-    assert fitting_algorithm(env_id) == algo
-    assert TrainAgentSettings(env_id=env_id).algorithm == algo
+@pytest.mark.parametrize("env_id", [*ENV_IDS, "envs:GQNShepardContinuous-v0"])
+def test_the_algorithm_fits_the_id_and_its_actions(env_id: str) -> None:
+    assert fitting_algorithm(env_id) == "ppo"
+    assert TrainAgentSettings(env_id=env_id).algorithm == "ppo"
     assert TrainAgentSettings(env_id=env_id, algo="mine:Own").algorithm == "mine:Own"
 
 
