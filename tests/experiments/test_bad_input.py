@@ -20,7 +20,8 @@ from tests.renderers import needs_pybullet
 WORK = {
     "experiments.benchmark.env_speed": ("measure",),
     "experiments.benchmark.gqn_speed": ("measure",),
-    "experiments.compare_observations": ("train", "summarise"),
+    "experiments.compare_observations": ("train",),
+    "experiments.study.summary": ("summarise",),
     "agents.saving.sb3_zip": ("export_zip",),
     "experiments.download_dataset": ("_download",),
     "experiments.evaluation.agent": ("measure",),
