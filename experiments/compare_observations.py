@@ -17,7 +17,6 @@ from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from experiments.agent.environment import make_environment
 from experiments.shared.command import (
     make_folder,
     require_at_least,
@@ -27,7 +26,6 @@ from experiments.shared.command import (
 from experiments.shared.parallel import check_workers
 from experiments.shared.terminal import console
 from experiments.shared.threads import check_threads
-from experiments.study.figures import learning_curves
 from experiments.study.plan import (
     ENV_ID,
     FULL,
@@ -38,16 +36,6 @@ from experiments.study.plan import (
     planned,
     study_hyperparameters,
 )
-from experiments.study.report import finding, html
-from experiments.study.runs import (
-    path_of,
-    perform_missing,
-    read_result,
-    require_conditions,
-    results,
-)
-from experiments.study.subjects import DEVICE
-from experiments.study.summary import BEST_PIXELS, summarise
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_json, write_text
 from gqn_rl.rendering import DEFAULT_RENDERER
@@ -105,6 +93,8 @@ class CompareObservationsSettings:
 
 def main(settings: CompareObservationsSettings) -> None:
     """Do the runs that are missing, write the report."""
+    from experiments.study.runs import require_conditions
+
     if settings.report_only is not None:
         write_report(settings.report_only)
         return
@@ -143,6 +133,9 @@ def plan(settings: CompareObservationsSettings) -> list[Run]:
 
 def weights_of(encoder: str, env_kwargs: dict[str, Any]) -> str:
     """SHA-256 of the encoder's weights, from an environment that is built to try the arguments."""
+    from experiments.agent.environment import make_environment
+    from experiments.study.subjects import DEVICE
+
     environment = make_environment(ENV_ID, 1, {**env_kwargs, "encoder": encoder}, device=DEVICE)
     environment.close()
     assert environment.encoder is not None
@@ -185,6 +178,8 @@ def command(settings: CompareObservationsSettings) -> str:
 
 def train(folder: Path, runs: Sequence[Run], jobs: int | None, threads: int) -> None:
     """Do what is missing, with a bar and a line for each run."""
+    from experiments.study.runs import path_of, perform_missing, read_result
+
     done = sum(path_of(folder, run).exists() for run in runs)
     columns = (TextColumn("runs"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns) as bar:
@@ -207,6 +202,11 @@ def describe(run: dict[str, Any]) -> str:
 
 def write_report(folder: Path) -> None:
     """summary.json, learning_curves.svg and report.html from the results in the folder."""
+    from experiments.study.figures import learning_curves
+    from experiments.study.report import finding, html
+    from experiments.study.runs import results
+    from experiments.study.summary import BEST_PIXELS, summarise
+
     found = results(folder)
     summary = summarise(found)
     write_json(folder / "summary.json", summary)

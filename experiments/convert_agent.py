@@ -9,11 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from agents.saving.bundle import load_bundle, save_bundle, weights_path
-from agents.saving.sb3_zip import export_zip, import_zip
 from experiments.agent.flags import NewAgentFlags
 from experiments.agent.settings import TrainAgentSettings
-from experiments.agent.training import make_trainee, record_of
 from experiments.shared.command import run_command
 from gqn_rl.errors import UserError
 
@@ -33,6 +30,9 @@ class ConvertAgentSettings(NewAgentFlags):
 
 def main(settings: ConvertAgentSettings) -> None:
     """Read the one, write the other."""
+    from agents.saving.bundle import load_bundle, weights_path
+    from agents.saving.sb3_zip import export_zip
+
     wanted = settings.output
     if settings.source.suffix != ".zip" and wanted.suffix != ".zip":
         raise UserError(f"output is {str(wanted)!r}, expected a .zip for a bundle as source")
@@ -48,6 +48,10 @@ def main(settings: ConvertAgentSettings) -> None:
 
 def bundle_from_zip(settings: ConvertAgentSettings) -> Path:
     """The path of the weights of the new bundle."""
+    from agents.saving.bundle import save_bundle
+    from agents.saving.sb3_zip import import_zip
+    from experiments.agent.training import make_trainee, record_of
+
     given = {item.name: getattr(settings, item.name) for item in fields(NewAgentFlags)}
     trained = TrainAgentSettings(num_envs=1, algo=settings.algo, **given)
     trainee = make_trainee(trained)

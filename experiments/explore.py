@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from agents.saving.bundle import load_bundle
 from experiments.shared.command import check_new_folder, require_at_least, run_command
 from gqn_rl.errors import UserError
-from gqn_rl.gqn.checkpoint import ENCODER_WEIGHTS, pretrained_path
+from gqn_rl.gqn.config import ENCODER_WEIGHTS
 
 LAST_PORT = 65_535
 
@@ -65,6 +64,9 @@ def main(settings: ExploreSettings) -> None:
 
 def check(settings: ExploreSettings) -> None:
     """Refuse now what would fail on a click, or after minutes."""
+    from agents.saving.bundle import load_bundle
+    from gqn_rl.gqn.checkpoint import pretrained_path
+
     require_at_least(settings, {"rounds": 1})
     if not 0 <= settings.port <= LAST_PORT:
         raise UserError(f"port is {settings.port}, expected 0 to {LAST_PORT}")

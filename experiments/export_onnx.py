@@ -15,14 +15,15 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from agents.saving.acting_network import ActingNetwork
-from agents.saving.bundle import TRAINED, load_bundle
 from experiments.shared.command import run_command
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_bytes
-from gqn_rl.gqn.checkpoint import ENCODER_WEIGHTS, load_checkpoint, pretrained_path
-from gqn_rl.onnx_export import Inputs, Represent, export, require_same
+
+if TYPE_CHECKING:
+    from agents.saving.acting_network import ActingNetwork
+    from gqn_rl.onnx_export import Inputs, Represent
 
 SHAPES = ((2, 3), (1, 1), (5, 2))
 """Scenes and views: the first is exported, all are compared."""
@@ -43,6 +44,8 @@ class ExportSettings:
 
 def main(settings: ExportSettings) -> None:
     """Export, compare, keep."""
+    from gqn_rl.onnx_export import export, require_same
+
     if settings.weights is not None and settings.agent is not None:
         raise UserError(f"both weights {settings.weights!r} and agent {settings.agent!r} are given")
     if settings.output.suffix != ".onnx" or settings.output.exists():
@@ -67,6 +70,12 @@ def subject(
     settings: ExportSettings,
 ) -> tuple[Represent | ActingNetwork, list[Inputs], dict[str, str]]:
     """The network, inputs of several sizes, and what the file is to say of itself."""
+    from agents.saving.acting_network import ActingNetwork
+    from agents.saving.bundle import TRAINED, load_bundle
+    from gqn_rl.gqn.checkpoint import load_checkpoint, pretrained_path
+    from gqn_rl.gqn.config import ENCODER_WEIGHTS
+    from gqn_rl.onnx_export import Represent
+
     if settings.agent is None:
         model, sidecar = load_checkpoint(pretrained_path(settings.weights or ENCODER_WEIGHTS))
         represent = Represent(model)

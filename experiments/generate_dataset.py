@@ -16,7 +16,6 @@ from experiments.shared.command import make_folder, require_at_least, run_comman
 from experiments.shared.parallel import check_workers, processes
 from gqn_rl.data.description import DataDescription, fields_to_store
 from gqn_rl.data.shard_file import find_shard, require_data_folder, write_shard
-from gqn_rl.data.shards import make_shard
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_json
 from gqn_rl.rendering import DEFAULT_RENDERER, Renderer, RendererIdentity, make_renderer
@@ -115,6 +114,8 @@ def _make(
     settings: GenerateDatasetSettings, description: DataDescription, work: tuple[int, int]
 ) -> int:
     """Render and write one shard; returns its number of scenes."""
+    from gqn_rl.data.shards import make_shard
+
     index, count = work
     renderer = _renderer(settings.renderer, settings.image_size)
     views = make_shard(renderer, description, index, count)

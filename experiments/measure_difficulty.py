@@ -14,8 +14,7 @@ from typing import Any
 
 from rich.table import Table
 
-from experiments.agent.environment import make_environment
-from experiments.agent.ideal.ladder import COUNTED, MOST_INFORMATIVE, STEPS, ideal_figures
+from experiments.agent.difficulty import COUNTED, MOST_INFORMATIVE, STEPS
 from experiments.shared.command import (
     new_run_folder,
     require_more_than_zero,
@@ -37,7 +36,7 @@ class MeasureDifficultySettings(OneThreadFlag):
     """Flags of `python -m experiments.measure_difficulty`."""
 
     rungs: tuple[str, ...] = tuple(STEPS)
-    """Steps of the ladder, by their names in experiments/agent/ideal/ladder.py."""
+    """Steps of the ladder, by their names in experiments/agent/difficulty.py."""
     episodes: int = 200
     """Episodes of each step and each way of choosing views, the same for all ways."""
     renderer: str = DEFAULT_RENDERER
@@ -50,6 +49,9 @@ class MeasureDifficultySettings(OneThreadFlag):
 
 def main(settings: MeasureDifficultySettings) -> None:
     """Play every step, print the table, write metrics.json."""
+    from experiments.agent.environment import make_environment
+    from experiments.agent.ideal.ladder import ideal_figures
+
     require_more_than_zero(settings, ("episodes",))
     for name in settings.rungs:
         if name not in STEPS:

@@ -12,26 +12,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agents.saving.bundle import Agent, load_bundle, shipped_agent
 from envs.tasks.first_cameras import FirstCameras
-from experiments.rotation.answers import Answers
-from experiments.rotation.participants import (
-    ENV_ID,
-    IDEAL,
-    INFERENCE,
-    SIAMESE,
-    AgentTrials,
-    agent_answers,
-    baseline_answers,
-    ideal_answers,
-    inferred_answers,
-)
+from experiments.rotation.names import IDEAL, INFERENCE, SIAMESE
 from experiments.rotation.protocol import PAIRS, pictures
 from experiments.rotation.report import cut_share, report
-from experiments.rotation.siamese import DrawPairs
 from experiments.rotation.uniform import LOOK
 from experiments.shared import seeds
 from experiments.shared.command import (
@@ -43,13 +31,17 @@ from experiments.shared.command import (
 )
 from experiments.shared.threads import ThreadsFlag, use_threads
 from gqn_rl.errors import UserError, unknown_name
-from gqn_rl.gqn.canonical.canonical_gqn import CanonicalGQN
-from gqn_rl.gqn.checkpoint import load_checkpoint, pretrained_path
 from gqn_rl.rendering import Appearance, make_renderer
 from gqn_rl.rendering.appearance import BACKGROUNDS
 from gqn_rl.scenes.shape_pool import ShapePool
 from gqn_rl.scenes.shape_source import num_cubes_of, shape_source
 from gqn_rl.scenes.shepard_metzler import canonical_forms
+
+if TYPE_CHECKING:
+    from agents.saving.bundle import Agent
+    from experiments.rotation.answers import Answers
+    from experiments.rotation.participants import AgentTrials
+    from experiments.rotation.siamese import DrawPairs
 
 __all__ = ["IDEAL", "INFERENCE", "RotationBenchmarkSettings", "cut_share", "main"]
 
@@ -96,6 +88,10 @@ class RotationBenchmarkSettings(ThreadsFlag):
 
 def main(settings: RotationBenchmarkSettings) -> None:
     """Draw the pairs, let everybody answer, write the table and the figure."""
+    from experiments.rotation import participants
+    from gqn_rl.gqn.canonical.canonical_gqn import CanonicalGQN
+    from gqn_rl.gqn.checkpoint import load_checkpoint, pretrained_path
+
     agent = checked_agent(settings)
     use_threads(settings.threads)
     pool = shape_source(num_cubes_of(settings.num_cubes, settings.stimuli), settings.stimuli)
@@ -118,12 +114,14 @@ def main(settings: RotationBenchmarkSettings) -> None:
     answers: dict[str, Answers] = {}
     is_coloured = look == Appearance()
     if settings.ideal_observer and is_coloured:
-        answers[IDEAL] = ideal_answers(pairs, seen, shapes)
-    answers[INFERENCE] = inferred_answers(model, pairs, seen, shapes, not is_coloured)
+        answers[IDEAL] = participants.ideal_answers(pairs, seen, shapes)
+    answers[INFERENCE] = participants.inferred_answers(model, pairs, seen, shapes, not is_coloured)
     if learned_from is not None:
-        answers[SIAMESE] = baseline_answers(learned_from, renderer, pairs, seen, shapes)
+        answers[SIAMESE] = participants.baseline_answers(
+            learned_from, renderer, pairs, seen, shapes
+        )
     if agent is not None:
-        answers |= agent_answers(asked_of_the_agent(settings), agent)
+        answers |= participants.agent_answers(asked_of_the_agent(settings), agent)
     facts = {
         "stimuli": settings.stimuli, "rotation": settings.rotation, "look": settings.look,
         "pairs": settings.pairs, "weights": settings.weights, "seed": settings.seed,
@@ -135,6 +133,9 @@ def main(settings: RotationBenchmarkSettings) -> None:
 
 def checked_agent(settings: RotationBenchmarkSettings) -> Agent | None:
     """The agent that takes part, if one does; refuses settings before a folder is made."""
+    from agents.saving.bundle import load_bundle, shipped_agent
+    from experiments.rotation.participants import ENV_ID
+
     require_more_than_zero(settings, ("pairs",))
     require_at_least(settings, {"agent_episodes": 0, "baseline": 0})
     if settings.rotation not in PAIRS:
@@ -175,6 +176,8 @@ def pairs_of_the_baseline(
 
 def asked_of_the_agent(settings: RotationBenchmarkSettings) -> AgentTrials:
     """The agent's trials."""
+    from experiments.rotation.participants import AgentTrials
+
     return AgentTrials(
         stimuli=settings.stimuli,
         num_cubes=settings.num_cubes,

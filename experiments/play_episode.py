@@ -7,20 +7,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.evaluation import Predictor
-from experiments.agent.environment import AgentEnvironment, make_environment
-from experiments.agent.episode import record_episode
-from experiments.agent.figures import save_animation
 from experiments.agent.flags import AgentFlags
-from experiments.agent.trained import agent_and_environment
 from experiments.shared.command import make_folder, new_run_folder, run_command
 from experiments.shared.threads import use_threads
 from gqn_rl.errors import UserError
+
+if TYPE_CHECKING:
+    from agents.evaluation import Predictor
+    from experiments.agent.environment import AgentEnvironment
 
 Actions = NDArray[Any]
 
@@ -65,6 +64,9 @@ class ScriptedPlayer:
 
 def main(settings: PlayEpisodeSettings) -> None:
     """Play, save, say how it ended."""
+    from experiments.agent.episode import record_episode
+    from experiments.agent.figures import save_animation
+
     check_output(settings.output)
     use_threads(settings.threads or 1)
     player, environment = player_and_environment(settings)
@@ -88,6 +90,9 @@ def check_output(output: Path | None) -> None:
 
 def player_and_environment(settings: PlayEpisodeSettings) -> tuple[Predictor, AgentEnvironment]:
     """Who plays, and a row of the environment to play on."""
+    from experiments.agent.environment import make_environment
+    from experiments.agent.trained import agent_and_environment
+
     watched: dict[str, Any] = {"render_mode": "rgb_array"}
     if settings.moves is None:
         return agent_and_environment(settings, 1, **watched)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from experiments.shared.command import make_folder, run_command
-from experiments.trials.figure import save_trials
 from experiments.trials.table import read_trials
 from gqn_rl.errors import UserError
 
@@ -31,6 +30,8 @@ class PlotTrialsSettings:
 
 def main(settings: PlotTrialsSettings) -> None:
     """Read the tables, draw the figure."""
+    from experiments.trials.figure import save_trials
+
     if settings.output.suffix not in SUFFIXES:
         raise UserError(f"output is {str(settings.output)!r}, expected a suffix of {SUFFIXES}")
     trials = [trial for path in settings.tables for trial in read_trials(path)]

@@ -17,25 +17,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from agents.saving.bundle import load_bundle
-from agents.search.study import JOURNAL
-from agents.training.training_state import NAME as STATE
-from experiments.agent.optimization import begun_study, optimize, study_settings
-from experiments.agent.report import describe, report
 from experiments.agent.settings import (
     TrainAgentSettings,
     check_numbers,
     limit_of,
     resumed_settings,
     supervision_of,
-)
-from experiments.agent.training import (
-    HYPERPARAMETERS,
-    AgentTraining,
-    Trainee,
-    hyperparameters_of,
-    make_trainee,
 )
 from experiments.shared.command import (
     SETTINGS_NAME,
@@ -53,9 +42,17 @@ from experiments.shared.threads import use_threads
 from gqn_rl.files import write_json
 from gqn_rl.training.interruption import noted_interruption
 
+if TYPE_CHECKING:
+    from experiments.agent.training import Trainee
+
 
 def main(settings: TrainAgentSettings) -> None:
     """Train, measure, write the run folder."""
+    from agents.search.study import JOURNAL
+    from agents.training.training_state import NAME as STATE
+    from experiments.agent.optimization import begun_study, optimize, study_settings
+    from experiments.agent.training import make_trainee
+
     start = time.monotonic()
     check_numbers(settings)
     use_threads(settings.threads or 1)
@@ -87,6 +84,10 @@ def train_and_measure(
     settings: TrainAgentSettings, trainee: Trainee, folder: Path, start: float
 ) -> None:
     """The run from its beginning, or from where it was saved, to its end."""
+    from agents.saving.bundle import load_bundle
+    from experiments.agent.report import describe, report
+    from experiments.agent.training import AgentTraining
+
     with noted_interruption() as interrupted:
         run = AgentTraining(settings, trainee, folder, interrupted)
         if settings.resume is not None:
@@ -112,6 +113,8 @@ def train_and_measure(
 def new_folder(settings: TrainAgentSettings) -> Iterator[Path | None]:
     """The folder of a new run with its settings, which an error inside the block takes away again;
     None for one that is resumed or shared."""
+    from experiments.agent.training import HYPERPARAMETERS, hyperparameters_of
+
     if settings.resume is not None or settings.study is not None:
         yield None
         return

@@ -13,20 +13,12 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from experiments.agent.environment import AgentEnvironment, make_environment
-from experiments.agent.report import describe
 from experiments.agent.settings import limit_of
-from experiments.rllib.algorithm import batch_sizes
-from experiments.rllib.checkpoints import checkpoints, newest_notes
-from experiments.rllib.cluster import AUTO, cluster, imported_ray, require_listener
-from experiments.rllib.hyperparameters import Translation, translate
-from experiments.rllib.report import report
 from experiments.rllib.settings import ALGO, TrainRllibSettings, check
-from experiments.rllib.training import RLlibTraining
 from experiments.shared.command import new_run_folder, run_command, save_settings
 from experiments.shared.continuation import (
     METRICS_NAME,
@@ -38,9 +30,21 @@ from experiments.shared.threads import use_threads
 from gqn_rl.files import write_json
 from gqn_rl.training.interruption import noted_interruption
 
+if TYPE_CHECKING:
+    from experiments.agent.environment import AgentEnvironment
+    from experiments.rllib.hyperparameters import Translation
+    from experiments.rllib.training import RLlibTraining
+
 
 def main(settings: TrainRllibSettings) -> None:
     """Train, measure, write the run folder."""
+    from experiments.agent.environment import make_environment
+    from experiments.agent.report import describe
+    from experiments.rllib.checkpoints import newest_notes
+    from experiments.rllib.cluster import AUTO, imported_ray, require_listener
+    from experiments.rllib.hyperparameters import translate
+    from experiments.rllib.report import report
+
     start = time.monotonic()
     check(settings)
     use_threads(settings.threads or 1)
@@ -71,6 +75,10 @@ def train(
     settings: TrainRllibSettings, translation: Translation, held_out: AgentEnvironment
 ) -> tuple[Path, RLlibTraining]:
     """Train on the cluster; the run folder and what came of it."""
+    from experiments.rllib.checkpoints import checkpoints
+    from experiments.rllib.cluster import cluster
+    from experiments.rllib.training import RLlibTraining
+
     if translation.note():
         print(translation.note())
     with cluster(settings.address, *needs(settings)), noted_interruption() as interrupted:
@@ -100,6 +108,8 @@ def needs(settings: TrainRllibSettings) -> tuple[int, float]:
 
 def as_json(settings: TrainRllibSettings, translation: Translation) -> dict[str, Any]:
     """What RLlib was given, and what it was not."""
+    from experiments.rllib.algorithm import batch_sizes
+
     rollout, minibatch = batch_sizes(settings, translation)
     training = translation.training | {
         "train_batch_size_per_learner": rollout,

@@ -9,7 +9,6 @@ from typing import Any
 
 import yaml
 
-from agents.factory import load_hyperparameters
 from agents.hyperparameter_values import read_yaml
 from envs.registration import fixed_arguments, known_id
 from experiments.shared.continuation import RunFlags
@@ -156,6 +155,8 @@ class NewAgentFlags(EnvironmentFlags):
         Raises:
             UserError: for an unknown algorithm, file or name, or a change that is none.
         """
+        from agents.factory import load_hyperparameters
+
         env_id = self.env_id.removeprefix("envs:")
         given: Any = (algo, env_id, parse_changes(self.hyper), self.hyperparameters)
         found = load_hyperparameters(*given)

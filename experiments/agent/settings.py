@@ -7,10 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from agents.algorithms.algorithm import ALGORITHMS, algorithm_named
-from agents.factory import merged
 from agents.renamed import current_names
-from agents.training.training_state import NAME, read_record
 from envs.camera.control import make_control
 from envs.registration import fixed_arguments, known_id
 from experiments.agent.flags import EVAL_EVERY, MORE_THAN_ZERO, TrainingFlags, parse_changes
@@ -86,6 +83,8 @@ class TrainAgentSettings(AgentDeviceFlag, TrainingFlags):
 
     def _with_early_answers(self, found: dict[str, Any]) -> dict[str, Any]:
         """Hyperparameters with `EARLY_ANSWERS`, save for what --hyper says itself."""
+        from agents.factory import merged
+
         asked = current_names(parse_changes(self.hyper)).get("policy_kwargs", {})
         names = EARLY_ANSWERS.keys() & found.get("policy_kwargs", {}).keys() - asked.keys()
         early = {name: EARLY_ANSWERS[name] for name in names}
@@ -133,6 +132,8 @@ def fitting_algorithm(env_id: str) -> str:
     >>> fitting_algorithm("GQNShepardContinuous-v0")  # measured better than sac
     'ppo'
     """
+    from agents.algorithms.algorithm import ALGORITHMS, algorithm_named
+
     control = fixed_arguments(known_id(env_id))["control"]
     space = make_control(control, num_answers=2).action_space  # of any number of answers alike
     for name in ALGORITHMS:
@@ -151,6 +152,8 @@ def check_numbers(settings: TrainAgentSettings) -> None:
 
 def resumed_settings(given: TrainAgentSettings) -> TrainAgentSettings:
     """See `resumed`; a training does not become a search for hyperparameters."""
+    from agents.training.training_state import NAME, read_record
+
     assert given.resume is not None
     stored = stored_settings(given.resume, TrainAgentSettings)
     if given.optimize is not None and stored.optimize is None:

@@ -17,8 +17,8 @@ class Subcommand(NamedTuple):
 
 
 SUBCOMMANDS = {
-    "gqn": Subcommand("experiments.benchmark.gqn_speed", "Training and representing with GQNs."),
-    "env": Subcommand("experiments.benchmark.env_speed", "Steps of the environments."),
+    "gqn": Subcommand("experiments.benchmark.gqn_settings", "Training and representing with GQNs."),
+    "env": Subcommand("experiments.benchmark.env_settings", "Steps of the environments."),
 }
 """Only the module of the one that is asked for is imported."""
 

@@ -1,21 +1,15 @@
-"""Time the GQN: training steps against the plain composition, and what limits representing.
-
-Ours and the plain composition of the published architecture (float32, eager, contiguous, r spread
-over the map and the canvas painted in every layer) start from the same weights and do the same
-steps, taking turns, each in a process of its own. `represent` is compared with its own convolutions
-alone, and the training step with a large matrix product. The output folder gets metrics.json.
-"""
+"""The measurement of `benchmark gqn`: which alternatives take turns, and what is said of them."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import torch
 from tqdm import tqdm
 
 from experiments.benchmark.gqn_results import evaluate, print_tables
+from experiments.benchmark.gqn_settings import Settings
 from experiments.benchmark.gqn_work import (
     Subject,
     matrix_product,
@@ -26,7 +20,6 @@ from experiments.benchmark.gqn_work import (
 )
 from experiments.benchmark.timing import CLOCKS, Case, Plan, measure
 from experiments.shared.command import new_run_folder, require_at_least, save_settings
-from experiments.shared.device import DeviceFlag
 from experiments.shared.machine import describe_machine, load
 from experiments.shared.threads import check_threads
 from gqn_rl.devices import PRECISIONS, choose_device, require_compiler
@@ -40,44 +33,8 @@ SMALL_PRODUCT_SIZE = 2048
 PAPER_BATCH_ROUNDS = 2
 
 
-@dataclass(frozen=True)
-class Settings(DeviceFlag):
-    """Flags of `python -m experiments.benchmark gqn`."""
-
-    preset: str = "paper"
-    """A published architecture, see gqn_rl.gqn.families.PRESETS."""
-    layers: int = 4
-    """Generator layers, fewer than the paper's 12 so that minutes suffice; 0: the preset's own."""
-    batch_size: int = 8
-    """Scenes per training step."""
-    num_views: int = 6
-    """Views of each scene."""
-    rounds: int = 5
-    """Turns of every alternative that count."""
-    warmup: int = 1
-    """Turns before them that do not."""
-    others: tuple[str, ...] = ("small",)
-    """Presets of any family of which a training step and `represent` are timed beside it."""
-    paper_batch: int = 0
-    """Scenes per step of a run of the whole preset, all layers, for its peak of memory; 0: none.
-    The paper has 36."""
-    paper_views: int = 15
-    """Views of each scene there."""
-    clock: str = "wall"
-    """wall, or cpu: the time in which a process computes, for a CPU that has other work too."""
-    precision: str = "auto"
-    """Of ours: auto, bf16 or fp32; auto is bf16 where the processor computes it faster."""
-    compile: bool = False
-    """Compile our network; takes minutes and pays off on a GPU."""
-    threads: int = 0
-    """CPU threads of PyTorch; 0 leaves its default."""
-    seed: int = 0
-    """Of weights, scenes and latents."""
-    output: Path | None = None
-    """Output folder; by default runs/benchmark_gqn-<time>."""
-
-
-def main(settings: Settings) -> None:
+def measure_gqn(settings: Settings) -> None:
+    """Time, print the tables, write the output folder."""
     begin = time.monotonic()
     _check(settings)
     device = choose_device(settings.device)

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from experiments.gqn.prediction import MOST_VIEWS, ORIENTATIONS
 from experiments.shared.command import require_at_least
 from experiments.shared.device import DeviceFlag
 from experiments.shared.threads import ThreadsFlag
 from experiments.shared.untrained import RANDOM_NETWORKS
-from gqn_rl.devices import PRECISIONS
 from gqn_rl.errors import UserError, unknown_name
-from gqn_rl.gqn.checkpoint import DEFAULT_WEIGHTS
-from gqn_rl.probes.scenes import ProbeScenes
-from gqn_rl.probes.tasks import PROBES
+from gqn_rl.gqn.config import DEFAULT_WEIGHTS
 from gqn_rl.rendering import DEFAULT_RENDERER
 from gqn_rl.scenes.scene import POSITIONS
 from gqn_rl.scenes.shape_catalogue import MAX_ENUMERATED
 from gqn_rl.scenes.shape_source import is_file, num_cubes_of, shape_source
 
+if TYPE_CHECKING:
+    from gqn_rl.probes.scenes import ProbeScenes
+
+MOST_VIEWS = 10
+"""Scenes always have one view more, the query, so that it does not depend on the plan."""
+ORIENTATIONS = {"grid": 0.0, "free": 1.0}
+"""Name to share of scenes in free orientation."""
+PROBE_NAMES = ("shape", "chirality", "orientation", "colour")
+"""Those of `gqn_rl.probes.tasks.PROBES`, which takes seconds to import."""
 FEWEST_TEST_SCENES = 4
 """Two pairs."""
 
@@ -60,7 +66,7 @@ class Settings(DeviceFlag, ThreadsFlag):
     position: str = "centred"
     """centred, the middle of the object where all cameras look, or random; of the scenes whose
     views are predicted."""
-    probes: tuple[str, ...] = tuple(PROBES)
+    probes: tuple[str, ...] = PROBE_NAMES
     """What is probed: any of shape, chirality, orientation, colour."""
     probe_scenes: int = 3000
     """Labelled scenes that train each probe; 0 leaves the probes out."""
@@ -100,6 +106,8 @@ class Settings(DeviceFlag, ThreadsFlag):
 
 def check(settings: Settings) -> None:
     """Refuse what cannot be measured, before anything is loaded or made."""
+    from gqn_rl.devices import PRECISIONS
+
     least = {"scenes": 2, "samples": 1, "curve_samples": 1}
     least |= {"ideal_scenes": 0, "turning_pairs": 0, "seed": 0, "random_networks": 0}
     require_at_least(settings, least)
@@ -144,6 +152,8 @@ def _check_enumerated(settings: Settings) -> None:
 
 
 def _check_probes(settings: Settings) -> None:
+    from gqn_rl.probes.tasks import PROBES
+
     for kind, received, valid in (
         ("orientation", settings.probe_orientations, ORIENTATIONS),
         ("probe", settings.probes, PROBES),
@@ -166,4 +176,6 @@ def _check_probes(settings: Settings) -> None:
 
 def probe_scenes_of(settings: Settings) -> ProbeScenes:
     """What the probes' scenes are drawn from."""
+    from gqn_rl.probes.scenes import ProbeScenes
+
     return ProbeScenes(settings.cubes, settings.shapes, settings.gallery_size)

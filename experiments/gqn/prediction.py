@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.gqn.evaluation_settings import MOST_VIEWS, ORIENTATIONS
 from experiments.gqn.figures import SheetRow
 from experiments.gqn.ideal import IdealFigures, ideal_by_views
 from experiments.gqn.probing import progress
@@ -21,10 +22,6 @@ from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.rendering import Renderer
 from gqn_rl.scenes.scene import SceneBatch
 
-MOST_VIEWS = 10
-"""Scenes always have one view more, the query, so that it does not depend on the plan."""
-ORIENTATIONS = {"grid": 0.0, "free": 1.0}
-"""Name to share of scenes in free orientation."""
 SHEET_ROWS = 4
 """Queries of each orientation that are shown."""
 RANKS = ("worst", "median", "best")

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from experiments.gqn.data_flags import DataFlags
 from experiments.shared import seeds
 from gqn_rl.data.description import DataDescription
 from gqn_rl.data.shard_file import read_headers
@@ -21,7 +22,7 @@ from gqn_rl.errors import UserError
 from gqn_rl.evaluation.metrics import predict_queries, prediction_errors
 from gqn_rl.files import write_atomically
 from gqn_rl.geometry.viewpoint import CAMERA_CONVENTION
-from gqn_rl.rendering import DEFAULT_RENDERER, Renderer, make_renderer
+from gqn_rl.rendering import Renderer, make_renderer
 from gqn_rl.training.batches import (
     SyntheticBatches,
     TensorViews,
@@ -39,27 +40,6 @@ EVALUATION_SCENES = 64
 CONTEXT_VIEWS = 3
 PICTURE_ROWS = 4
 PICTURE_SCALE = 2
-
-
-@dataclass(frozen=True)
-class DataFlags:
-    """The flags that decide about the data."""
-
-    data_path: Path | None = None
-    """Folder of shards from generate_dataset or convert_dataset; none: scenes are rendered on the
-    fly."""
-    evaluation_path: Path | None = None
-    """Folder of shards on which to evaluate, for data made elsewhere: 64 of its scenes, or as many
-    as there are, with four views at least; for our own scenes held-out shapes are rendered."""
-    num_cubes: int = 7
-    """Cubes per object."""
-    image_size: int | None = None
-    """Height and width of the images in pixels; by default the data's, or the preset's."""
-    renderer: str = DEFAULT_RENDERER
-    """What draws the scenes: pybullet or raycast; they draw the same pictures. raycast draws on a
-    GPU where the network is there."""
-    workers: int = 0
-    """Processes that make batches ahead; 0 makes them in between the steps."""
 
 
 class Data(Protocol):

@@ -10,7 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from scipy import stats
 
-from experiments.gqn.prediction import ORIENTATIONS
+from experiments.gqn.evaluation_settings import ORIENTATIONS
 from experiments.gqn.probing import MEASURES
 from experiments.shared.terminal import console
 from experiments.shared.untrained import UNTRAINED

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from experiments.gqn.prediction import MOST_VIEWS, RANKS, Measured, PredictionPlan, measure_views
+from experiments.gqn.evaluation_settings import MOST_VIEWS
+from experiments.gqn.prediction import RANKS, Measured, PredictionPlan, measure_views
 from gqn_rl.data.shard_file import Shard, read_headers
 from gqn_rl.data.shards import ShardBatches
 from gqn_rl.errors import UserError

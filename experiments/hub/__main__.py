@@ -10,8 +10,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from agents.saving.bundle import TRAINED, load_bundle, weights_path
-from experiments.hub.card import agent_card, weights_card
 from experiments.shared.command import (
     check_new_folder,
     chosen_subcommand,
@@ -20,7 +18,6 @@ from experiments.shared.command import (
 )
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_bytes
-from gqn_rl.gqn.checkpoint import load_checkpoint, pretrained_path, shipped_names, sidecar_path
 from gqn_rl.hub.manifest import file_names
 from gqn_rl.hub.repository import HubAddress, is_address, parse_address, pull, push
 
@@ -63,6 +60,10 @@ class PullSettings:
 
 def push_source(settings: PushSettings) -> None:
     """Check that the source loads, then push it."""
+    from agents.saving.bundle import load_bundle
+    from experiments.hub.card import agent_card, weights_card
+    from gqn_rl.gqn.checkpoint import load_checkpoint, sidecar_path
+
     address = address_of(settings.repository, settings.revision)
     path, kind = find_source(settings.source)
     if kind == "weights":
@@ -78,6 +79,9 @@ def push_source(settings: PushSettings) -> None:
 
 def pull_files(settings: PullSettings) -> None:
     """Fetch, check that it loads, and write the output folder."""
+    from agents.saving.bundle import load_bundle
+    from gqn_rl.gqn.checkpoint import load_checkpoint, sidecar_path
+
     address = address_of(settings.repository, settings.revision)
     if settings.output is not None:
         check_new_folder(settings.output)
@@ -105,6 +109,9 @@ def address_of(repository: str, revision: str | None) -> HubAddress:
 
 def find_source(source: str) -> tuple[Path, str]:
     """The safetensors file that is meant, and whether it is "weights" or an "agent"."""
+    from agents.saving.bundle import TRAINED, weights_path
+    from gqn_rl.gqn.checkpoint import pretrained_path, shipped_names
+
     if is_address(source):
         raise UserError(f"source is {source!r}, expected something on this machine")
     path = Path(source)
@@ -135,6 +142,8 @@ def found_in(folder: Path) -> tuple[Path, str]:
 
 def is_agent(path: Path) -> bool:
     """Whether a sidecar is that of an agent."""
+    from gqn_rl.gqn.checkpoint import sidecar_path
+
     sidecar = sidecar_path(path)
     return sidecar.is_file() and re.search(r'^  "algo"', sidecar.read_text(), re.M) is not None
 

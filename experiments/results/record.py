@@ -13,8 +13,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from experiments.results.table import Measurement
 from experiments.shared.machine import describe_machine
 from gqn_rl.errors import UserError
@@ -87,6 +85,8 @@ def measure(measurement: Measurement, output: Path) -> Record:
     metrics = json.loads((output / "metrics.json").read_text())
     if metrics.get("time_limit_reached"):
         raise UserError(f"`{measurement.command}` was cut short; nothing was recorded")
+    import torch
+
     machine = describe_machine(torch.device("cpu"), 0)
     return Record(
         command=measurement.command,

@@ -18,6 +18,7 @@ from experiments.rotation.answers import Answers, answers_about
 from experiments.rotation.ideal import KnownShapes
 from experiments.rotation.inference import Comparison, Explained, explanations
 from experiments.rotation.line_of_thought import line_of_thought, thought
+from experiments.rotation.names import IDEAL, INFERENCE, SIAMESE
 from experiments.rotation.plane import SHRUNK, PlaneComparison
 from experiments.rotation.protocol import ELEVATION, PICTURE_ELEVATION, RotationPairs
 from experiments.rotation.siamese import DrawPairs, says_mirrored, train_siamese
@@ -30,7 +31,6 @@ from gqn_rl.rendering import Renderer
 from gqn_rl.rendering.raycast import RaycastRenderer
 from gqn_rl.scenes.shape_pool import ShapePool
 
-IDEAL, INFERENCE, SIAMESE = "ideal observer", "GQN's inference", "Siamese ResNet-18"
 ENV_ID = "GQNShepardMentalRotation-v0"
 
 

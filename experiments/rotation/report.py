@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
-from experiments.rotation.answers import Answers
 from experiments.rotation.published import PUBLISHED, SOURCE
 from experiments.shared.terminal import console
-from experiments.trials.figure import save_trials
 from experiments.trials.table import write_trials
 from gqn_rl.files import write_json
+
+if TYPE_CHECKING:
+    from experiments.rotation.answers import Answers
 
 TURNED = {"depth": "turned in depth", "picture": "turned in the picture plane"}
 
@@ -39,6 +40,8 @@ def report(folder: Path, facts: dict[str, Any], answers: dict[str, Answers]) -> 
     Args:
         facts: what metrics.json says of the pairs.
     """
+    from experiments.trials.figure import save_trials
+
     trials = [trial for each in answers.values() for trial in each.trials]
     write_trials(folder / "trials.csv", trials)
     save_trials(folder / "angles.png", trials)

@@ -12,12 +12,14 @@ import shlex
 import sys
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Generic, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args, get_type_hints
 
 from experiments.shared.command import SETTINGS_NAME
 from experiments.shared.renamed_flags import current_settings
 from gqn_rl.errors import UserError
-from gqn_rl.training.state import State, has_state, read_state
+
+if TYPE_CHECKING:
+    from gqn_rl.training.state import State
 
 METRICS_NAME = "metrics.json"
 """What a training command writes last, with the step it has come to."""
@@ -73,6 +75,8 @@ def find_run(given: Flags) -> Run[Flags]:
         UserError: when the folder's state or settings are unusable or, for `output`, other ones;
             when there is nothing to resume.
     """
+    from gqn_rl.training.state import has_state, read_state
+
     resume, output = given.resume, given.output
     if resume is not None:
         state = read_state(resume)

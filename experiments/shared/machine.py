@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import platform
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from experiments.shared.parallel import available_cores
-from gqn_rl.devices import has_fast_bf16
+
+if TYPE_CHECKING:
+    import torch
 
 CPU_INFO = Path("/proc/cpuinfo")
 BF16_UNITS = {
@@ -27,6 +27,10 @@ def describe_machine(device: torch.device, threads: int) -> dict[str, Any]:
     Args:
         threads: of PyTorch; 0 for its default.
     """
+    import torch
+
+    from gqn_rl.devices import has_fast_bf16
+
     info = _cpu_info()
     flags = (info.get("flags") or info.get("Features") or "").split()
     found = [units for flag, units in BF16_UNITS.items() if flag in flags]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
 from gqn_rl.errors import UserError
 
 MOST = 1024
@@ -36,6 +34,8 @@ def use_threads(threads: int) -> None:
     """
     check_threads(threads)
     if threads:
+        import torch  # takes seconds, which nobody is to wait for who asks for --help
+
         torch.set_num_threads(threads)
 
 

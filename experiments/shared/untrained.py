@@ -8,17 +8,16 @@ reported, and the range of all.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from experiments.shared import seeds
-from gqn_rl.data.synthetic import SceneDistribution
-from gqn_rl.encoders import SceneEncoder
-from gqn_rl.encoders.gqn_encoder import GQNEncoder
-from gqn_rl.gqn.families import build
-from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.rendering import make_renderer
 from gqn_rl.scenes.shape_source import num_cubes_of
-from gqn_rl.training.statistics import rendered_examples, set_statistics
+
+if TYPE_CHECKING:
+    from gqn_rl.encoders import SceneEncoder
+    from gqn_rl.encoders.gqn_encoder import GQNEncoder
+    from gqn_rl.gqn.model import GenerativeQueryNetwork
 
 RANDOM_NETWORKS = 3
 """How many are measured where a command is not told."""
@@ -48,6 +47,8 @@ def untrained_models(
 
 def untrained_model(model: GenerativeQueryNetwork, seed: int) -> GenerativeQueryNetwork:
     """The same architecture with random weights, on the same device, to be used and not trained."""
+    from gqn_rl.gqn.families import build
+
     twin = build(model.config, seeds.RANDOM_WEIGHTS + seed)
     return twin.to(model.device).eval().requires_grad_(False)
 
@@ -63,6 +64,10 @@ def untrained_encoder(
     Returns:
         None for an encoder that is no network of `gqn_rl.gqn`.
     """
+    from gqn_rl.data.synthetic import SceneDistribution
+    from gqn_rl.encoders.gqn_encoder import GQNEncoder
+    from gqn_rl.training.statistics import rendered_examples, set_statistics
+
     if not isinstance(encoder, GQNEncoder):
         return None
     twin = untrained_model(encoder.model, seed)

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from itertools import product
 from typing import Any
 
-from agents.factory import load_hyperparameters, merged
 from experiments.shared.seeds import STUDY_APART
 from gqn_rl.errors import UserError, unknown_name
 
@@ -193,6 +192,8 @@ def study_hyperparameters(plain_ppo: bool) -> dict[str, Any]:
     rate stays as it is: falling towards the end of a run, it would make the time to an accuracy
     depend on how long the run was to last.
     """
+    from agents.factory import load_hyperparameters, merged
+
     changes = merged(CHANGES, REWARD_ALONE) if plain_ppo else CHANGES
     return load_hyperparameters(ALGO, "", changes)
 

@@ -9,8 +9,9 @@ from gqn_rl.devices import choose_device
 from gqn_rl.encoders.canonical_encoder import CanonicalEncoder
 from gqn_rl.encoders.gqn_encoder import GQNEncoder
 from gqn_rl.gqn.canonical.canonical_gqn import CanonicalGQN
-from gqn_rl.gqn.checkpoint import ENCODER_WEIGHTS, pretrained_path, read_sidecar
 from gqn_rl.gqn.checkpoint import load_checkpoint as load_model
+from gqn_rl.gqn.checkpoint import pretrained_path, read_sidecar
+from gqn_rl.gqn.config import ENCODER_WEIGHTS
 from gqn_rl.gqn.families import build, config_from_dict
 
 

@@ -26,16 +26,14 @@ from gqn_rl.entry_points import require_imported
 from gqn_rl.errors import UserError
 from gqn_rl.files import visible_files, write_bytes, write_json
 from gqn_rl.geometry.viewpoint import CAMERA_CONVENTION
+from gqn_rl.gqn.config import DEFAULT_WEIGHTS as DEFAULT_WEIGHTS
+from gqn_rl.gqn.config import ENCODER_WEIGHTS as ENCODER_WEIGHTS
 from gqn_rl.gqn.families import FAMILIES, build, config_from_dict
 from gqn_rl.gqn.model import GenerativeQueryNetwork
 from gqn_rl.hub.repository import is_address, parse_address, pull
 from gqn_rl.tensor_files import tensor_bytes
 
 FORMAT = "gqn_rl.gqn/1"
-DEFAULT_WEIGHTS = "base"
-"""The shipped weights that predict best, loaded where no others are named."""
-ENCODER_WEIGHTS = "small"
-"""Those of the encoder "gqn", on whose representation the shipped agents were trained."""
 CAMERAS = (CAMERA_CONVENTION, DEEPMIND_CAMERA)
 """Weights trained on DeepMind's poses load, but no renderer of ours has their renderer's identity,
 so that nothing uses them on other poses."""

@@ -9,6 +9,10 @@ from typing_extensions import Self
 
 from gqn_rl.errors import UserError
 
+DEFAULT_WEIGHTS = "base"
+"""The shipped weights that predict best, loaded where no others are named."""
+ENCODER_WEIGHTS = "small"
+"""Those of the encoder "gqn", on whose representation the shipped agents were trained."""
 NEW_NAMES = {"evidence_channels": "aggregate_channels"}
 """Name of a field in older files to its name now."""
 

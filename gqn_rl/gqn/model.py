@@ -305,7 +305,7 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[AggregateType]):
         The weights are frozen: no gradient reaches them before `requires_grad_(True)`.
 
         Args:
-            name_or_path: None for `gqn_rl.gqn.checkpoint.DEFAULT_WEIGHTS`.
+            name_or_path: None for `gqn_rl.gqn.config.DEFAULT_WEIGHTS`.
             device: "auto", "cpu", "cuda" or another PyTorch device.
 
         Raises:
@@ -313,6 +313,7 @@ class GenerativeQueryNetwork(nn.Module, ABC, Generic[AggregateType]):
         """
         # Forwards to a module that knows all families, the one import against the levels: the
         # class that everybody imports is where they look for its weights.
-        from gqn_rl.gqn.checkpoint import DEFAULT_WEIGHTS, load_checkpoint, pretrained_path
+        from gqn_rl.gqn.checkpoint import load_checkpoint, pretrained_path
+        from gqn_rl.gqn.config import DEFAULT_WEIGHTS
 
         return load_checkpoint(pretrained_path(name_or_path or DEFAULT_WEIGHTS), device=device)[0]

@@ -26,8 +26,8 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "benchmark env": Command("benchmark.env_speed", "Settings"),
-    "benchmark gqn": Command("benchmark.gqn_speed", "Settings"),
+    "benchmark env": Command("benchmark.env_settings", "Settings"),
+    "benchmark gqn": Command("benchmark.gqn_settings", "Settings"),
     "compare_observations": Command("compare_observations", "CompareObservationsSettings"),
     "convert_agent": Command("convert_agent", "ConvertAgentSettings"),
     "convert_dataset": Command("convert_dataset", "ConvertDatasetSettings"),

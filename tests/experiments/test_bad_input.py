@@ -12,7 +12,6 @@ from typing import get_type_hints
 
 import pytest
 
-from experiments import train_rllib
 from experiments.shared.command import EXIT_BAD_INPUT, EXIT_INTERRUPTED
 from tests.experiments.bad_input import BASE, SHIPPED, Case, cases
 from tests.experiments.running import COMMANDS, exit_code
@@ -21,23 +20,25 @@ from tests.renderers import needs_pybullet
 WORK = {
     "experiments.benchmark.env_speed": ("measure",),
     "experiments.benchmark.gqn_speed": ("measure",),
-    "experiments.compare_observations": ("train", "summarise"),
-    "experiments.convert_agent": ("export_zip",),
+    "experiments.compare_observations": ("train",),
+    "experiments.study.summary": ("summarise",),
+    "agents.saving.sb3_zip": ("export_zip",),
     "experiments.download_dataset": ("_download",),
-    "experiments.evaluate_agent": ("measure",),
-    "experiments.evaluate_gqn": ("_measure_prediction",),
-    "experiments.export_onnx": ("export",),
+    "experiments.evaluation.agent": ("measure",),
+    "experiments.evaluation.gqn": ("_measure_prediction",),
+    "gqn_rl.onnx_export": ("export",),
     "experiments.generate_dataset": ("_make",),
     "experiments.hub.__main__": ("push", "pull"),
     "experiments.make_stimuli": ("photographed",),
-    "experiments.measure_difficulty": ("ideal_figures",),
+    "experiments.agent.ideal.ladder": ("ideal_figures",),
     "experiments.mental_rotation_benchmark": ("pictures",),
-    "experiments.play_episode": ("record_episode",),
-    "experiments.pretrain_gqn": ("train",),
-    "experiments.record_dataset": ("record",),
-    "experiments.train_agent": ("train_and_measure", "optimize"),
+    "experiments.agent.episode": ("record_episode",),
+    "experiments.gqn_training.run": ("train",),
+    "experiments.recording.data_set": ("record",),
+    "experiments.train_agent": ("train_and_measure",),
+    "experiments.agent.optimization": ("optimize",),
     "experiments.train_rllib": ("train",),
-    "experiments.train_stock_agent": ("learn",),
+    "experiments.stock.training": ("learn",),
 }
 """Module to what it does once its input is accepted."""
 CASES = cases()
@@ -68,7 +69,8 @@ def nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, names in WORK.items():
         for name in names:
             monkeypatch.setattr(import_module(module), name, accepted)
-    monkeypatch.setattr(train_rllib, "imported_ray", lambda: None)  # it is asked for last
+    # it is asked for last
+    monkeypatch.setattr("experiments.rllib.cluster.imported_ray", lambda: None)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -134,20 +136,20 @@ INTERRUPTIBLE = {
     "compare_observations": "experiments.compare_observations.train",
     "convert_dataset": "experiments.convert_dataset.convert",
     "download_dataset": "experiments.download_dataset._download",
-    "evaluate_agent": "experiments.evaluate_agent.measure",
-    "evaluate_gqn": "experiments.evaluate_gqn._measure_prediction",
-    "export_onnx": "experiments.export_onnx.export",
+    "evaluate_agent": "experiments.evaluation.agent.measure",
+    "evaluate_gqn": "experiments.evaluation.gqn._measure_prediction",
+    "export_onnx": "gqn_rl.onnx_export.export",
     "generate_dataset": "experiments.generate_dataset._make",
     "hub pull": "experiments.hub.__main__.pull",
     "hub push": "experiments.hub.__main__.push",
     "make_stimuli": "experiments.make_stimuli.photographed",
     "mental_rotation_benchmark": "experiments.mental_rotation_benchmark.pictures",
-    "play_episode": "experiments.play_episode.record_episode",
-    "pretrain_gqn": "experiments.pretrain_gqn.train",
-    "record_dataset": "experiments.record_dataset.record",
+    "play_episode": "experiments.agent.episode.record_episode",
+    "pretrain_gqn": "experiments.gqn_training.run.train",
+    "record_dataset": "experiments.recording.data_set.record",
     "train_agent": "experiments.train_agent.train_and_measure",
     "train_rllib": "experiments.train_rllib.train",
-    "train_stock_agent": "experiments.train_stock_agent.learn",
+    "train_stock_agent": "experiments.stock.training.learn",
 }
 
 INTERRUPTIBLE_HERE = [

@@ -1,4 +1,4 @@
-"""The ladder of difficulty: settings of recognition, each harder, and what they ask of anybody.
+"""What the steps of the ladder of difficulty (experiments/agent/difficulty.py) ask of anybody.
 
 The ideal observer plays each step, so that what a step costs is what views leave open and no fault
 of an agent's.
@@ -7,40 +7,20 @@ of an agent's.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agents.evaluation import Evaluation, Predictor, evaluate
+from experiments.agent.difficulty import COUNTED, MOST_INFORMATIVE, STEPS
 from experiments.agent.environment import AgentEnvironment
 from experiments.agent.ideal import IdealAgent, ideal_agent
 from experiments.agent.view_strategies import Choice, farthest_choice, random_choice
 from experiments.shared import seeds
 from gqn_rl.errors import UserError
 
-MOST_INFORMATIVE = "most informative views"
-COUNTED = (1, 2, 3, 4)
-"""Numbers of views after which it is told how often the right shape is the likeliest."""
-CONFUSABLE: dict[str, Any] = {"gallery": "confusable"}
-SMALL = CONFUSABLE | {"image_size": 16}
-TEN = SMALL | {"num_cubes": 10}
-STEPS: Mapping[str, dict[str, Any]] = {
-    "usual": {},
-    "confusable": CONFUSABLE,
-    "ten_cubes": CONFUSABLE | {"num_cubes": 10},
-    "image_16": SMALL,
-    "image_8": CONFUSABLE | {"image_size": 8},
-    "noise_64": SMALL | {"pixel_noise": 64.0},
-    "view_20": SMALL | {"field_of_view": 20.0},
-    "view_5": SMALL | {"field_of_view": 5.0},
-    "view_2": SMALL | {"field_of_view": 2.0},
-    "view_1": SMALL | {"field_of_view": 1.0},
-    "view_2_ten_cubes": TEN | {"field_of_view": 2.0},
-    "view_1_ten_cubes": TEN | {"field_of_view": 1.0},
-}
-"""Name to the arguments of `GQNShepard-v0` that make it; the last is `GQNShepardKeyhole-v0`."""
+__all__ = ["COUNTED", "MOST_INFORMATIVE", "STEPS", "Watched", "choices", "ideal_figures"]
 
 
 def choices(seed: int) -> dict[str, Choice | None]:

@@ -9,7 +9,8 @@ import pytest
 
 from experiments.agent.comparison import untrained_environment
 from experiments.agent.environment import AgentEnvironment, make_environment
-from experiments.evaluate_agent import EvaluateAgentSettings, measured_random_weights
+from experiments.evaluation.agent import measured_random_weights
+from experiments.evaluation.agent_settings import EvaluateAgentSettings
 from experiments.shared import untrained
 from gqn_rl.encoders.canonical_encoder import CanonicalEncoder
 from gqn_rl.encoders.gqn_encoder import GQNEncoder

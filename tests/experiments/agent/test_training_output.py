@@ -64,7 +64,7 @@ def test_the_folder_is_there_before_anything_is_built(
         raise UserError("not today")
 
     folder = tmp_path / "run"
-    monkeypatch.setattr(train_agent, "make_trainee", built)
+    monkeypatch.setattr("experiments.agent.training.make_trainee", built)
     assert run(train_agent, monkeypatch, *SMALL, "--output", folder) == 2
     assert not folder.exists()  # what cannot be built leaves nothing
 

@@ -9,6 +9,7 @@ import pytest
 
 from experiments import generate_dataset
 from experiments.shared.command import EXIT_BAD_INPUT
+from gqn_rl.data import shards
 from gqn_rl.data.shards import read_headers, shard_path
 from gqn_rl.rendering import make_renderer
 from tests.experiments.running import run as run_flags
@@ -57,7 +58,7 @@ def test_an_interrupted_data_set_goes_on_where_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(monkeypatch, tmp_path / "whole") == 0
-    make_shard, made = generate_dataset.make_shard, []
+    make_shard, made = shards.make_shard, []
 
     def interrupted(renderer, description, index, num_scenes):
         made.append(index)
@@ -65,7 +66,7 @@ def test_an_interrupted_data_set_goes_on_where_it_was(
             raise KeyboardInterrupt
         return make_shard(renderer, description, index, num_scenes)
 
-    monkeypatch.setattr(generate_dataset, "make_shard", interrupted)
+    monkeypatch.setattr(shards, "make_shard", interrupted)
     assert run(monkeypatch, tmp_path / "parts") == 130
     assert "the same command goes on from here" in capsys.readouterr().err
     first = shard_path(tmp_path / "parts", 0).stat().st_mtime_ns

@@ -18,12 +18,13 @@ from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.nn.utils import parameters_to_vector
 
-from experiments import generate_dataset, pretrain_gqn
+from experiments import generate_dataset
 from experiments.shared.command import EXIT_BAD_INPUT
 from gqn_rl import GenerativeQueryNetwork
 from gqn_rl.data.synthetic import SceneViews
 from gqn_rl.gqn.families import build, preset
 from gqn_rl.training.state import FILE_NAME
+from gqn_rl.training.trainer import Trainer
 from tests.experiments.gqn.pretraining_runs import (
     SMALL,
     assert_same_weights,
@@ -71,13 +72,13 @@ def test_a_run_leaves_weights_settings_and_numbers(
 def test_the_batch_size_is_the_one_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flag: str
 ) -> None:
-    train_step, sizes = pretrain_gqn.Trainer.train_step, []
+    train_step, sizes = Trainer.train_step, []
 
-    def spy(trainer: pretrain_gqn.Trainer, batch: SceneViews) -> object:
+    def spy(trainer: Trainer, batch: SceneViews) -> object:
         sizes.append(len(batch.images))
         return train_step(trainer, batch)
 
-    monkeypatch.setattr(pretrain_gqn.Trainer, "train_step", spy)
+    monkeypatch.setattr(Trainer, "train_step", spy)
     flags = ["--preset", "tiny", "--renderer", "raycast", "--num-views", 2, "--num-rays", 32]
     flags += ["--iterations", 2, flag, 3, "--output_parent", tmp_path]
     assert run(monkeypatch, *flags, small=False) == 0
@@ -200,15 +201,15 @@ def test_data_on_disk_trains_and_resumes_to_the_same_bits(
     metrics = json.loads((tmp_path / "whole" / "metrics.json").read_text())
     assert metrics["data_path"] == str(data)
 
-    train_step, steps = pretrain_gqn.Trainer.train_step, []
+    train_step, steps = Trainer.train_step, []
 
-    def interrupt_once(trainer: pretrain_gqn.Trainer, batch: object) -> object:
+    def interrupt_once(trainer: Trainer, batch: object) -> object:
         steps.append(trainer.step)
         if len(steps) == 4:
             os.kill(os.getpid(), signal.SIGINT)
         return train_step(trainer, batch)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(pretrain_gqn.Trainer, "train_step", interrupt_once)
+    monkeypatch.setattr(Trainer, "train_step", interrupt_once)
     assert run(monkeypatch, *flags, "--output", tmp_path / "parts") == 130
     assert saved_step(tmp_path / "parts") == 4
     assert run(monkeypatch, "--resume", tmp_path / "parts", small=False) == 0

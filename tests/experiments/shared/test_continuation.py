@@ -66,7 +66,7 @@ def test_weights_of_an_earlier_step_do_not_pass_for_the_last_ones(
 
     flags = ["--iterations", 4, "--output", begun]
     with monkeypatch.context() as patch:
-        patch.setattr("experiments.pretrain_gqn._finish", killed)
+        patch.setattr("experiments.gqn_training.run._finish", killed)
         assert run(monkeypatch, *flags) == EXIT_INTERRUPTED
     assert saved_step(begun) == 4
     assert (begun / "model.safetensors").is_file()

@@ -9,7 +9,8 @@ import pytest
 from stable_baselines3 import DQN, PPO
 
 from experiments import train_stock_agent
-from experiments.train_stock_agent import TrainStockAgentSettings, made, made_model
+from experiments.stock.training import made, made_model
+from experiments.train_stock_agent import TrainStockAgentSettings
 from tests.experiments.running import run
 
 QUICK = {

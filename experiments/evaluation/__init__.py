@@ -1,0 +1,1 @@
+"""What the commands that evaluate agents and GQNs do, beside the flags that ask for it."""

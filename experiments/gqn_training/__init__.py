@@ -1,0 +1,1 @@
+"""Pretraining of a GQN, as `pretrain_gqn` does it."""
