@@ -21,6 +21,7 @@ from string import Formatter
 from typing import Any
 
 from experiments.results.record import Record
+from experiments.results.stock import stock_table
 from experiments.results.table import ONCE, RESULTS
 from experiments.results.trainings import trainings_table
 from experiments.shared.estimates import estimate
@@ -41,7 +42,10 @@ RECORDS_ELSEWHERE = {
     "weights": ROOT / "gqn_rl" / "weights",
 }
 """Names in templates to folders of JSON files that commands left, as in `{agents.NAME.env_id}`."""
-TABLES: dict[str, Callable[[], str]] = {"trainings": trainings_table}
+TABLES: dict[str, Callable[[], str]] = {
+    "stock_agents": stock_table,
+    "trainings": trainings_table,
+}
 """Names in templates to text whose number of lines depends on how many records there are."""
 
 

@@ -64,6 +64,11 @@ def training_name(name: str, seed: int) -> str:
     return f"training_{name}_{seed}"
 
 
+def stock_name(name: str) -> str:
+    """The name of a stock agent's record."""
+    return f"stock_{name}"
+
+
 QUICK = "--episodes 2000"
 FULL = f"--full {QUICK}"
 LOOK_AROUND = "--labelled-episodes 1000 --random-networks 0"
@@ -80,11 +85,12 @@ PAIRS_OF_TEN = "--num-cubes 10 --pairs 512 --agent-episodes 0"
 FRESH = "--eval-episodes 2000"
 NEW_SHAPES = f"{FRESH} --eval-shapes test"
 ALONE = "--supervision none"
+FIVE = (0, 1, 2, 3, 4)
 
 TRAININGS = {
     "recognition": Training("GQNShepard-v0", FRESH, 6),
     "recognition_reward": Training(
-        "GQNShepard-v0", f"{ALONE} --total-timesteps 12288 --eval-every 2048 {FRESH}", 18
+        "GQNShepard-v0", f"{ALONE} --total-timesteps 12288 --eval-every 2048 {FRESH}", 10, FIVE
     ),
     "recognition_continuous": Training("GQNShepardContinuous-v0", FRESH, 60),
     "rotation": Training("GQNShepardMentalRotation-v0", NEW_SHAPES, 20),
@@ -94,6 +100,22 @@ TRAININGS = {
     "view_prediction_continuous": Training("GQNShepardViewPredictionContinuous-v0", NEW_SHAPES, 45),
 }
 """By the name of the table's row; what has no record yet is not in the table."""
+
+STOCK = {
+    "ppo_state": Measurement("train_stock_agent", "--observation state", 1),
+    "ppo_pixels": Measurement("train_stock_agent", "--observation pixels", 10),
+    "recurrent_ppo_pixels": Measurement(
+        "train_stock_agent", "--algo recurrent_ppo --observation pixels", 20
+    ),
+    "ppo_gqn": Measurement("train_stock_agent", "--encoder gqn", 7),
+    "ppo_refined": Measurement(
+        "train_stock_agent", "--encoder refined --total-timesteps 32768", 15
+    ),
+    "dqn_refined": Measurement(
+        "train_stock_agent", "--algo dqn --encoder refined --total-timesteps 32768", 20
+    ),
+}
+"""Agents of Stable-Baselines3 and sb3-contrib as they come, by reward alone, in recognition."""
 
 MEASUREMENTS = {
     "recognition": Measurement("evaluate_agent", f"--env-id GQNShepard-v0 {FULL} {LOOK_AROUND}", 9),
@@ -151,6 +173,7 @@ MEASUREMENTS = {
         for name, training in TRAININGS.items()
         for seed in training.seeds
     },
+    **{stock_name(name): measurement for name, measurement in STOCK.items()},
 }
 """By the name of the record; `python -m experiments.results` runs those that have one."""
 

@@ -82,6 +82,7 @@ def train_and_measure(settings: TrainStockAgentSettings) -> None:
         environment.close()
         held_out.close()
     metrics |= {
+        "observation": settings.observation,
         "evaluations": training.evaluations,
         "wall_seconds": round(time.monotonic() - start, 1),
     }

@@ -26,6 +26,8 @@ INTERVAL = re.compile(rf"{NUMBER} \((?:95 % interval )?{NUMBER} to {NUMBER}\)")
 """A result with its interval, such as 0.991 (0.983 to 0.995)."""
 MEASURED = re.compile(r"^\|.*\| *\**-?\d[\d,]*\.\d+\** *(?:\||/|\()", re.MULTILINE)
 """A row of a table with a number that has decimals in a cell of its own."""
+MANY = {"training_": "trainings}", "stock_": "stock_agents}"}
+"""Beginnings of names of records of which there may be any number, and the field they fill."""
 ABOUT_ONCE = {"what", "commands", "commit", "date", "machine", "values"}
 PAGES = [pytest.param(path, id=str(path.relative_to(ROOT))) for path in documents()]
 
@@ -74,7 +76,7 @@ def test_what_was_measured_once_says_when_where_and_how(path: Path) -> None:
 def test_measurements_are_recorded_but_for_trainings_to_come() -> None:
     files = {path.stem for path in RESULTS.glob("*.json")}
     assert files == set(recorded_names())
-    assert all(name.startswith("training_") for name in MEASUREMENTS.keys() - files)
+    assert all(name.startswith(tuple(MANY)) for name in MEASUREMENTS.keys() - files)
 
 
 @pytest.mark.parametrize("name", recorded_names())
@@ -87,7 +89,7 @@ def test_every_measurement_is_recorded_by_its_command(name: str) -> None:
 @pytest.mark.parametrize("name", recorded_names())
 def test_every_measurement_is_quoted(name: str) -> None:
     quoted = "".join(path.read_text() for path in TEMPLATES.glob("*.md.in"))
-    table = "trainings}" if name.startswith("training_") else f"{name}."
+    table = next((MANY[kind] for kind in MANY if name.startswith(kind)), f"{name}.")
     assert f"{{{table}" in quoted
 
 

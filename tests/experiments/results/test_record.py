@@ -19,6 +19,7 @@ from experiments.mental_rotation_benchmark import RotationBenchmarkSettings
 from experiments.results import record
 from experiments.results.record import Record, commit_of_the_code, condensed, measure, moved
 from experiments.results.table import MEASUREMENTS, Measurement
+from experiments.stock.settings import TrainStockAgentSettings
 from gqn_rl.errors import UserError
 
 EXAMPLE = Record(
@@ -73,6 +74,7 @@ def test_every_measurement_has_flags_that_its_command_knows(name: str) -> None:
         "evaluate_gqn": EvaluateGQNSettings,
         "mental_rotation_benchmark": RotationBenchmarkSettings,
         "train_agent": TrainAgentSettings,
+        "train_stock_agent": TrainStockAgentSettings,
         "measure_difficulty": MeasureDifficultySettings,
     }
     tyro.cli(settings[measurement.module], args=measurement.flags.split())

@@ -9,6 +9,7 @@ import pytest
 from stable_baselines3 import DQN, PPO
 
 from experiments import train_stock_agent
+from experiments.results.stock import AGENTS, line, seen
 from experiments.stock.training import made, made_model
 from experiments.train_stock_agent import TrainStockAgentSettings
 from tests.experiments.running import run
@@ -36,6 +37,8 @@ def test_a_stock_agent_trains_and_leaves_its_curve_and_a_file_of_its_library(
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["algo"] == algo
     assert metrics["episodes"] == 8
+    assert seen(metrics) == "state"
+    assert line(metrics).startswith(f"| {AGENTS[algo]} | state |")
     steps = [row["timesteps"] for row in metrics["evaluations"]]
     assert steps == sorted(set(steps))
     assert steps[-1] == metrics["timesteps"] == 2048
