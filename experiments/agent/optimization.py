@@ -22,6 +22,7 @@ from agents.search.space import parameters_of, search_space, suggested
 from agents.search.study import LOCK, SharedStudy, imported_optuna, lock
 from agents.search.workers import Worker
 from agents.training.callbacks import EvaluationCallback, ProgressCallback, TimeLimitCallback
+from agents.training.divergence import DivergedError, DivergenceCallback, noticed_divergence
 from experiments.agent.flags import EVAL_EVERY
 from experiments.agent.progress import reporter
 from experiments.agent.settings import TrainAgentSettings, limit_of, resumed_settings, seconds_of
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from optuna import Study, Trial
 
 BEST = "hyperparameters.yml"
+MOST_DIVERGED = 3
+"""Trials in a row that may diverge: more, and it is not their hyperparameters."""
 TIMESTEPS = "timesteps"
 """Attribute of a trial: how far it came, which may be less than it was asked to."""
 
@@ -153,10 +156,27 @@ def next_trial(shared: SharedStudy) -> Trial | None:
 
 
 def objective_of(settings: TrainAgentSettings, trainee: Trainee) -> Callable[[Trial], float]:
-    """Trains with the hyperparameters of a trial; the mean reward of held-out episodes."""
+    """Trains with the hyperparameters of a trial; the mean reward of held-out episodes.
+
+    A trial that diverges counts as one that was given up.
+    """
     space = search_space(settings.algorithm, trainee.environment.env_id)
+    diverged = 0
 
     def objective(trial: Trial) -> float:
+        nonlocal diverged
+        try:
+            reward = trained(trial)
+        except DivergedError as error:
+            diverged += 1
+            if diverged >= MOST_DIVERGED:
+                raise UserError(f"{diverged} trials in a row diverged; the last: {error}") from None
+            print(f"trial {trial.number}: {error}")
+            raise imported_optuna().TrialPruned from error
+        diverged = 0
+        return reward
+
+    def trained(trial: Trial) -> float:
         trial.set_user_attr("changes", suggested(trial, space))
         hyperparameters = merged(trainee.hyperparameters, trial.user_attrs["changes"])
         seed = settings.seed + trial.number
@@ -171,10 +191,15 @@ def objective_of(settings: TrainAgentSettings, trainee: Trainee) -> Callable[[Tr
         )
         limit = TimeLimitCallback(seconds_of(settings))
         progress = ProgressCallback(shown=shows_bars())
-        callbacks = [limit, progress, evaluations, ReportCallback(trial, evaluations)]
+        watching = [DivergenceCallback(), limit, progress, evaluations]
         log_interval = algorithm_named(settings.algorithm).log_interval
         try:
-            model.learn(trainee.steps, callback=callbacks, log_interval=log_interval)
+            with noticed_divergence(model):
+                model.learn(
+                    trainee.steps,
+                    callback=[*watching, ReportCallback(trial, evaluations)],
+                    log_interval=log_interval,
+                )
         finally:
             progress.close()
         trial.set_user_attr(TIMESTEPS, model.num_timesteps)

@@ -27,6 +27,7 @@ from agents.training.callbacks import (
     TimeLimitCallback,
 )
 from agents.training.checkpoints import CheckpointCallback
+from agents.training.divergence import DivergedError, DivergenceCallback, noticed_divergence
 from agents.training.log_callback import LogCallback
 from agents.training.training_state import load_training_state, read_record, save_training_state
 from experiments.agent.environment import AgentEnvironment, make_environment
@@ -215,15 +216,20 @@ class AgentTraining:
             self._interrupted,
             ending=lambda: self._limit.reached,
         )
-        callbacks: list[BaseCallback] = [logging, self._limit, self._curve, self._progress]
+        watching: list[BaseCallback] = [DivergenceCallback(), logging, self._limit]
+        watching += [self._curve, self._progress, self._evaluations]
         try:
-            model.learn(
-                self._trainee.steps - self._first_step,
-                callback=[*callbacks, self._evaluations, checkpoints],
-                reset_num_timesteps=self._settings.resume is None,
-                tb_log_name=algo,
-                log_interval=algorithm_named(algo).log_interval,
-            )
+            with noticed_divergence(model):
+                model.learn(
+                    self._trainee.steps - self._first_step,
+                    callback=[*watching, checkpoints],
+                    reset_num_timesteps=self._settings.resume is None,
+                    tb_log_name=algo,
+                    log_interval=algorithm_named(algo).log_interval,
+                )
+        except DivergedError as error:
+            kept = f"the best agent so far and the last save are in {str(self._folder)!r}"
+            raise UserError(f"{error}; {kept}") from error
         finally:
             self._progress.close()
 
