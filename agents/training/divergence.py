@@ -68,7 +68,7 @@ class DivergenceCallback(BaseCallback):
 
 @contextmanager
 def noticed_divergence(model: BaseAlgorithm) -> Iterator[None]:
-    """`DivergedError` in place of PyTorch's own, of a distribution's parameters that are no numbers.
+    """`DivergedError` in place of PyTorch's, of a distribution whose parameters are no numbers.
 
     It shows all their values; the weights may still be finite then.
     """
