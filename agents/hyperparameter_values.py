@@ -219,6 +219,9 @@ RULES: Mapping[str, Rule] = {
     },
     "policy_kwargs.supervised_posterior": YES_OR_NO,
     "policy_kwargs.answer_hidden": COUNT,
+    "policy_kwargs.prior": Rule(
+        "a key of the observation, or null", one_of(exactly(None), instance(str))
+    ),
     "policy_kwargs.features_extractor_kwargs": NAMED,
     "policy_kwargs.features_extractor_kwargs.hidden": Rule("widths of layers", sizes),
     "policy_kwargs.features_extractor_kwargs.dropout": SHARE,

@@ -24,11 +24,13 @@ from torch import Tensor, nn
 
 from agents.policies.answer_posterior import (
     CONFIDENCE,
+    CorrectedPosterior,
     answer_network,
     logit_bias,
     with_confidence,
 )
 from agents.policies.features import SceneFeatures
+from gqn_rl.errors import UserError
 
 
 class PosteriorExtractor(nn.Module):
@@ -49,6 +51,7 @@ class PosteriorExtractor(nn.Module):
         net_arch: hidden layers of actor and critic, {"pi": [...], "vf": [...]}.
         supervised: whether only supervision shapes the features and the posterior. Then actor and
             critic read them without sending gradients back.
+        known: where the features have a posterior to begin with, if anywhere.
     """
 
     def __init__(
@@ -60,10 +63,12 @@ class PosteriorExtractor(nn.Module):
         activation_fn: type[nn.Module],
         supervised: bool,
         device: torch.device,
+        known: slice | None = None,
     ) -> None:
         super().__init__()
         self.supervised = supervised
-        self.answer_net = answer_network(features_dim, num_answers, answer_hidden)
+        network = answer_network(features_dim, num_answers, answer_hidden)
+        self.answer_net = network if known is None else CorrectedPosterior(network, known)
         self.control = MlpExtractor(
             features_dim + num_answers + CONFIDENCE, net_arch, activation_fn, device=device
         )
@@ -158,6 +163,8 @@ class AnswerPolicy(MultiInputActorCriticPolicy):
             `confidence_gain` x (the answer posterior's best probability - `threshold`) above those
             of the moves, so that an untrained controller looks on while it is unsure. 0 leaves it
             indifferent.
+        prior: key of an observation that begins with probabilities of the K answers, such as
+            "posterior"; the answer posterior begins as they are, and corrections are learned.
     """
 
     def __init__(
@@ -172,6 +179,7 @@ class AnswerPolicy(MultiInputActorCriticPolicy):
         inverse_temperature: float = 4.0,
         confidence_gain: float = 0.0,
         threshold: float = 0.7,
+        prior: str | None = None,
         features_extractor_class: type[BaseFeaturesExtractor] = SceneFeatures,
         **kwargs: Any,
     ) -> None:
@@ -180,7 +188,7 @@ class AnswerPolicy(MultiInputActorCriticPolicy):
             supervised_posterior,
             inverse_temperature,
         )
-        self.confidence_gain, self.threshold = confidence_gain, threshold
+        self.confidence_gain, self.threshold, self.prior = confidence_gain, threshold, prior
         # Orthogonal starts would overwrite the default ones inside LayerNorm'd, SiLU networks.
         kwargs.setdefault("ortho_init", False)
         super().__init__(
@@ -199,6 +207,7 @@ class AnswerPolicy(MultiInputActorCriticPolicy):
             "inverse_temperature": self.inverse_temperature,
             "confidence_gain": self.confidence_gain,
             "threshold": self.threshold,
+            "prior": self.prior,
         }
 
     def _build_mlp_extractor(self) -> None:
@@ -210,7 +219,27 @@ class AnswerPolicy(MultiInputActorCriticPolicy):
             self.activation_fn,
             self.supervised_posterior,
             self.device,
+            self._known(),
         )
+
+    def _known(self) -> slice | None:
+        """Where the features have the K probabilities of the prior.
+
+        Raises:
+            UserError: for an observation without as many.
+        """
+        if self.prior is None:
+            return None
+        extractor = self.features_extractor
+        if not isinstance(extractor, SceneFeatures):
+            raise UserError(f"prior is {self.prior!r}, which needs the features of SceneFeatures")
+        span = extractor.span(self.prior)
+        if span.stop - span.start < self.num_answers:
+            raise UserError(
+                f"prior is {self.prior!r}, {span.stop - span.start} numbers, expected the "
+                f"probabilities of {self.num_answers} answers"
+            )
+        return slice(span.start, span.start + self.num_answers)
 
     def _build(self, lr_schedule: Schedule) -> None:
         super()._build(lr_schedule)

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 MIN_LOG_PROBABILITY = -8.0
 """Floor of the answer posterior as the policy sees it; below it nothing is decided differently."""
+LEAST_KNOWN = 1e-6
+"""What a probability of a known posterior counts as at least."""
 CONFIDENCE = 2
 """Entropy and best probability, which come after the posterior."""
 
@@ -34,6 +36,30 @@ def answer_network(features_dim: int, num_answers: int, hidden: int) -> nn.Seque
     if hidden:
         layers = [nn.Linear(features_dim, hidden), nn.SiLU()]
     return nn.Sequential(*layers, nn.Linear(hidden or features_dim, num_answers))
+
+
+class CorrectedPosterior(nn.Module):
+    """Logits of the answers (B, K) that begin as a posterior among the features; what is learned
+    corrects it.
+
+    >>> corrected = CorrectedPosterior(answer_network(5, 3, hidden=8), slice(1, 4))
+    >>> corrected(torch.tensor([[9.0, 0.5, 0.25, 0.25, 9.0]])).softmax(1)
+    tensor([[0.5000, 0.2500, 0.2500]], grad_fn=<SoftmaxBackward0>)
+
+    Args:
+        network: all features to the corrections.
+        known: where the K probabilities are among the features.
+    """
+
+    def __init__(self, network: nn.Sequential, known: slice) -> None:
+        super().__init__()
+        self.network, self.known = network, known
+        for parameter in network[-1].parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, features: Tensor) -> Tensor:
+        logits: Tensor = self.network(features)
+        return logits + features[:, self.known].clamp_min(LEAST_KNOWN).log()
 
 
 def with_confidence(features: Tensor, posterior: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from agents.policies.templates import side_of, template_network
 from gqn_rl.devices import autocast
+from gqn_rl.errors import unknown_name
 
 SMALL = 28
 """A vector of up to this many numbers (viewpoint, prospects, looks left) is used as it is."""
@@ -95,6 +96,19 @@ class SceneFeatures(BaseFeaturesExtractor):
         size = sum(widths.values())
         size += sum(lengths[key] for key in self._small)
         self._features_dim = size + (self._products.size if self._products else 0)
+        self._lengths = {key: lengths[key] for key in self._small}
+
+    def span(self, key: str) -> slice:
+        """Where the features have a small vector of the observation, unchanged.
+
+        Raises:
+            UserError: for a key of which there is none.
+        """
+        if key not in self._lengths:
+            raise unknown_name("small vector of the observation", key, self._lengths)
+        start = self._features_dim - sum(self._lengths.values())
+        start += sum(self._lengths[name] for name in self._small[: self._small.index(key)])
+        return slice(start, start + self._lengths[key])
 
     def forward(self, observations: dict[str, Tensor]) -> Tensor:
         """Dict of (B, ...) to (B, features_dim), float32.
