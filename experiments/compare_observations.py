@@ -29,6 +29,7 @@ from experiments.shared.threads import check_threads
 from experiments.study.plan import (
     ENV_ID,
     FULL,
+    LABELS,
     SUBJECTS,
     SUBSET,
     Conditions,
@@ -79,8 +80,11 @@ class CompareObservationsSettings:
     stop_after: int = 3
     """A run ends early once so many evaluations running reached the highest accuracy, 0.9; 0 for
     never."""
+    supervision: str = LABELS
+    """What tells answers apart: labels, or none, where each agent learns from the rewards of its
+    own answers alone."""
     plain_ppo: bool = False
-    """Learn from the reward alone, without the auxiliary loss on the answer."""
+    """PPO without a loss of its own for the answers; they are actions like the others."""
     encoder: str = "cells"
     """The trained encoder: a name or the path of a checkpoint."""
     renderer: str = DEFAULT_RENDERER
@@ -123,7 +127,7 @@ def plan(settings: CompareObservationsSettings) -> list[Run]:
         eval_episodes=settings.eval_episodes or scale.eval_episodes,
         stop_after=settings.stop_after,
         plain_ppo=settings.plain_ppo,
-        hyperparameters=study_hyperparameters(settings.plain_ppo),
+        hyperparameters=study_hyperparameters(settings.plain_ppo, settings.supervision),
         env_kwargs=env_kwargs,
         encoder=settings.encoder,
         encoder_sha256=weights_of(settings.encoder, env_kwargs),

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from itertools import product
 from typing import Any
 
+from experiments.agent.settings import EARLY_ANSWERS
 from experiments.shared.seeds import STUDY_APART
 from gqn_rl.errors import UserError, unknown_name
 
@@ -19,7 +20,7 @@ CAMERAS = {
     "fixed": "the camera makes the same moves in every episode; the agent only chooses when to "
     "answer",
 }
-REWARD_ALONE: dict[str, Any] = {
+PLAIN_PPO: dict[str, Any] = {
     "aux_coef": 0.0,
     "policy_kwargs": {
         "supervised_posterior": False,
@@ -27,9 +28,8 @@ REWARD_ALONE: dict[str, Any] = {
         "confidence_gain": 0.0,
     },
 }
-"""Plain PPO: the same networks, none of them told the right answer. Without it the posterior
-becomes sure of something by answering alone, so answering cannot wait for it."""
-
+"""The same networks, none of them told the right answer. Without it the posterior becomes sure of
+something by answering alone, so answering cannot wait for it."""
 
 CHANGES: dict[str, Any] = {
     "learning_rate": 1e-3,
@@ -40,6 +40,12 @@ CHANGES: dict[str, Any] = {
 """Of the algorithm's default settings: a constant learning rate, what the default falls from; short
 rollouts, many supervised updates and a controller that begins by looking on while it is unsure, so
 that what can be learned from a few hundred steps shows. Pixel agents gain by them too."""
+LABELS = "labels"
+SUPERVISION: dict[str, dict[str, Any]] = {
+    LABELS: {},
+    "none": {"aux_feedback": "rewards", "policy_kwargs": EARLY_ANSWERS},
+}
+"""What tells answers apart to the changes that it makes: labels, or the rewards of own answers."""
 
 
 @dataclass(frozen=True)
@@ -185,17 +191,25 @@ def planned(
     return [Run(agent, camera, seed, conditions) for seed, camera, agent in combinations]
 
 
-def study_hyperparameters(plain_ppo: bool) -> dict[str, Any]:
+def study_hyperparameters(plain_ppo: bool, supervision: str = LABELS) -> dict[str, Any]:
     """The algorithm's default settings, which no environment's own section has changed.
+
+    Args:
+        supervision: a name in `SUPERVISION`; plain PPO has none.
 
     A section may have been tuned for one kind of observation, which would not be fair. The learning
     rate stays as it is: falling towards the end of a run, it would make the time to an accuracy
     depend on how long the run was to last.
+
+    Raises:
+        UserError: for another kind of supervision.
     """
     from agents.factory import load_hyperparameters, merged
 
-    changes = merged(CHANGES, REWARD_ALONE) if plain_ppo else CHANGES
-    return load_hyperparameters(ALGO, "", changes)
+    if supervision not in SUPERVISION:
+        raise unknown_name("supervision", supervision, SUPERVISION)
+    changes = PLAIN_PPO if plain_ppo else SUPERVISION[supervision]
+    return load_hyperparameters(ALGO, "", merged(CHANGES, changes))
 
 
 def hyperparameters_of(run: Run, image_size: int) -> dict[str, Any]:

@@ -203,15 +203,23 @@ def _compared(summary: dict[str, Any], results: Sequence[dict[str, Any]]) -> Ite
     yield page.table(
         "cameras", ["camera", ""], [[name, CAMERAS[name]] for name in summary["cameras"]]
     )
-    learning = (
-        "They learn from the reward alone: plain PPO."
-        if conditions["plain_ppo"]
-        else "While they train, all of them are also told the right answer (an auxiliary loss on "
-        "the answer posterior); the reward decides where to look and when to answer."
-    )
-    yield page.paragraph(f"{learning} {METHOD}")
+    yield page.paragraph(f"{_learning(conditions)} {METHOD}")
     yield page.paragraph(STATISTICS)
     yield page.code(yaml.safe_dump(conditions, sort_keys=False, default_flow_style=None).rstrip())
+
+
+def _learning(conditions: dict[str, Any]) -> str:
+    if conditions["plain_ppo"]:
+        return "They learn from the reward alone: plain PPO."
+    if conditions["hyperparameters"]["aux_feedback"] == "rewards":
+        return (
+            "They learn from the reward alone. What an answer is worth is a regression on the "
+            "states in which the agent itself answered; no label is told."
+        )
+    return (
+        "While they train, all of them are also told the right answer (an auxiliary loss on "
+        "the answer posterior); the reward decides where to look and when to answer."
+    )
 
 
 def _runs(summary: dict[str, Any], results: Sequence[dict[str, Any]]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from agents.factory import load_hyperparameters, schedule
+from experiments.agent.settings import EARLY_ANSWERS
 from experiments.shared import seeds
 from experiments.study.plan import (
     ALGO,
@@ -97,6 +98,16 @@ def test_plain_ppo_differs_by_the_supervision_alone() -> None:
         "inverse_temperature",
         "confidence_gain",
     }
+
+
+def test_without_labels_answers_are_learned_from_their_rewards_and_given_early() -> None:
+    alone, supervised = study_hyperparameters(False, "none"), study_hyperparameters(False)
+    assert alone["aux_feedback"] == "rewards"
+    different = {key for key in supervised if alone[key] != supervised[key]}
+    assert different == {"aux_feedback", "policy_kwargs"}
+    assert alone["policy_kwargs"] == supervised["policy_kwargs"] | EARLY_ANSWERS
+    with pytest.raises(UserError, match="supervision 'some'"):
+        study_hyperparameters(False, "some")
 
 
 @pytest.mark.parametrize(
