@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from experiments.study.plan import Conditions, Run, study_hyperparameters
+from experiments.study.plan import LABELS, Conditions, Run, study_hyperparameters
 
 ROWS, N_STEPS = 16, 16
 
 
-def small_hyperparameters(plain_ppo: bool = False) -> dict[str, Any]:
+def small_hyperparameters(plain_ppo: bool = False, supervision: str = LABELS) -> dict[str, Any]:
     """The study's, for fewer and smaller steps."""
-    settings = study_hyperparameters(plain_ppo)
+    settings = study_hyperparameters(plain_ppo, supervision)
     settings |= {"num_envs": ROWS, "n_steps": N_STEPS, "batch_size": 128, "n_epochs": 2}
     settings |= {"aux_updates": 8, "aux_batch_size": 64, "aux_buffer_size": 2048}
     policy = {**settings["policy_kwargs"], "features_extractor_kwargs": {"hidden": [64, 32]}}
