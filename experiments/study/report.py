@@ -211,7 +211,7 @@ def _compared(summary: dict[str, Any], results: Sequence[dict[str, Any]]) -> Ite
 def _learning(conditions: dict[str, Any]) -> str:
     if conditions["plain_ppo"]:
         return "They learn from the reward alone: plain PPO."
-    if conditions["hyperparameters"]["aux_feedback"] == "rewards":
+    if conditions["hyperparameters"].get("aux_feedback") == "rewards":  # older studies have none
         return (
             "They learn from the reward alone. What an answer is worth is a regression on the "
             "states in which the agent itself answered; no label is told."
