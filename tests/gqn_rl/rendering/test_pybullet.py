@@ -99,7 +99,7 @@ def test_bodies_that_are_not_ours_are_noticed(rng: np.random.Generator, call: st
     renderer = make_renderer("pybullet", image_size=32)
     scenes, viewpoints = sample_scenes(rng, 2), sample_on_sphere(rng, 2)
     renderer.render(scenes, viewpoints)
-    getattr(pybullet, call)(physicsClientId=renderer._client)
+    getattr(pybullet, call)(physicsClientId=renderer.bodies.client)
     with pytest.raises(UserError, match="bodies, expected 7"):
         renderer.render(scenes, viewpoints)
     renderer.close()
