@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 from experiments import convert_agent, evaluate_agent, train_agent
 from experiments.agent.environment import encoder_identity
+from experiments.evaluation.agent import WATCHED_EPISODES
 from experiments.shared.command import EXIT_BAD_INPUT, run_command
 from gqn_rl.encoders import make_encoder
 
@@ -95,7 +96,7 @@ def test_evaluation_reads_the_run_folder_back(
     assert metrics["look_around"]["labelled_episodes"] == 64
     with Image.open(tmp_path / "e" / "episode.gif") as animation:
         assert animation.format == "GIF"
-        assert animation.n_frames >= evaluate_agent.WATCHED_EPISODES  # type: ignore[attr-defined]
+        assert animation.n_frames >= WATCHED_EPISODES  # type: ignore[attr-defined]
     printed = capsys.readouterr().out
     assert all(name in printed for name in ("agent", "look around", "random", "oracle"))
     assert "ideal observer: the first 16" in " ".join(printed.split())

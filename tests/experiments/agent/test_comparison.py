@@ -11,10 +11,10 @@ from experiments.agent.comparison import untrained_environment
 from experiments.agent.environment import AgentEnvironment, make_environment
 from experiments.evaluation.agent import measured_random_weights
 from experiments.evaluation.agent_settings import EvaluateAgentSettings
-from experiments.shared import untrained
 from gqn_rl.encoders.canonical_encoder import CanonicalEncoder
 from gqn_rl.encoders.gqn_encoder import GQNEncoder
 from gqn_rl.encoders.voxel_grid_encoder import VoxelGridEncoder
+from gqn_rl.training import statistics
 from tests.envs.fake_encoder import FakeDreamer
 from tests.gqn_rl.gqn.models import make_model
 
@@ -24,9 +24,9 @@ KINDS = {GQNEncoder: "tiny", CanonicalEncoder: "canonical-tiny", VoxelGridEncode
 @pytest.fixture(autouse=True)
 def few_examples(monkeypatch: pytest.MonkeyPatch) -> None:
     """Statistics from a few scenes."""
-    every = untrained.rendered_examples
+    every = statistics.rendered_examples
     monkeypatch.setattr(
-        untrained, "rendered_examples", lambda *a, **k: [next(iter(every(*a, **k)))]
+        statistics, "rendered_examples", lambda *a, **k: [next(iter(every(*a, **k)))]
     )
 
 
