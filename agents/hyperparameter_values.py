@@ -218,6 +218,7 @@ RULES: Mapping[str, Rule] = {
         for name in ("confidence_gain", "inverse_temperature", "log_std_init", "threshold")
     },
     "policy_kwargs.supervised_posterior": YES_OR_NO,
+    "policy_kwargs.answers_at_last": YES_OR_NO,
     "policy_kwargs.answer_hidden": COUNT,
     "policy_kwargs.prior": Rule(
         "a key of the observation, or null", one_of(exactly(None), instance(str))

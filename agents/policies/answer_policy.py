@@ -26,10 +26,11 @@ from agents.policies.answer_posterior import (
     CONFIDENCE,
     CorrectedPosterior,
     answer_network,
-    logit_bias,
     with_confidence,
 )
+from agents.policies.factored_head import FactoredActionHead
 from agents.policies.features import SceneFeatures
+from agents.policies.last_look import LOOKS_LEFT
 from gqn_rl.errors import UserError
 
 
@@ -52,6 +53,7 @@ class PosteriorExtractor(nn.Module):
         supervised: whether only supervision shapes the features and the posterior. Then actor and
             critic read them without sending gradients back.
         known: where the features have a posterior to begin with, if anywhere.
+        left: where the features have the looks left, which the actor's units then end with.
     """
 
     def __init__(
@@ -64,15 +66,16 @@ class PosteriorExtractor(nn.Module):
         supervised: bool,
         device: torch.device,
         known: slice | None = None,
+        left: slice | None = None,
     ) -> None:
         super().__init__()
-        self.supervised = supervised
+        self.supervised, self.left = supervised, left
         network = answer_network(features_dim, num_answers, answer_hidden)
         self.answer_net = network if known is None else CorrectedPosterior(network, known)
         self.control = MlpExtractor(
             features_dim + num_answers + CONFIDENCE, net_arch, activation_fn, device=device
         )
-        self.latent_dim_pi = self.control.latent_dim_pi + num_answers
+        self.latent_dim_pi = self.control.latent_dim_pi + num_answers + (left is not None)
         self.latent_dim_vf = self.control.latent_dim_vf
 
     def posterior(self, features: Tensor) -> Tensor:
@@ -80,19 +83,17 @@ class PosteriorExtractor(nn.Module):
         return torch.log_softmax(self.answer_net(features), dim=1)
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        seen, posterior = self._seen(features)
-        return torch.cat([self.control.forward_actor(seen), posterior], 1), self._critic(seen)
+        return self.forward_actor(features), self.forward_critic(features)
 
     def forward_actor(self, features: Tensor) -> Tensor:
-        """Hidden units of the actor, then the posterior: (B, latent_dim_pi)."""
+        """Units of the actor, the posterior and the looks left: (B, latent_dim_pi)."""
         seen, posterior = self._seen(features)
-        return torch.cat([self.control.forward_actor(seen), posterior], 1)
+        left = [] if self.left is None else [features[:, self.left]]
+        return torch.cat([self.control.forward_actor(seen), posterior, *left], 1)
 
     def forward_critic(self, features: Tensor) -> Tensor:
-        return self._critic(self._seen(features)[0])
-
-    def _critic(self, seen: Tensor) -> Tensor:
-        return self.control.forward_critic(seen)
+        units: Tensor = self.control.forward_critic(self._seen(features)[0])
+        return units
 
     def _seen(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """What the controller reads, and the answer posterior it answers with."""
@@ -100,43 +101,6 @@ class PosteriorExtractor(nn.Module):
         if self.supervised:
             features, posterior = features.detach(), posterior.detach()
         return with_confidence(features, posterior), posterior
-
-
-class FactoredActionHead(nn.Module):
-    """Actor units and answer posterior (B, H + K) to the logits of all actions (B, moves + K).
-
-    See `AnswerPolicy` for `inverse_temperature`, `confidence_gain` and `threshold`.
-
-    >>> sharp = {"inverse_temperature": 4.0, "confidence_gain": 0.0, "threshold": 0.9}
-    >>> head = FactoredActionHead(16 + 10, 4, 10, **sharp)
-    >>> head(torch.zeros(3, 16 + 10)).shape  # 4 moves, then 10 answers
-    torch.Size([3, 14])
-    """
-
-    def __init__(
-        self,
-        latent_dim: int,
-        num_moves: int,
-        num_answers: int,
-        inverse_temperature: float,
-        confidence_gain: float,
-        threshold: float,
-    ) -> None:
-        super().__init__()
-        self.num_answers, self.inverse_temperature = num_answers, inverse_temperature
-        self.confidence_gain, self.threshold = confidence_gain, threshold
-        self.choice = nn.Linear(latent_dim - num_answers, num_moves + 1)
-        # As Stable-Baselines3 starts its action heads: all choices nearly equally likely.
-        nn.init.orthogonal_(self.choice.weight, gain=0.01)
-        nn.init.zeros_(self.choice.bias)
-
-    def forward(self, latent: Tensor) -> Tensor:
-        hidden, posterior = latent[:, : -self.num_answers], latent[:, -self.num_answers :]
-        choice = self.choice(hidden)
-        answers = torch.log_softmax(self.inverse_temperature * posterior, dim=1)
-        best = posterior.max(dim=1, keepdim=True).values.exp()
-        answering = choice[:, -1:] + logit_bias(best, self.confidence_gain, self.threshold)
-        return torch.cat([choice[:, :-1], answering + answers], dim=1)
 
 
 class AnswerPolicy(MultiInputActorCriticPolicy):
@@ -165,6 +129,8 @@ class AnswerPolicy(MultiInputActorCriticPolicy):
             indifferent.
         prior: key of an observation that begins with probabilities of the K answers, such as
             "posterior"; the answer posterior begins as they are, and corrections are learned.
+        answers_at_last: whether it answers where no look is left, see `agents.policies.last_look`.
+            Training may then end where it always looks till then.
     """
 
     def __init__(
@@ -180,6 +146,7 @@ class AnswerPolicy(MultiInputActorCriticPolicy):
         confidence_gain: float = 0.0,
         threshold: float = 0.7,
         prior: str | None = None,
+        answers_at_last: bool = False,
         features_extractor_class: type[BaseFeaturesExtractor] = SceneFeatures,
         **kwargs: Any,
     ) -> None:
@@ -188,7 +155,8 @@ class AnswerPolicy(MultiInputActorCriticPolicy):
             supervised_posterior,
             inverse_temperature,
         )
-        self.confidence_gain, self.threshold, self.prior = confidence_gain, threshold, prior
+        self.confidence_gain, self.threshold = confidence_gain, threshold
+        self.prior, self.answers_at_last = prior, answers_at_last
         # Orthogonal starts would overwrite the default ones inside LayerNorm'd, SiLU networks.
         kwargs.setdefault("ortho_init", False)
         super().__init__(
@@ -208,6 +176,7 @@ class AnswerPolicy(MultiInputActorCriticPolicy):
             "confidence_gain": self.confidence_gain,
             "threshold": self.threshold,
             "prior": self.prior,
+            "answers_at_last": self.answers_at_last,
         }
 
     def _build_mlp_extractor(self) -> None:
@@ -220,7 +189,20 @@ class AnswerPolicy(MultiInputActorCriticPolicy):
             self.supervised_posterior,
             self.device,
             self._known(),
+            self._left(),
         )
+
+    def _left(self) -> slice | None:
+        """Where the features have the looks left, as far as they are asked for."""
+        return self._scene_features().span(LOOKS_LEFT) if self.answers_at_last else None
+
+    def _scene_features(self) -> SceneFeatures:
+        if not isinstance(self.features_extractor, SceneFeatures):
+            raise UserError(
+                f"prior and answers_at_last need the features of SceneFeatures, received "
+                f"{type(self.features_extractor).__name__}"
+            )
+        return self.features_extractor
 
     def _known(self) -> slice | None:
         """Where the features have the K probabilities of the prior.
@@ -230,10 +212,7 @@ class AnswerPolicy(MultiInputActorCriticPolicy):
         """
         if self.prior is None:
             return None
-        extractor = self.features_extractor
-        if not isinstance(extractor, SceneFeatures):
-            raise UserError(f"prior is {self.prior!r}, which needs the features of SceneFeatures")
-        span = extractor.span(self.prior)
+        span = self._scene_features().span(self.prior)
         if span.stop - span.start < self.num_answers:
             raise UserError(
                 f"prior is {self.prior!r}, {span.stop - span.start} numbers, expected the "
@@ -264,6 +243,7 @@ class AnswerPolicy(MultiInputActorCriticPolicy):
             self.inverse_temperature,
             self.confidence_gain,
             self.threshold,
+            is_told_left=self.answers_at_last,
         )
 
     def answer_log_probabilities(self, observations: PyTorchObs) -> Tensor:

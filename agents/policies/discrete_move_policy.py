@@ -17,8 +17,8 @@ from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor, nn
 
 from agents.policies.hybrid_actions import small_linear
-from agents.policies.last_look import answering_at_last
-from agents.policies.move_features import LEFT, KnownFeatures, moves_of
+from agents.policies.last_look import LEFT, answering_at_last
+from agents.policies.move_features import KnownFeatures, moves_of
 from gqn_rl.errors import UserError
 from gqn_rl.geometry.next_best_view import COLUMNS, KEY, TURN
 

@@ -75,7 +75,7 @@ class HybridActions:
 class HybridActionHead(nn.Module):
     """What the actor knows (B, L) to choices (B, 1 + K) and turns (B, T).
 
-    >>> from agents.policies.answer_policy import FactoredActionHead
+    >>> from agents.policies.factored_head import FactoredActionHead
     >>> choice = FactoredActionHead(16 + 10, 1, 10, 4.0, confidence_gain=6.0, threshold=0.9)
     >>> logits, means = HybridActionHead(choice, 16, turns=2)(torch.zeros(3, 16 + 10))
     >>> logits.shape, means.shape  # to look on, then 10 answers

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from agents.policies.hybrid_actions import HybridActions, small_linear
 from agents.policies.hybrid_policy import HybridActorCritic, require_no_sde
-from agents.policies.last_look import answering_at_last
-from agents.policies.move_features import LEFT, MoveFeatures, nearest_move
+from agents.policies.last_look import LEFT, answering_at_last
+from agents.policies.move_features import MoveFeatures, nearest_move
 from gqn_rl.errors import UserError
 from gqn_rl.geometry.next_best_view import TURN
 

@@ -100,7 +100,8 @@ class HybridPolicy(HybridActorCritic, AnswerPolicy):
         )
 
     def _build_action_head(self) -> None:
-        hidden = self.mlp_extractor.latent_dim_pi - self.num_answers
+        extractor: Any = self.mlp_extractor
+        hidden = extractor.control.latent_dim_pi
         choice = self._factored_head(num_moves=1)
         self._act_by(HybridActionHead(choice, hidden, self._layout.turns))
 

@@ -13,6 +13,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+LOOKS_LEFT = "looks_left"
+"""Of the observation."""
+LEFT = slice(-1, None)
+"""Where vectors that end with the looks left have them."""
 IMPOSSIBLE = -1e4
 """A logit that leaves no probability, and is finite."""
 

@@ -13,12 +13,9 @@ from gymnasium import spaces
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
+from agents.policies.last_look import LOOKS_LEFT
 from gqn_rl.errors import UserError
 from gqn_rl.geometry.next_best_view import CLOSENESS, COLUMNS, KEY, NOVELTY, TURN, as_matrix
-
-LOOKS_LEFT = "looks_left"
-LEFT = slice(-1, None)
-"""Where features that end with what is known have the looks left."""
 
 
 def moves_of(observations: dict[str, Tensor]) -> Tensor:

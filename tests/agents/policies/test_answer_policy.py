@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from agents.policies.answer_policy import FactoredActionHead
+from agents.policies.factored_head import FactoredActionHead
 
 MOVES, ANSWERS, UNITS = 4, 3, 5
 

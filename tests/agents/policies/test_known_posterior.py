@@ -71,3 +71,18 @@ def test_an_observation_that_is_no_posterior_is_refused() -> None:
     ):
         with pytest.raises(UserError, match=message):
             AnswerPolicy(SEEN, DISCRETE, lambda _: 1e-3, num_answers=ANSWERS, prior=prior)
+
+
+@pytest.mark.parametrize(("kind", "actions"), KINDS)
+def test_where_no_look_is_left_it_answers_if_it_is_to(
+    kind: type[AnswerPolicy], actions: spaces.Space, rng: np.random.Generator
+) -> None:
+    seen = observed(rng, 200)
+    seen["looks_left"] = torch.arange(200)[:, None] % 2 * 0.5
+    arrays = {key: value.numpy() for key, value in seen.items()}
+    for answers, least in ((True, 1.0), (False, 0.0)):
+        policy = kind(SEEN, actions, lambda _: 1e-3, num_answers=ANSWERS, answers_at_last=answers)
+        drawn, _ = policy.predict(arrays)
+        answered = drawn >= MOVES if drawn.ndim == 1 else drawn[:, 2] > 0
+        assert least <= answered[::2].mean() <= (1.0 if answers else 0.9)
+        assert answered[1::2].mean() < 0.9
