@@ -93,6 +93,7 @@ TRAININGS = {
         "GQNShepard-v0", f"{ALONE} --total-timesteps 12288 --eval-every 2048 {FRESH}", 10, FIVE
     ),
     "recognition_continuous": Training("GQNShepardContinuous-v0", FRESH, 60),
+    "keyhole": Training("GQNShepardKeyhole-v0", FRESH, 8),
     "rotation": Training("GQNShepardMentalRotation-v0", NEW_SHAPES, 20),
     "rotation_reward": Training("GQNShepardMentalRotation-v0", f"{ALONE} {NEW_SHAPES}", 20),
     "rotation_continuous": Training("GQNShepardMentalRotationContinuous-v0", NEW_SHAPES, 40),

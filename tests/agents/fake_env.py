@@ -35,6 +35,7 @@ class FakeRecognitionEnv(gymnasium.Env[dict[str, NDArray[np.float32]], Any]):
         continuous: actions are a Box: to the right if the first number is positive, answer if the
             second is, and a logit for each answer.
         prospects: tell of both moves, as view prediction does: whether they lead to another place.
+        posterior: tell how likely each answer is; all are until the episode ends.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 3}  # noqa: RUF012 - Gymnasium's form
@@ -46,9 +47,10 @@ class FakeRecognitionEnv(gymnasium.Env[dict[str, NDArray[np.float32]], Any]):
         time_limit: int | None = None,
         continuous: bool = False,
         prospects: bool = False,
+        posterior: bool = False,
         render_mode: str | None = None,
     ):
-        self.prospects = prospects
+        self.prospects, self.posterior = prospects, posterior
         self.hint, self.noise, self.time_limit = hint, noise, time_limit
         self.continuous = continuous
         self.render_mode = render_mode
@@ -59,6 +61,8 @@ class FakeRecognitionEnv(gymnasium.Env[dict[str, NDArray[np.float32]], Any]):
         }
         if prospects:
             parts["prospects"] = spaces.Box(-1.0, 1.0, (5 * (NUM_MOVES + 1),), np.float32)
+        if posterior:
+            parts["posterior"] = spaces.Box(0.0, 1.0, (NUM_ANSWERS,), np.float32)
         self.observation_space = spaces.Dict(parts)
         self.action_space: spaces.Space[Any] = spaces.Discrete(NUM_MOVES + NUM_ANSWERS)
         if continuous:
@@ -116,7 +120,11 @@ class FakeRecognitionEnv(gymnasium.Env[dict[str, NDArray[np.float32]], Any]):
         viewpoint[self.place] = 1.0
         left = np.array([max(0.0, 1.0 - self.looks / MAX_LOOKS)], np.float32)
         seen = {"representation": self.seen.copy(), "viewpoint": viewpoint, "looks_left": left}
-        return {**seen, "prospects": self._prospects()} if self.prospects else seen
+        if self.prospects:
+            seen["prospects"] = self._prospects()
+        if self.posterior:
+            seen["posterior"] = np.full(NUM_ANSWERS, 1.0 / NUM_ANSWERS, np.float32)
+        return seen
 
     def _prospects(self) -> NDArray[np.float32]:
         rows = np.zeros((NUM_MOVES + 1, 5), np.float32)

@@ -34,7 +34,7 @@ def settings_in_their_spaces(algo: str) -> Iterator[tuple[dict[str, Any], Gymnas
             continuous = kind is spaces.Box
             if settings["policy"] == "MovePolicy" and continuous != ("Continuous" in env_id):
                 continue
-            rows = fake_vector_env(4, continuous=continuous, prospects=True)
+            rows = fake_vector_env(4, continuous=continuous, prospects=True, posterior=True)
             yield settings, GymnasiumVecEnv(rows)
 
 

@@ -10,6 +10,7 @@ import pytest
 from agents.algorithms.algorithm import shipped_hyperparameters
 from agents.factory import load_hyperparameters, merged
 from envs import ENV_IDS
+from envs.registration import HARD_ENV_IDS
 from experiments.rllib.hyperparameters import flat, translate
 from experiments.rllib.settings import TrainRllibSettings
 from gqn_rl.errors import UserError
@@ -107,7 +108,7 @@ def moot(name: str, settings: dict[str, Any]) -> bool:
 
 def test_the_files_own_sections_are_covered() -> None:
     sections = shipped_hyperparameters("ppo")
-    assert set(sections) - {"default"} <= set(ENV_IDS)
+    assert set(sections) - {"default"} <= {*ENV_IDS, *HARD_ENV_IDS}
 
 
 @pytest.mark.parametrize(
