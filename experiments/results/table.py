@@ -138,8 +138,8 @@ MEASUREMENTS = {
     ),
     "view_prediction_continuous": Measurement(
         "evaluate_agent",
-        f"--env-id GQNShepardViewPredictionContinuous-v0 --shapes test {QUICK}",
-        10,
+        "--env-id GQNShepardViewPredictionContinuous-v0 --shapes test --full --episodes 500",
+        12,
     ),
     "small": Measurement("evaluate_gqn", "--weights small --random-networks 5", 8),
     "ideal": Measurement(
