@@ -71,7 +71,8 @@ def test_the_number_comes_back_after_an_error() -> None:
             raise KeyError
 
     seen: list[int] = []
-    pytest.raises(KeyError, fail)
+    with pytest.raises(KeyError):
+        fail()
     assert seen == [1]
     assert torch.get_num_threads() == GIVEN
 
