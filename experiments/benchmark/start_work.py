@@ -7,6 +7,7 @@ import multiprocessing
 import time
 
 ENV_ID = "envs:GQNShepard-v0"
+LOOP_SECONDS = 1.0
 
 
 def make() -> None:
@@ -46,7 +47,8 @@ def memory(environments: int, seed: int) -> None:
 
 
 def busy(load: int, rounds: int, steps: int, seed: int) -> None:
-    """Steps a second of a single environment, alone and beside a load, taking turns."""
+    """Steps a second of a single environment, and counts a second of a loop of Python, which has
+    nothing to wait for: alone and beside a load, taking turns."""
     import gymnasium
 
     environment = gymnasium.make(ENV_ID)
@@ -61,19 +63,29 @@ def busy(load: int, rounds: int, steps: int, seed: int) -> None:
         return steps / (time.perf_counter() - begin)
 
     rate()
-    found: dict[str, list[float]] = {"quiet": [], "busy": []}
+    found: dict[str, list[float]] = {"quiet": [], "busy": [], "quiet_loop": [], "busy_loop": []}
     context = multiprocessing.get_context("spawn")
     for _ in range(rounds):
         found["quiet"].append(rate())
+        found["quiet_loop"].append(_counting())
         others = [context.Process(target=_compute, daemon=True) for _ in range(load)]
         for other in others:
             other.start()
         time.sleep(1.0)  # until they have begun
         found["busy"].append(rate())
+        found["busy_loop"].append(_counting())
         for other in others:
             other.kill()
             other.join()
     print(json.dumps(found))
+
+
+def _counting() -> float:
+    """Million counts a second."""
+    begin, count = time.perf_counter(), 0
+    while time.perf_counter() - begin < LOOP_SECONDS:
+        count += 1
+    return count / LOOP_SECONDS / 1e6
 
 
 def _compute() -> None:

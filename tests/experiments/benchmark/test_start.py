@@ -34,8 +34,10 @@ def test_the_slowest_command_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_share_is_that_of_the_median_rates(monkeypatch: pytest.MonkeyPatch) -> None:
     rates = {"quiet": [90.0, 100.0, 400.0], "busy": [1.0, 40.0, 50.0]}
+    rates |= {"quiet_loop": [10.0, 10.0, 10.0], "busy_loop": [2.0, 5.0, 9.0]}
     monkeypatch.setattr(start, "work", lambda *_: rates)
-    assert start.busy_figures(Settings())["share"] == pytest.approx(0.4)
+    found = start.busy_figures(Settings())
+    assert (found["share"], found["share_of_a_loop"]) == pytest.approx((0.4, 0.5))
 
 
 @pytest.mark.slow
