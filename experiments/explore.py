@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from experiments.shared.command import check_new_folder, require_at_least, run_command
+from experiments.shared.threads import ThreadsFlag, use_threads
 from gqn_rl.errors import UserError
 from gqn_rl.gqn.config import ENCODER_WEIGHTS
 
@@ -18,7 +19,7 @@ LAST_PORT = 65_535
 
 
 @dataclass(frozen=True)
-class ExploreSettings:
+class ExploreSettings(ThreadsFlag):
     """Flags of `python -m experiments.explore`."""
 
     host: str = "127.0.0.1"
@@ -42,6 +43,7 @@ class ExploreSettings:
 def main(settings: ExploreSettings) -> None:
     """Serve, or measure."""
     check(settings)
+    use_threads(settings.threads)
     if settings.measure:
         from experiments.explorer.latency import measure_actions
 

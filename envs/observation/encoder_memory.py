@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.observation.one_thread import one_thread
 from envs.snapshots import Snapshot
 from gqn_rl.encoders import ResumableEncoder, SceneEncoder, SceneImaginer, make_encoder
 from gqn_rl.errors import UserError
@@ -23,6 +25,8 @@ REPRESENTATION_LIMIT = 10.0
 class EncoderMemory:
     """The running state of an encoder, one scene per row; each view is encoded once.
 
+    A single row is encoded with one thread, see `one_thread`.
+
     Args:
         groups: rows that are encoded together; all n rows in order.
         encoder: see `usable_encoder`.
@@ -34,12 +38,16 @@ class EncoderMemory:
             rows.start: encoder.initial_state(rows.stop - rows.start) for rows in groups
         }
         self._groups = groups
+        self._is_single = groups[-1].stop == 1
 
     @property
     def imaginer(self) -> SceneImaginer[Any] | None:
         """The encoder, if it draws what it expects to see."""
         encoder: Any = self.encoder
         return encoder if isinstance(encoder, SceneImaginer) else None
+
+    def _computing(self) -> AbstractContextManager[None]:
+        return one_thread() if self._is_single else nullcontext()
 
     def forget(self, mask: NDArray[np.bool_]) -> None:
         """New scenes begin in the rows of `mask` (n,)."""
@@ -68,15 +76,18 @@ class EncoderMemory:
         if not mask.any():
             return
         state, views = self._states[rows.start], Views(images, viewpoints)
-        if mask.all():
-            self._states[rows.start] = self.encoder.update(state, views)
-        else:
-            self._states[rows.start] = self.encoder.update(state, views, mask)
+        with self._computing():
+            if mask.all():
+                self._states[rows.start] = self.encoder.update(state, views)
+            else:
+                self._states[rows.start] = self.encoder.update(state, views, mask)
 
     def representation(self) -> NDArray[np.float32]:
         """float32 (n, F), within `REPRESENTATION_LIMIT`."""
         states = [self._states[rows.start] for rows in self._groups]
-        return clipped(np.concatenate([self.encoder.representation(state) for state in states]))
+        with self._computing():
+            found = [self.encoder.representation(state) for state in states]
+        return clipped(np.concatenate(found))
 
     def represent(self, images: NDArray[np.uint8], viewpoints: Viewpoints) -> NDArray[np.float32]:
         """The representations of other scenes; the rows' own stay as they are.
@@ -89,10 +100,11 @@ class EncoderMemory:
             float32 (k, F), within `REPRESENTATION_LIMIT`.
         """
         state = self.encoder.initial_state(len(images))
-        for index in range(images.shape[1]):
-            pose = viewpoints[np.arange(len(images)) * images.shape[1] + index]
-            state = self.encoder.update(state, Views(images[:, index], pose))
-        return clipped(self.encoder.representation(state))
+        with self._computing():
+            for index in range(images.shape[1]):
+                pose = viewpoints[np.arange(len(images)) * images.shape[1] + index]
+                state = self.encoder.update(state, Views(images[:, index], pose))
+            return clipped(self.encoder.representation(state))
 
     def snapshot(self) -> Snapshot:
         """The encoder's state, "0", "1", ... to arrays (n, ...).
@@ -133,10 +145,11 @@ class EncoderMemory:
             where: (k, ...) each, as `InformedEncoder.information_gain` takes them.
         """
         encoder: Any = self.encoder
-        parts = [
-            encoder.information_gain_from(state, *(part[here] for part in where))
-            for here, state in self._states_of(rows)
-        ]
+        with self._computing():
+            parts = [
+                encoder.information_gain_from(state, *(part[here] for part in where))
+                for here, state in self._states_of(rows)
+            ]
         return np.concatenate(parts)
 
     def draw(self, rows: NDArray[np.int64], viewpoints: Viewpoints) -> NDArray[np.uint8]:
@@ -147,8 +160,9 @@ class EncoderMemory:
         imaginer, size = self.imaginer, self.encoder.image_size
         assert imaginer is not None
         images = np.zeros((len(rows), size, size, 3), np.uint8)
-        for here, state in self._states_of(rows):
-            images[here] = imaginer.predict_view(state, viewpoints[here])
+        with self._computing():
+            for here, state in self._states_of(rows):
+                images[here] = imaginer.predict_view(state, viewpoints[here])
         return images
 
     def _states_of(self, rows: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], Any]]:

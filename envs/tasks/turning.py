@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from envs.camera.angles import CameraAngles
 from gqn_rl.errors import UserError
@@ -71,6 +70,8 @@ def turned_in_picture(
     )
     plane = np.eye(3) - 2.0 * across[:, :, None] * across[:, None, :]
     plane = np.where(mirrored[:, None, None] == 1, plane, np.eye(3))
+    from scipy.spatial.transform import Rotation  # slow to import, and not always needed
+
     turn = Rotation.from_rotvec(np.deg2rad(angle)[:, None] * cameras.directions()).as_matrix()
     return np.asarray(turn @ plane @ (rotation * factors[:, None, :]), dtype=np.float64)
 

@@ -19,6 +19,9 @@ class Subcommand(NamedTuple):
 SUBCOMMANDS = {
     "gqn": Subcommand("experiments.benchmark.gqn_settings", "Training and representing with GQNs."),
     "env": Subcommand("experiments.benchmark.env_settings", "Steps of the environments."),
+    "start": Subcommand(
+        "experiments.benchmark.start_settings", "What is waited for first, memory, busy machines."
+    ),
 }
 """Only the module of the one that is asked for is imported."""
 

@@ -39,7 +39,9 @@ def bare_rendering(images: int, image_size: int, seed: int) -> Work:
     from gqn_rl.rendering.pybullet import PyBulletRenderer, pybullet  # may not be installed
 
     rng = np.random.default_rng(seed)
-    renderers = [PyBulletRenderer(image_size, own_client=True) for _ in range(min(STANDING_SCENES, images))]
+    renderers = [
+        PyBulletRenderer(image_size, own_client=True) for _ in range(min(STANDING_SCENES, images))
+    ]
     for renderer in renderers:
         renderer.render(sample_scenes(rng, 1), sample_on_sphere(rng, 1))
     matrices = sample_on_sphere(rng, images).view_matrices().transpose(0, 2, 1).reshape(-1, 16)

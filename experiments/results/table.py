@@ -163,6 +163,7 @@ MEASUREMENTS = {
         f"--rotation picture --no-ideal-observer {PAIRS_OF_TEN}",
         4,
     ),
+    "start": Measurement("benchmark", "start", 3),
     "tutorial": Measurement(
         "train_agent",
         "--gallery-size 4 --total-timesteps 2048 --eval-every 1024 --eval-every-episodes 128 "

@@ -20,7 +20,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from gqn_rl.geometry.rotations import yaw_matrices
 from gqn_rl.geometry.viewpoint import Viewpoints, look_at_origin
@@ -119,6 +118,8 @@ def turned_about_sight(
         angle: float64 (n,), degrees, anticlockwise in the picture.
     """
     towards = poses.position / np.linalg.norm(poses.position, axis=1, keepdims=True)
+    from scipy.spatial.transform import Rotation  # see `uniform`
+
     turn = Rotation.from_rotvec(np.deg2rad(angle)[:, None] * towards).as_matrix()
     return np.asarray(turn @ rotation, dtype=np.float64)
 

@@ -12,7 +12,6 @@ import colorsys
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from gqn_rl.geometry.viewpoint import Viewpoints
 from gqn_rl.rendering.appearance import Appearance
@@ -58,6 +57,8 @@ def faces_of(value: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.fl
         value: uint8 (H, W), of a picture.
     """
     inside = (value != BACKGROUND) & (value != LINE)
+    from scipy import ndimage  # takes as long to import as --help of the benchmark takes
+
     label, count = ndimage.label(inside)
     nearest = ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
     shade = np.asarray(ndimage.median(value, label, np.arange(1, count + 1)), dtype=np.float64)
@@ -76,6 +77,8 @@ def cubes_of(
     towards = np.abs(shade[:, None] - brightness).argmin(axis=1)
     across = normals @ pose.axes()[0, :2].T  # to the right and upwards in the picture
     row, column = np.indices(face.shape)
+    from scipy import ndimage
+
     middle = np.stack([ndimage.mean(part, face, np.arange(len(shade))) for part in (column, -row)])
     cube, taken = np.arange(len(shade)), [{int(side)} for side in towards]
     for one, other in _meeting(face):

@@ -20,6 +20,7 @@ from tests.renderers import needs_pybullet
 WORK = {
     "experiments.benchmark.env_speed": ("measure",),
     "experiments.benchmark.gqn_speed": ("measure",),
+    "experiments.benchmark.start": ("work", "timed"),
     "experiments.compare_observations": ("train",),
     "experiments.study.summary": ("summarise",),
     "agents.saving.sb3_zip": ("export_zip",),
@@ -133,6 +134,7 @@ def test_a_flag_without_its_value_is_refused_in_one_line(
 INTERRUPTIBLE = {
     "benchmark env": "experiments.benchmark.env_speed.measure",
     "benchmark gqn": "experiments.benchmark.gqn_speed.measure",
+    "benchmark start": "experiments.benchmark.start.timed",
     "compare_observations": "experiments.compare_observations.train",
     "convert_dataset": "experiments.convert_dataset.convert",
     "download_dataset": "experiments.download_dataset._download",

@@ -7,7 +7,17 @@ import sys
 
 from tests.experiments.running import COMMANDS
 
-HEAVY = ("torch", "stable_baselines3", "pybullet", "matplotlib", "ray", "gradio", "minari", "onnx")
+HEAVY = (
+    "torch",
+    "stable_baselines3",
+    "scipy",
+    "pybullet",
+    "matplotlib",
+    "ray",
+    "gradio",
+    "minari",
+    "onnx",
+)
 """Libraries of which each takes about as long as all of --help should, or longer."""
 HELP = """
 import contextlib, io, sys

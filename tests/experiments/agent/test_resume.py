@@ -36,7 +36,10 @@ COMMON = ["--encoder", "random", "--num-envs", "6", "--max-looks", "4", "--eval-
 COMMON += ["--eval-every", "250", "--eval-every-episodes", "6", "--checkpoint-every", "100"]
 COMMON += ["--time-limit", "100000"]
 RUNS = {
-    "ppo": ["--total-timesteps", "576", "--hyper", "n_steps=16", "batch_size=48", "n_epochs=2"],
+    "ppo": [
+        *("--total-timesteps", "576"),
+        *("--hyper", "n_steps=16", "batch_size=48", "n_epochs=2", "aux_updates=4"),
+    ],
     "sac": [
         *("--env-id", "GQNShepardContinuous-v0", "--algo", "sac", "--total-timesteps", "480"),
         *("--hyper", "learning_starts=60", "buffer_size=300", "batch_size=32"),
@@ -139,7 +142,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "stopped run"
-    flags = [*flags_of("ppo", folder)[:-4], "--hyper", "n_steps=16", "batch_size=48"]
+    flags = flags_of("ppo", folder)
     # So long that it is not over before a busy machine gets round to stopping it.
     flags[flags.index("--total-timesteps") + 1] = "57600"
     process = started(flags)
