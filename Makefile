@@ -19,6 +19,9 @@ INTERCHANGE_INSTALLED := $(INTERCHANGE)/.installed
 # The explorer and the browser that tests it; see docs/explorer.md.
 EXPLORER := .venv-explorer
 EXPLORER_INSTALLED := $(EXPLORER)/.installed
+# The renderer whose letters and poses we read, which needs a newer Python; see docs/shapes.md.
+STIMULI := .venv-stimuli
+STIMULI_INSTALLED := $(STIMULI)/.installed
 # Builds wheel and sdist; knows nothing of the project.
 RELEASE := .venv-release
 RELEASE_INSTALLED := $(RELEASE)/.installed
@@ -30,13 +33,13 @@ LOWEST_INSTALLED := $(LOWEST)/.installed
 DOCS := .venv-docs
 DOCS_INSTALLED := $(DOCS)/.installed
 # The tests that take seconds and need no more than .venv; a process for each core, a thread in each.
-FAST := not slow and not client and not interchange and not explorer and not dist
+FAST := not slow and not client and not interchange and not explorer and not stimuli and not dist
 # Passed on to the command, for example: make train ARGS="--seed 1"
 ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help install train test test-lowest test-slow test-clients test-interchange \
-	test-explorer test-dist coverage dist docs lint format clean card results
+	test-explorer test-stimuli test-dist coverage dist docs lint format clean card results
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +77,13 @@ $(RELEASE_INSTALLED): requirements-release.txt
 	$(RELEASE)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
+$(STIMULI_INSTALLED): requirements-stimuli.txt
+	@$(if $(filter 3.12 3.13 3.14,$(VERSION)),,echo 'error: $(if $(VERSION),Python $(VERSION),no such Python)' \
+		'found, 3.12 or newer needed; name one with PYTHON=...' >&2; exit 2)
+	test -x $(STIMULI)/bin/python || $(PYTHON) -m venv $(STIMULI)
+	$(STIMULI)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
 install: $(INSTALLED) ## make .venv with the tested versions
 
 train: $(INSTALLED) ## train an agent with the defaults and evaluate it
@@ -97,6 +107,9 @@ test-interchange: $(INTERCHANGE_INSTALLED) ## make .venv-interchange, test hub, 
 
 test-explorer: $(EXPLORER_INSTALLED) ## make .venv-explorer, test the explorer in Chromium
 	$(EXPLORER)/bin/python -m pytest -m explorer --require-explorer tests/explorer_browser $(ARGS)
+
+test-stimuli: $(STIMULI_INSTALLED) ## make .venv-stimuli, compare with shepard-metzler-shape-renderer
+	$(STIMULI)/bin/python -m pytest -m stimuli --require-stimuli tests/stimuli $(ARGS)
 
 test-dist: $(INSTALLED) dist ## install the wheel into an empty environment and run it there
 	$(RUN) pytest -m dist tests/distribution $(ARGS)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from experiments.shared.appearance import AppearanceFlags
 from experiments.shared.command import make_folder, require_at_least, run_command
 from experiments.shared.parallel import check_workers, processes
 from gqn_rl.data.description import DataDescription, fields_to_store
@@ -23,7 +24,7 @@ from gqn_rl.scenes.shape_source import num_cubes_of, shape_source
 
 
 @dataclass(frozen=True)
-class GenerateDatasetSettings:
+class GenerateDatasetSettings(AppearanceFlags):
     """Settings of `python -m experiments.generate_dataset`."""
 
     output: Path
@@ -55,7 +56,7 @@ class GenerateDatasetSettings:
 
 def main(settings: GenerateDatasetSettings) -> None:
     description = _describe(settings)
-    identity = _renderer(settings.renderer, settings.image_size).identity
+    identity = _renderer(settings).identity
     counts = _scenes_of_each_shard(settings)
     make_folder("folder", settings.output)
     require_data_folder(settings.output)
@@ -117,7 +118,7 @@ def _make(
     from gqn_rl.data.shards import make_shard
 
     index, count = work
-    renderer = _renderer(settings.renderer, settings.image_size)
+    renderer = _renderer(settings)
     views = make_shard(renderer, description, index, count)
     identity = renderer.identity
     try:
@@ -128,9 +129,9 @@ def _make(
 
 
 @lru_cache(maxsize=1)
-def _renderer(name: str, image_size: int) -> Renderer:
+def _renderer(settings: GenerateDatasetSettings) -> Renderer:
     """One per process."""
-    return make_renderer(name, image_size)
+    return make_renderer(settings.renderer, settings.image_size, appearance=settings.look())
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from envs.tasks.mental_rotation import MentalRotationTask
-from experiments.agent.flags import AppearanceFlags, RotationFlags, parse_angles, parse_changes
+from experiments.agent.flags import RotationFlags, parse_angles
+from experiments.shared.appearance import AppearanceFlags
 from experiments.shared.command import (
     make_folder,
     new_run_folder,
@@ -143,7 +144,6 @@ def _task_and_pool(settings: MakeStimuliSettings) -> tuple[MentalRotationTask, S
 
 
 def _renderer(settings: MakeStimuliSettings) -> Renderer:
-    look = None if settings.appearance is None else parse_changes(settings.appearance, "appearance")
     workers = available_cores() if settings.workers is None else settings.workers
     if not settings.hidden_cubes:
         workers = 0  # workers do not tell which cube a pixel shows
@@ -154,7 +154,7 @@ def _renderer(settings: MakeStimuliSettings) -> Renderer:
         settings.image_size,
         workers=0 if workers < 2 else workers,
         capacity=2 * PORTION,
-        appearance=look,
+        appearance=settings.look(),
     )
 
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from agents.hyperparameter_values import read_yaml
 from envs.registration import fixed_arguments, known_id
+from experiments.shared.appearance import AppearanceFlags
+from experiments.shared.changes import parse_changes
 from experiments.shared.continuation import RunFlags
 from experiments.shared.device import AgentDeviceFlag
 from experiments.shared.threads import OneThreadFlag
@@ -30,16 +29,6 @@ class RotationFlags:
     elevation: tuple[float, float] | None = None
     """Lowest and highest elevation of the first camera in degrees, below 0 from below; by default
     any, or 35.3 where it is fixed."""
-
-
-@dataclass(frozen=True)
-class AppearanceFlags:
-    """What objects look like."""
-
-    appearance: tuple[str, ...] | None = None
-    """How objects look: any of colours=random|uniform|grey, edges=true|false,
-    background=black|white, ambient=0.6 and diffuse=0.35; by default DeepMind's look, the only one
-    that shipped encoders know."""
 
 
 @dataclass(frozen=True)
@@ -202,8 +191,7 @@ MORE_THAN_ZERO = (
 def _arguments(flags: EnvironmentFlags, declared: type[EnvironmentFlags]) -> dict[str, Any]:
     names = [field.name for field in fields(declared) if field.name != "env_id"]
     given = {name: getattr(flags, name) for name in names}
-    look = None if flags.appearance is None else parse_changes(flags.appearance, "appearance")
-    return given | {"angles": parse_angles(flags.angles), "appearance": look}
+    return given | {"angles": parse_angles(flags.angles), "appearance": flags.look()}
 
 
 def parse_angles(angles: Sequence[str] | None) -> str | list[float] | None:
@@ -220,30 +208,3 @@ def parse_angles(angles: Sequence[str] | None) -> str | list[float] | None:
         return [float(angle) for angle in angles]
     except ValueError:
         raise UserError(f"angles is {' '.join(angles)!r}, expected degrees or random") from None
-
-
-def parse_changes(changes: Sequence[str], what: str = "hyperparameter") -> dict[str, Any]:
-    """ "a.b=1" to {"a": {"b": 1}}; values are read as YAML.
-
-    Args:
-        what: is changed, for errors.
-
-    Raises:
-        UserError: for text without "=", or with a value that cannot be read.
-    """
-    result: dict[str, Any] = {}
-    for change in changes:
-        name, equals, value = change.partition("=")
-        if not equals or not name:
-            raise UserError(f"{what} {change!r} is not of the form name=value")
-        *path, last = name.split(".")
-        place: Any = result
-        for part in path:
-            place = place.setdefault(part, {})
-            if not isinstance(place, dict):
-                raise UserError(f"{what} {change!r}: {part} is {place!r} by another change")
-        try:
-            place[last] = read_yaml(value)
-        except yaml.YAMLError as error:
-            raise UserError(f"{what} {change!r} has a value that is no YAML") from error
-    return result

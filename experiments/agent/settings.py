@@ -10,7 +10,8 @@ from typing import Any
 from agents.renamed import current_names
 from envs.camera.control import make_control
 from envs.registration import fixed_arguments, known_id
-from experiments.agent.flags import EVAL_EVERY, MORE_THAN_ZERO, TrainingFlags, parse_changes
+from experiments.agent.flags import EVAL_EVERY, MORE_THAN_ZERO, TrainingFlags
+from experiments.shared.changes import parse_changes
 from experiments.shared.command import require_more_than_zero
 from experiments.shared.continuation import limit_line, resumed, stored_settings
 from experiments.shared.device import AgentDeviceFlag

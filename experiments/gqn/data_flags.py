@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from experiments.shared.appearance import AppearanceFlags
 from gqn_rl.rendering import DEFAULT_RENDERER
 
 
 @dataclass(frozen=True)
-class DataFlags:
+class DataFlags(AppearanceFlags):
     """The flags that decide about the data."""
 
     data_path: Path | None = None

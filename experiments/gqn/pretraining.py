@@ -99,10 +99,11 @@ class RenderedData:
     ) -> None:
         self.image_size = flags.image_size or default_size
         self.recipe, self.device, self.workers = recipe, device, flags.workers
+        self.look = flags.look()
         self.batches = SyntheticBatches(
-            recipe, flags.num_cubes, flags.renderer, self.image_size, rows
+            recipe, flags.num_cubes, flags.renderer, self.image_size, rows, self.look
         )
-        self._renderer = make_renderer(flags.renderer, self.image_size)
+        self._renderer = make_renderer(flags.renderer, self.image_size, appearance=self.look)
         identity = self._renderer.identity
         self.renderer, self.camera = identity.to_dict(), CAMERA_CONVENTION
         self.draws_on_device = device.type != "cpu" and flags.renderer == "raycast"
@@ -112,7 +113,7 @@ class RenderedData:
         if not self.draws_on_device:
             return stream(self.batches, start, stop, self.workers)
         unrendered = stream(UnrenderedBatches(self.batches), start, stop, self.workers)
-        return rendered_on(self.device, unrendered, self.image_size)
+        return rendered_on(self.device, unrendered, self.image_size, self.look)
 
     def examples(self) -> Iterable[SceneViews]:
         return rendered_examples(self._renderer, self.batches.distribution, seed=self.recipe.seed)
@@ -151,7 +152,7 @@ class StoredData:
                     f"the data in {str(self._path)!r} has shapes={description.shapes!r}, expected "
                     "training shapes, 'train'"
                 )
-            renderer = make_renderer(flags.renderer, self.image_size)
+            renderer = make_renderer(flags.renderer, self.image_size, appearance=flags.look())
             renderer.identity.require_same_pictures(self.renderer, str(self._path))
             views = held_out_views(renderer, description.num_cubes)
             renderer.close()

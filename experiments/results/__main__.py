@@ -3,7 +3,8 @@
 Runs the commands of experiments/results/table.py one after the other, stores what each measured in
 docs/results/NAME.json with command, commit, versions and machine, says which numbers left their
 intervals, and fills in the blocks of README and docs. Without --names all that have a record are
-measured again, which takes hours of one core; --render measures nothing and only fills in.
+measured again, which takes hours of one core, save those that need a file that is not there;
+--render measures nothing and only fills in.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ def main(settings: ResultsSettings) -> None:
     if not settings.render:
         folder = new_run_folder(settings.output, "results")
         for name in dict.fromkeys(settings.names):
+            if (lacking := MEASUREMENTS[name].lacks) is not None:
+                print(f"{name} is left out: {lacking} is not there")
+                continue
             measure_again(name, folder / name)
     for path in update(list(documents())):
         print(f"filled in {path}")

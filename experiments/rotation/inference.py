@@ -25,6 +25,7 @@ from gqn_rl.inference.matching import Cells, Fit, best_fits
 from gqn_rl.inference.refinement.alternatives import Alternatives
 from gqn_rl.inference.refinement.refinement import look
 from gqn_rl.inference.refinement.search.explanation import Effort, explain
+from gqn_rl.rendering.base import NEAREST
 from gqn_rl.rendering.raycast import RaycastRenderer
 from gqn_rl.scenes.scene import SceneBatch
 
@@ -160,5 +161,8 @@ class Comparison:
         more = laid[[tuple(place) not in known for place in laid.tolist()]]
         if not len(more):
             return 0
-        _, cube = self._renderer.render_with_segmentation(theirs.with_more(more), pose)
+        scene = theirs.with_more(more)
+        if np.linalg.norm(scene.cube_centres()[0] - pose.position, axis=1).min() < NEAREST:
+            return self._renderer.identity.image_size**2  # nothing else would be seen
+        _, cube = self._renderer.render_with_segmentation(scene, pose)
         return int((cube >= len(theirs.cells.place)).sum())

@@ -28,6 +28,7 @@ class SyntheticBatches(Dataset[SceneViews]):
 
     Args:
         rows: which scenes of each batch; None for all of them.
+        appearance: of the objects, see `gqn_rl.rendering.appearance`.
     """
 
     def __init__(
@@ -37,10 +38,12 @@ class SyntheticBatches(Dataset[SceneViews]):
         renderer: str,
         image_size: int,
         rows: slice | None = None,
+        appearance: Mapping[str, Any] | None = None,
     ) -> None:
         self.recipe = recipe
         self.distribution = SceneDistribution(num_cubes, "train", recipe.free_fraction)
         self.renderer_name, self.image_size, self.rows = renderer, image_size, rows
+        self.appearance = appearance
         self._renderer: Renderer | None = None
 
     def __len__(self) -> int:
@@ -48,7 +51,9 @@ class SyntheticBatches(Dataset[SceneViews]):
 
     def __getitem__(self, index: int) -> SceneViews:
         # Made on first use, so that every worker process has a renderer of its own.
-        self._renderer = self._renderer or make_renderer(self.renderer_name, self.image_size)
+        self._renderer = self._renderer or make_renderer(
+            self.renderer_name, self.image_size, appearance=self.appearance
+        )
         return synthetic_batch(
             self._renderer,
             self.distribution,
@@ -111,10 +116,17 @@ def stream(
 
 
 def rendered_on(
-    device: torch.device, unrendered: Iterable[tuple[Any, ...]], image_size: int
+    device: torch.device,
+    unrendered: Iterable[tuple[Any, ...]],
+    image_size: int,
+    appearance: Mapping[str, Any] | None = None,
 ) -> Iterator[TensorViews]:
-    """Draw the items of `UnrenderedBatches` on a device, which is where training wants them."""
-    renderer = RaycastRenderer(image_size, device)
+    """Draw the items of `UnrenderedBatches` on a device, which is where training wants them.
+
+    Args:
+        appearance: of the objects, see `gqn_rl.rendering.appearance`.
+    """
+    renderer = RaycastRenderer(image_size, device, appearance)
 
     def sent(part: Tensor) -> Tensor:
         return part.to(device, non_blocking=True)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import dedent
 
-BLOCK = re.compile(r"(<!-- slow -->\n)?^```(python|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(
+    r"(^ *<!-- slow -->\n)?^(?P<indent> *)```(python|sh)\n(.*?)^(?P=indent)```$",
+    re.MULTILINE | re.DOTALL,
+)
 
 
 @dataclass(frozen=True)
@@ -25,9 +29,9 @@ class Block:
 
 
 def blocks_of(page: Path) -> list[Block]:
-    """Every block in Python or for a shell."""
+    """Every block in Python or for a shell, those in lists too."""
     text = page.read_text()
     return [
-        Block(found[2], found[3], text.count("\n", 0, found.start(3)) + 1, found[1] is not None)
+        Block(found[3], dedent(found[4]), text.count("\n", 0, found.start(4)) + 1, bool(found[1]))
         for found in BLOCK.finditer(text)
     ]

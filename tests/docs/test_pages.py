@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -12,15 +14,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tyro
 from PIL import Image
 
 from envs import ENV_IDS
 from envs.scene_vector_env import SceneVectorEnv
 from envs.tasks import TASKS
 from experiments.compare_observations import CompareObservationsSettings
-from experiments.trials.table import read_trials
+from experiments.explorer.rotation_test import Test as PersonTest
+from experiments.explorer.scenes import Studio
+from experiments.trials.table import read_trials, write_trials
 from gqn_rl.entry_points import find
 from tests.docs.blocks import Block, blocks_of
+from tests.experiments.running import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -75,12 +81,40 @@ def test_the_page_for_cognitive_scientists_goes_from_figures_to_a_table_and_a_fi
 ):
     monkeypatch.chdir(tmp_path)
     page = DOCS / "cognitive.md"
-    trials = run(page, blocks_of(page))["trials"]
+    trials = run(page, [block for block in blocks_of(page) if not block.slow])["trials"]
     assert len(trials) == 24
     assert {trial.shape for trial in trials} == {"uurbbu", "uurrfr", "uulbbl"}
-    assert read_trials(tmp_path / "agent.csv")[0].participant == "agent"
-    with Image.open(tmp_path / "angles.png") as figure:
+    assert read_trials(tmp_path / "few.csv")[0].participant == "agent"
+    with Image.open(tmp_path / "few.png") as figure:
         assert figure.width > figure.height
+
+
+def test_the_commands_of_the_ten_steps_have_the_flags_that_they_are_given():
+    lines = [block.code for block in blocks_of(DOCS / "cognitive.md") if block.slow]
+    assert len(lines) == 4
+    for line in lines:
+        name, flags = line.removeprefix("python -m experiments.").split(maxsplit=1)
+        _, settings = COMMANDS[name].parts()
+        tyro.cli(settings, args=shlex.split(flags))
+
+
+@pytest.mark.slow
+def test_the_ten_steps_of_a_cognitive_scientist_run_as_they_stand(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    person, studio = PersonTest(0), Studio(64)
+    for _ in range(6):
+        person = person.ask(studio).answer(False, 1.5)
+    write_trials(Path("people.csv"), person.trials("p1"))
+    page = DOCS / "cognitive.md"
+    blocks = blocks_of(page)
+    assert sum(block.slow for block in blocks) == 4
+    run(page, blocks)
+    assert len([*Path("stimuli/pictures").glob("*.png")]) == 2 * 240
+    assert len(read_trials(Path("agent.csv"))) == 1000
+    assert Path("both.png").is_file()
+    said = json.loads(Path("benchmark/metrics.json").read_text())["participants"]
+    assert len(said) == 4
+    assert said["ideal observer"]["accuracy"] > 0.9
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda page: page.name)

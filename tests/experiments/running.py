@@ -69,11 +69,12 @@ def exit_code(monkeypatch: pytest.MonkeyPatch, name: str, words: list[str]) -> i
 def run(
     monkeypatch: pytest.MonkeyPatch, command: ModuleType, settings: type, **flags: object
 ) -> int:
-    """The exit code of a command with these flags."""
-    words = []
+    """The exit code of a command with these flags; a tuple is several values of one."""
+    words: list[str] = []
     for name, value in flags.items():
         flag = f"--{name.replace('_', '-')}"
-        words += [flag] if value is True else [flag, str(value)]
+        values = value if isinstance(value, tuple) else (value,)
+        words += [flag] if value is True else [flag, *map(str, values)]
     monkeypatch.setattr("sys.argv", [command.__name__, *words])
     try:
         run_command(command.main, settings, command.__doc__)

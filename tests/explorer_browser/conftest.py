@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,6 +42,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="fail, instead of skipping, where the extra or Chromium is missing",
     )
+    parser.addoption(
+        "--pictures", type=Path, help="folder, such as docs/images, for the pictures of the pages"
+    )
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -56,6 +60,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if item.config.getoption("require_explorer", False):
             pytest.fail(report)
         pytest.skip(report)
+
+
+@pytest.fixture
+def pictures(request: pytest.FixtureRequest) -> Path | None:
+    """Where to leave the pictures that the documentation shows; None for nowhere."""
+    folder: Path | None = request.config.getoption("pictures")
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,8 @@ import pytest
 pytestmark = pytest.mark.explorer
 PATIENCE = 120
 """Seconds; the machine may be busy."""
+ANSWERS_SHOWN = 24
+"""In the picture of the documentation."""
 
 
 class Page:
@@ -167,9 +169,10 @@ def test_an_agent_is_watched_step_by_step(page: Page) -> None:
     page.wait_for(lambda: "Nothing done yet" in page.text("#lines"))
 
 
-def test_answers_are_counted_and_timed(page: Page) -> None:
+def test_answers_are_counted_and_timed(page: Page, pictures: Path | None) -> None:
     page.open("Play")
-    for count, button in ((1, "#same"), (2, "#mirrored")):
+    for count in range(1, 3 if pictures is None else 1 + ANSWERS_SHOWN):
+        button = "#same" if count % 2 else "#mirrored"
         page.changes("#pair", lambda: page.click("#next"))
         score = page.sources("#score")
         page.click(button)
@@ -178,6 +181,8 @@ def test_answers_are_counted_and_timed(page: Page) -> None:
     seconds = re.search(r"([\d.]+) s\.", page.text("#play-message"))
     assert seconds is not None
     assert 0 < float(seconds[1]) < PATIENCE
+    if pictures is not None:
+        page.chromium.save_screenshot(str(pictures / "explorer_play.png"))
 
 
 def test_a_session_does_not_see_another_ones_views(page: Page, address: str) -> None:

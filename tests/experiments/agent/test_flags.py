@@ -13,13 +13,7 @@ import pytest
 from agents.factory import load_hyperparameters
 from envs.scene_vector_env import SceneVectorEnv
 from envs.tasks import TASKS, make_task
-from experiments.agent.flags import (
-    AgentFlags,
-    DifficultyFlags,
-    NewAgentFlags,
-    TrialFlags,
-    parse_changes,
-)
+from experiments.agent.flags import AgentFlags, DifficultyFlags, NewAgentFlags, TrialFlags
 from experiments.agent.settings import EARLY_ANSWERS, TrainAgentSettings
 from experiments.evaluate_agent import EvaluateAgentSettings
 from experiments.play_episode import PlayEpisodeSettings
@@ -92,30 +86,12 @@ def test_what_is_read_anew_is_a_flag() -> None:
     assert flags >= READ_ANEW | EXTENDED | PLACES
 
 
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
-        (["a=1", "b.c=x"], {"a": 1, "b": {"c": "x"}}),
-        (["rate=5e-4"], {"rate": 5e-4}),
-        (["b.c=1", "b.d=[2, 3]"], {"b": {"c": 1, "d": [2, 3]}}),
-    ],
-)
-def test_changes_are_read_as_yaml(changes: list[str], expected: dict[str, Any]) -> None:
-    assert parse_changes(changes) == expected
-
-
 def test_angles_are_numbers_or_random() -> None:
     assert EvaluateAgentSettings(angles=("0", "62.5")).arguments()["angles"] == [0.0, 62.5]
     assert EvaluateAgentSettings(angles=("random",)).arguments()["angles"] == "random"
     for wrong in (("random", "60"), ("far",)):
         with pytest.raises(UserError, match="expected degrees or random"):
             EvaluateAgentSettings(angles=wrong).arguments()
-
-
-@pytest.mark.parametrize("change", ["a", "=1"])
-def test_a_change_needs_a_name_and_a_value(change: str) -> None:
-    with pytest.raises(UserError, match="not of the form name=value"):
-        parse_changes([change])
 
 
 def test_supervision_says_what_is_learned_from() -> None:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from safetensors.numpy import load_file
 
 from experiments import generate_dataset
 from experiments.shared.command import EXIT_BAD_INPUT
@@ -46,6 +47,17 @@ def test_a_data_set_has_the_scenes_asked_for(
     assert summary["scenes"] == 5
     assert summary["free_fraction"] == 0.5
     assert "5 scenes in 3 shards" in capsys.readouterr().out
+
+
+def test_objects_look_as_they_are_told_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    look = ("colours=grey", "background=white")
+    assert run(monkeypatch, tmp_path / "data", appearance=look) == 0
+    told = {"colours": "grey", "background": "white"}
+    renderer = make_renderer("raycast", 16, appearance=told)
+    shard = read_headers(tmp_path / "data", renderer.identity)[0]
+    images = load_file(shard.path)["images"]
+    assert images.max() == 255
+    assert (images == images[..., :1]).all(), "nothing has a colour"
 
 
 def test_processes_make_the_same_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +101,14 @@ def test_more_scenes_are_added_to_those_that_are_there(
 
 
 @pytest.mark.parametrize(
-    "change", [{"seed": 1}, {"views": 3}, {"image_size": 32}, {"shapes": "all"}]
+    "change",
+    [
+        {"seed": 1},
+        {"views": 3},
+        {"image_size": 32},
+        {"shapes": "all"},
+        {"appearance": ("edges=true",)},
+    ],
 )
 def test_another_data_set_in_the_folder_is_left_alone(
     tmp_path: Path,
@@ -132,6 +151,7 @@ def test_a_damaged_shard_is_named_and_not_overwritten(
         ({"free_fraction": 1.5}, "free_fraction is 1.5"),
         ({"renderer": "crayons"}, "unknown renderer 'crayons'"),
         ({"image_size": 4}, "image_size is 4"),
+        ({"appearance": ("colours=pink",)}, "unknown colours 'pink'"),
         ({"seed": -1}, "seed is -1"),
         ({"output": "/proc/version/data"}, "cannot make folder"),
     ],

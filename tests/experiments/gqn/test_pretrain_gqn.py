@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -278,6 +279,21 @@ def test_data_that_does_not_fit_is_one_line(
     arguments += ["--preset", "tiny", "--renderer", "raycast", "--data-path", str(data)]
     assert run(monkeypatch, *arguments, small=False) == EXIT_BAD_INPUT
     assert message in capsys.readouterr().err
+
+
+def test_a_network_learns_the_look_that_its_data_have(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    look = ["--appearance", "colours=uniform", "edges=true", "--iterations", 1]
+    assert run(monkeypatch, *look, "--output", tmp_path / "run") == 0
+    sidecar = json.loads((tmp_path / "run" / "model.json").read_text())
+    assert sidecar["renderer"]["look"] == "flat-v1+uniform+edges"
+    with Image.open(tmp_path / "run" / "held_out_views.png") as picture:
+        seen = np.asarray(picture)[:, : 4 * picture.width // 5]
+    assert (seen == seen[..., :1]).all(), "white cubes have no colour"
+    capsys.readouterr()
+    assert run(monkeypatch, *look, "--data-path", data) == EXIT_BAD_INPUT
+    assert "look='flat-v1'" in capsys.readouterr().err
 
 
 def test_held_out_shapes_are_not_trained_on(

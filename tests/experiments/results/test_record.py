@@ -16,7 +16,9 @@ from experiments.evaluate_agent import EvaluateAgentSettings
 from experiments.evaluate_gqn import Settings as EvaluateGQNSettings
 from experiments.measure_difficulty import MeasureDifficultySettings
 from experiments.mental_rotation_benchmark import RotationBenchmarkSettings
+from experiments.results import __main__ as results
 from experiments.results import record
+from experiments.results.__main__ import ResultsSettings
 from experiments.results.record import Record, commit_of_the_code, condensed, measure, moved
 from experiments.results.table import MEASUREMENTS, Measurement
 from experiments.stock.settings import TrainStockAgentSettings
@@ -122,6 +124,25 @@ def test_a_change_anywhere_is_noted_beside_the_commit(tmp_path: Path, changed: s
     assert not begun.endswith("+")
     (tmp_path / changed).write_text("changed")
     assert commit_of_the_code(tmp_path / "experiments") == f"{begun}+"
+
+
+def test_what_needs_a_file_that_is_not_there_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made: list[str] = []
+    monkeypatch.setattr(results, "measure_again", lambda name, output: made.append(name))
+    monkeypatch.setattr(results, "documents", lambda: ())
+    names = ("rotation_benchmark_published", "tutorial")
+    results.main(ResultsSettings(names=names, output=tmp_path / "one"))
+    assert made == ["tutorial"]
+    needed = MEASUREMENTS[names[0]].needs
+    assert needed is not None
+    assert f"{names[0]} is left out: {needed} is not there" in capsys.readouterr().out
+    Path(needed).parent.mkdir(parents=True)
+    Path(needed).touch()
+    results.main(ResultsSettings(names=names, output=tmp_path / "two"))
+    assert made == ["tutorial", *names]
 
 
 def test_a_command_that_fails_records_nothing(

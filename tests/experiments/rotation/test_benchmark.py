@@ -23,7 +23,9 @@ from experiments.rotation.protocol import (
 from experiments.shared.command import EXIT_BAD_INPUT
 from experiments.trials.table import read_trials
 from gqn_rl.geometry.rotations import yaw_matrices
+from gqn_rl.geometry.viewpoint import look_at_origin
 from gqn_rl.inference.matching import Cells
+from gqn_rl.rendering.base import NEAREST
 from gqn_rl.rendering.raycast import RaycastRenderer
 from gqn_rl.scenes.scene import SceneBatch
 from gqn_rl.scenes.shape_pool import ShapePool
@@ -173,6 +175,19 @@ def test_pairs_are_told_apart_by_what_is_seen_and_by_what_hides(pairs: RotationP
         right += said == pairs.mirrored[row]
     assert right >= 98
     assert undecided <= 2
+
+
+def test_a_cell_that_would_stand_before_the_camera_is_in_no_picture() -> None:
+    """Renderers do not draw it, and it is no reason to end a measurement."""
+    ahead = look_at_origin(np.zeros(1), np.zeros(1))
+    long, colour = np.array([[0, 0, 0], [7, 0, 0]]), np.eye(3)
+    mine, theirs = (
+        Explained(Cells(long[:count], colour[:count]), 0.0, 0.0, np.zeros(3)) for count in (2, 1)
+    )
+    assert np.linalg.norm(ahead.position[0] - (long[1] + 0.5)) < NEAREST
+    said, margin = Comparison(RaycastRenderer(64)).mirrored([mine], [theirs], ahead)
+    assert said, "the other hand has the cell behind the object"
+    assert margin > 0
 
 
 def test_pictures_that_reach_the_border_are_counted() -> None:

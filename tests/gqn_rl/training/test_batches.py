@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -36,12 +38,17 @@ def halves_of(total: int) -> list[slice]:
     return [slice(0, total // 2), slice(total // 2, total)]
 
 
-@pytest.mark.parametrize("rows", [None, slice(2, 4)])
-def test_batches_drawn_on_the_device_are_those_drawn_by_the_loader(rows: slice | None) -> None:
+DRAWING = {"colours": "grey", "edges": True, "background": "white"}
+
+
+@pytest.mark.parametrize(("rows", "look"), [(None, None), (slice(2, 4), None), (None, DRAWING)])
+def test_batches_drawn_on_the_device_are_those_drawn_by_the_loader(
+    rows: slice | None, look: dict[str, Any] | None
+) -> None:
     recipe = Recipe(iterations=3, batch_size=4, num_views=2)
-    batches = SyntheticBatches(recipe, 7, "raycast", 32, rows)
+    batches = SyntheticBatches(recipe, 7, "raycast", 32, rows, look)
     unrendered = stream(UnrenderedBatches(batches), 0, 3, workers=0)
-    for k, views in enumerate(rendered_on(torch.device("cpu"), unrendered, 32)):
+    for k, views in enumerate(rendered_on(torch.device("cpu"), unrendered, 32, look)):
         np.testing.assert_array_equal(views.images.numpy(), batches[k].images)
         np.testing.assert_array_equal(views.viewpoints.numpy(), batches[k].viewpoints)
         assert set(views.labels) == set(batches[k].labels) == set(SCENE_LABELS)
