@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
+from envs.camera.aim import CENTRE, FREE, AimRange, aim_range_of
 from envs.camera.control import CameraControl
 from envs.forked import settle_into_forked_worker
 from envs.observation.content import content_named
@@ -46,6 +47,7 @@ def make_rows(
     field_of_view: float = WIDEST,
     position: str = CENTRED,
     pixel_noise: float = 0.0,
+    aim_range: AimRange | None = None,
 ) -> SceneRows:
     """The rows of an environment; see `SceneVectorEnv` for the arguments.
 
@@ -74,10 +76,27 @@ def make_rows(
         return SceneRows(
             groups, task, built_renderer, memory, control, num_cubes=num_cubes,
             max_looks=max_looks, content=content, more_parts=more, position=position, noise=noise,
+            aim_range=aim_range,
         )  # fmt: skip
     except BaseException:
         built_renderer.close()
         raise
+
+
+def checked_aim(aim: str, task: Task, field_of_view: float) -> AimRange | None:
+    """The range of the cameras' aims; None where they look at the centre.
+
+    Raises:
+        UserError: for an unknown name, or a free aim where it says nothing: of cameras that see the
+            whole object, and where it is a query view that counts.
+    """
+    found = aim_range_of(aim, field_of_view)
+    if found is not None and task.has_query:
+        raise UserError(
+            f'aim is "{FREE}", expected "{CENTRE}" in {type(task).__name__}: query views are of '
+            "the centre, and what encoders tell of moves too"
+        )
+    return found
 
 
 def _check(**counts: tuple[int, int]) -> None:

@@ -12,7 +12,8 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from envs.assembly import RENDER_MODES, checked_flag, checked_modes, make_rows
+from envs.assembly import RENDER_MODES, checked_aim, checked_flag, checked_modes, make_rows
+from envs.camera.aim import CENTRE
 from envs.camera.control import make_control
 from envs.drawing.frames import draw_frames
 from envs.observation.flattening import Flattening
@@ -103,6 +104,10 @@ class SceneVectorEnv(PlainSpec, RowAccess, VectorEnv[Any, NDArray[Any], NDArray[
             for the task's own: "grid", in mental rotation "free".
         position: "centred", the barycentre where cameras look, or "random", each object, a
             reference too, anywhere that every camera sees all of it.
+        aim: where cameras look: "centre", or "free", where actions say, see `envs.camera.aim`; then
+            at less than 45 degrees and without a query view. Discrete actions have four more moves
+            before the answers, continuous ones two more numbers after the turn's; a change of the
+            aim is a look. The first view of an episode is of the centre.
         pixel_noise: standard deviation in levels, 0 to 255, of Gaussian noise on every view and
             every reference; what the encoder has to draw has none.
         device: "auto", "cpu", "cuda" or another PyTorch device.
@@ -139,6 +144,7 @@ class SceneVectorEnv(PlainSpec, RowAccess, VectorEnv[Any, NDArray[Any], NDArray[
         shapes: str = "train",
         orientation: str | None = None,
         position: str = CENTRED,
+        aim: str = CENTRE,
         pixel_noise: float = 0.0,
         device: str = "auto",
         render_workers: int = 0,
@@ -153,14 +159,15 @@ class SceneVectorEnv(PlainSpec, RowAccess, VectorEnv[Any, NDArray[Any], NDArray[
         num_cubes = num_cubes_of(num_cubes, shapes)
         task_options |= {"num_cubes": num_cubes, "shapes": shapes, "orientation": orientation}
         built_task = make_task(task, **task_options)
-        self.control = make_control(control, built_task.num_answers)
+        aim_range = checked_aim(aim, built_task, field_of_view)
+        self.control = make_control(control, built_task.num_answers, aim_range)
         self.max_looks = (built_task.max_looks or MAX_LOOKS) if max_looks is None else max_looks
         self._rows = make_rows(
             num_envs, built_task, self.control, observation=observation, parts=parts,
             encoder=encoder, renderer=renderer, image_size=image_size, num_cubes=num_cubes,
             max_looks=self.max_looks, device=device, render_workers=render_workers,
             appearance=appearance, field_of_view=field_of_view, position=position,
-            pixel_noise=pixel_noise,
+            pixel_noise=pixel_noise, aim_range=aim_range,
         )  # fmt: skip
         self._define_spaces(flatten)
         self._generators, self._episodes = RowGenerators(num_envs), Episodes(num_envs)

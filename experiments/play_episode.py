@@ -29,7 +29,8 @@ class PlayEpisodeSettings(AgentFlags):
     """Flags of `python -m experiments.play_episode`."""
 
     moves: tuple[str, ...] | None = None
-    """Moves of the camera before the answer: left, right, up, down. None lets an agent play."""
+    """Moves of the camera before the answer: left, right, up, down; with --aim free also aim-left,
+    aim-right, aim-up, aim-down. None lets an agent play."""
     answer: int | None = None
     """The answer after the moves; by default the right one."""
     seed: int = 0

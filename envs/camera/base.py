@@ -1,7 +1,8 @@
 """The camera's control: one space of actions, read by the environment and written by strategies.
 
 A turn is a change of azimuth and elevation, in radians: right is growing azimuth, up is growing
-elevation, and both are the camera's own directions.
+elevation, and both are the camera's own directions. Where cameras need not look at the centre it is
+four numbers: the last two change the aim, to the right and up, see `envs.camera.aim`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from gymnasium import spaces
 from numpy.typing import ArrayLike, NDArray
 
 from envs.camera.actions import NO_ANSWER
+from envs.camera.aim import AimRange
 from gqn_rl.errors import UserError, unknown_name
 
 STEP = np.deg2rad(30.0)
@@ -42,7 +44,8 @@ class Commands:
     array([-1,  7])
 
     Attributes:
-        turn: float64 (N, 2), change of azimuth and elevation in radians; 0 where a row answers.
+        turn: float64 (N, T), change of azimuth and elevation in radians, with a free aim of that
+            too; 0 where a row answers.
         answer: int64 (N,), -1 where the row moves its camera.
     """
 
@@ -84,23 +87,29 @@ class CameraControl(ABC):
 
     Args:
         num_answers: K; an answer is an integer in [0, K).
+        aim_range: how far beside the centre the cameras may look; None for the centre alone. Given
+            only where the control `can_aim`.
 
     Attributes:
         name: what it is called.
-        turns: float64 (M, 2), those from which a strategy chooses: all that an action can ask for,
-            or some of them.
+        turns: float64 (M, T), those from which a strategy chooses: all that an action can ask for,
+            or some of them. T is 2, with a free aim 4.
         named_turns: those that people have a name for, by that name.
+        can_aim: whether it takes an `aim_range`.
         goes_partway: what becomes of a move to where the task lets no camera stand: it ends at the
             border, or the camera stays.
     """
 
     name: str
     turns: NDArray[np.float64]
-    named_turns: Mapping[str, tuple[float, float]] = NAMED_TURNS
+    named_turns: Mapping[str, tuple[float, ...]] = NAMED_TURNS
     goes_partway: bool = False
+    can_aim: bool = False
 
-    def __init__(self, num_answers: int) -> None:
+    def __init__(self, num_answers: int, aim_range: AimRange | None = None) -> None:
         self.num_answers = num_answers
+        if aim_range is not None:
+            self.named_turns = aim_range.named(NAMED_TURNS)
 
     @property
     @abstractmethod
@@ -122,7 +131,7 @@ class CameraControl(ABC):
         The inverse of `read` for the turns that an action can ask for; of others it is the nearest.
 
         Args:
-            turns: (n, 2), azimuth and elevation in radians.
+            turns: (n, T), azimuth and elevation in radians, with a free aim that too.
         """
 
     @abstractmethod
@@ -164,7 +173,7 @@ class CameraControl(ABC):
             if name not in self.named_turns:
                 raise unknown_name("move", name, self.named_turns)
         turns = [self.named_turns[name] for name in names]
-        return self.encode_turn(np.reshape(turns, (len(names), 2)))
+        return self.encode_turn(np.reshape(turns, (len(names), self.turns.shape[1])))
 
     def describe(self, action: Any, answer_name: Callable[[int], str]) -> str:
         """What a person calls an action.
@@ -178,13 +187,18 @@ class CameraControl(ABC):
         return self.describe_turn(commands.turn[0])
 
     def describe_turn(self, turn: NDArray[np.float64]) -> str:
-        """What a person calls a turn (2,): by default how far it goes, in degrees."""
-        azimuth, elevation = np.rad2deg(turn)
-        parts = [(azimuth, "right", "left"), (elevation, "up", "down")]
+        """What a person calls a turn (T,): by default how far it goes, in degrees."""
+        names = [
+            ("right", "left"),
+            ("up", "down"),
+            ("aim right", "aim left"),
+            ("aim up", "aim down"),
+        ]
+        parts = [(value, *both) for value, both in zip(np.rad2deg(turn), names, strict=False)]
         return ", ".join(f"{a if v > 0 else b} {abs(v):.0f}°" for v, a, b in parts)
 
     def nearest_turn(self, turns: ArrayLike) -> NDArray[np.int64]:
-        """Of `turns` that nearest to each turn (n, 2), int64 (n,); the first of equally near."""
+        """Of `turns` that nearest to each turn (n, T), int64 (n,); the first of equally near."""
         away = np.asarray(turns, np.float64)[:, None] - self.turns
         return np.square(away).sum(axis=2).argmin(axis=1).astype(np.int64)
 

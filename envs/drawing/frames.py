@@ -36,10 +36,12 @@ def draw_frames(rows: SceneRows, status: Sequence[str]) -> tuple[NDArray[np.uint
 
 
 def _views(rows: SceneRows) -> list[Panel]:
-    return [
-        Panel(f"look {looks} of {rows.max_looks}", image)
-        for looks, image in zip(rows.cameras.looks, rows.images, strict=True)
-    ]
+    panels = []
+    for row, image in enumerate(rows.images):
+        looked = f"look {rows.cameras.looks[row]} of {rows.max_looks}"
+        told = (looked, rows.cameras.describe_aim(row))
+        panels.append(Panel(", ".join(filter(None, told)), image))
+    return panels
 
 
 def _references(rows: SceneRows) -> list[Panel]:

@@ -13,12 +13,10 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from envs.camera.angles import CameraAngles
 from envs.observation.content import Content
 from envs.observation.part import Rows
 from envs.snapshots import Snapshot
 from gqn_rl.errors import UserError
-from gqn_rl.geometry.viewpoint import Viewpoints
 from gqn_rl.inference.ideal_observer import AnyPosterior, GalleryObserver
 
 MOST_BITS = 10.0
@@ -87,14 +85,14 @@ class ExactPosterior(Content):
     def _read(self, rows: Rows, row: int) -> NDArray[np.float32]:
         """What the views of a row say; its posterior, if it has one, knows all but the last."""
         count, before = int(self.count[row]), self._posteriors[row]
-        path = CameraAngles(*rows.cameras.path[row, :count].T)
-        poses, images = path.viewpoints(), self.images[row, :count]
+        poses, images = rows.cameras.poses_of(row), self.images[row, :count]
         if before is None:
             found = self._observer.observe(images, poses)
         else:
             found = before.update(images[-1:], poses[-1:])
         self._posteriors[row] = found
-        told = found.expected_information(_landings(rows, path[-1:]), about="shape")
+        landings = rows.cameras.landings(row, rows.control.probes)
+        told = found.expected_information(landings, about="shape")
         numbers = np.concatenate([self._observer.answers(found), told]).astype(np.float32)
         return np.clip(numbers, self.space.low, self.space.high)
 
@@ -122,9 +120,3 @@ def _observer_of(rows: Rows) -> GalleryObserver:
             "below 45 and pixel_noise, not of both, and in grid orientation alone"
         )
     return GalleryObserver(gallery, *where)
-
-
-def _landings(rows: Rows, camera: CameraAngles) -> Viewpoints:
-    """Where each of the M moves would leave one camera."""
-    turns = rows.control.probes
-    return camera[np.zeros(len(turns), np.int64)].turned(turns).viewpoints()

@@ -1,4 +1,4 @@
-"""The part that tells where the camera stands."""
+"""The part that tells where the camera stands and looks."""
 
 from __future__ import annotations
 
@@ -26,4 +26,4 @@ class Pose(ObservationPart):
 
     def update(self, rows: Rows, mask: NDArray[np.bool_]) -> None:
         """See `ObservationPart`."""
-        self.values[mask] = encoded(rows.cameras.angles.viewpoints())[mask]
+        self.values[mask] = encoded(rows.cameras.viewpoints())[mask]

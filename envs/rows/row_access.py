@@ -71,6 +71,11 @@ class RowAccess:
         return self._rows.field_of_view
 
     @property
+    def aim(self) -> str:
+        """Where cameras look: at the "centre" alone, or "free"."""
+        return self._rows.aim
+
+    @property
     def pixel_noise(self) -> float:
         """Standard deviation of the noise on what is seen, in levels."""
         return self._rows.pixel_noise
@@ -114,6 +119,11 @@ class RowAccess:
     def path_of(self, row: int) -> NDArray[np.float64]:
         """Azimuth and elevation of each look of a row's episode, float64 (looks, 2), radians."""
         return self._rows.cameras.of(row)
+
+    def landings(self, row: int, turns: NDArray[np.float64]) -> Viewpoints:
+        """The poses in which M turns (M, T) of `CameraControl.turns` would leave a row's camera, if
+        it may stand anywhere."""
+        return self._rows.cameras.landings(row, turns)
 
     @property
     def looks_taken(self) -> NDArray[np.int64]:

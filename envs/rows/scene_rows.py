@@ -9,9 +9,10 @@ import numpy as np
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
+from envs.camera.aim import CENTRE, FREE, AimRange
 from envs.camera.angles import CameraAngles, KeepOut, first_camera
 from envs.camera.control import CameraControl
-from envs.camera.paths import CameraPaths
+from envs.camera.paths import camera_paths
 from envs.observation.content import Content
 from envs.observation.encoder_memory import EncoderMemory
 from envs.observation.part import PartFactory
@@ -44,6 +45,7 @@ class SceneRows:
         control: whose moves the observation tells about, where the task has a query.
         position: where objects stand: "centred", or "random", each somewhere of its own.
         noise: on what is seen; None for none.
+        aim_range: how far beside the centre cameras may look; None for the centre alone.
         content: shows the scenes.
         more_parts: of the observation, beside those that the task has.
 
@@ -68,13 +70,15 @@ class SceneRows:
         more_parts: Sequence[PartFactory] = (),
         position: str = CENTRED,
         noise: PixelNoise | None = None,
+        aim_range: AimRange | None = None,
     ) -> None:
         self.task, self.memory, self.control = task, memory, control
         self.position, self.noise = position, noise
+        self.aim = CENTRE if aim_range is None else FREE
         self.pixel_noise = 0.0 if noise is None else noise.sd
         self.num_cubes, self.max_looks, n = num_cubes, max_looks, groups[-1].stop
         self.image_size = renderer.identity.image_size
-        self.cameras = CameraPaths(n, max_looks)
+        self.cameras = camera_paths(n, max_looks, aim_range)
         self._trials: Trials | None = None
         self.views = ViewStore(groups, task, renderer, noise)
         self.queries = DrawnQueries(self) if task.has_query else None
@@ -106,7 +110,7 @@ class SceneRows:
 
     @property
     def viewpoints(self) -> Viewpoints:
-        return self.cameras.angles.viewpoints()
+        return self.cameras.viewpoints()
 
     @property
     def images(self) -> NDArray[np.uint8]:
@@ -172,7 +176,7 @@ class SceneRows:
     def turn(
         self, mask: NDArray[np.bool_], turn: NDArray[np.float64], partway: bool = False
     ) -> None:
-        """Turn the cameras of `mask` (N,) by azimuth and elevation (N, 2), radians.
+        """Turn the cameras of `mask` (N,) by turns (N, T), radians, see `envs.camera.base`.
 
         Args:
             partway: see `KeepOut.after`.

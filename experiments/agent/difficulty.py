@@ -22,6 +22,9 @@ STEPS: Mapping[str, dict[str, Any]] = {
     "view_5": SMALL | {"field_of_view": 5.0},
     "view_2": SMALL | {"field_of_view": 2.0},
     "view_1": SMALL | {"field_of_view": 1.0},
+    "view_2_aimed": SMALL | {"field_of_view": 2.0, "aim": "free"},
+    "view_1_aimed": SMALL | {"field_of_view": 1.0, "aim": "free"},
+    "view_1_ten_cubes_aimed": TEN | {"field_of_view": 1.0, "aim": "free"},
     "view_2_ten_cubes": TEN | {"field_of_view": 2.0},
     "view_1_ten_cubes": TEN | {"field_of_view": 1.0},
 }

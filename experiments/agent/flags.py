@@ -59,6 +59,9 @@ class DifficultyFlags:
     field_of_view: float | None = None
     """Opening angle of the camera in degrees, 1 to 45; below 45 a view shows a part of the object;
     by default that of the agent, else 45."""
+    aim: str | None = None
+    """Where cameras look: at the centre, or free, where actions aim them, which needs a field of
+    view below 45; by default that of the agent, else the centre."""
     pixel_noise: float | None = None
     """Standard deviation of Gaussian noise on every view, in levels, 0 to 255; by default that of
     the agent, else 0."""

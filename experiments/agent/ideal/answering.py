@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.camera.aim import CENTRE
 from envs.camera.angles import CameraAngles
 from envs.camera.space import encoded
 from envs.scene_vector_env import SceneVectorEnv
@@ -83,22 +84,33 @@ class IdealAgent(ABC):
                 posteriors.append(self.begin(row, image, pose))
             else:
                 posteriors.append(state[row].update(image, pose))
-            actions.append(self._action(row, posteriors[row], encoded(pose)))
+            actions.append(self._action(row, posteriors[row]))
         return np.stack(actions), posteriors
 
-    def _action(self, row: int, posterior: AnyPosterior, pose: NDArray[np.float32]) -> NDArray[Any]:
+    def _action(self, row: int, posterior: AnyPosterior) -> NDArray[Any]:
         control, answers = self._environment.control, self.answers(row, posterior)
         spent = self._native.looks_taken[row] >= self._native.max_looks
         if answers.max() < SURE and not spent:
-            landed = angles_of(np.repeat(pose, len(control.turns), axis=0)).turned(control.turns)
+            landed = self._landings(row)
             if self._choose is None:
-                told = posterior.expected_information(landed.viewpoints(), about="shape")
+                told = posterior.expected_information(landed, about="shape")
                 chosen = int(told.argmax())
             else:
                 visited = CameraAngles(*self._native.path_of(row).T).directions()
-                chosen = self._choose(landed.directions(), visited, visited[0])
+                away = np.linalg.norm(landed.position, axis=1, keepdims=True)
+                chosen = self._choose(landed.position / away, visited, visited[0])
             return np.asarray(control.encode_turn(control.turns[[chosen]])[0])
         return np.asarray(control.encode_answer([answers.argmax()])[0])
+
+    def _landings(self, row: int) -> Viewpoints:
+        """Where each of the control's turns would leave a row's camera."""
+        turns = self._environment.control.turns
+        if self._native.aim != CENTRE:
+            return self._environment.rows.landings(row, turns)
+        # From the pose as agents observe it, in float32: between moves that tell as much, rounding
+        # decides, and figures in the documentation are of these.
+        pose = encoded(self._native.viewpoints[[row]])
+        return angles_of(np.repeat(pose, len(turns), axis=0)).turned(turns).viewpoints()
 
 
 class IdealRecognition(IdealAgent):
