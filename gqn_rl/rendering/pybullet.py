@@ -14,10 +14,9 @@ from scipy.spatial.transform import Rotation
 from gqn_rl.geometry.viewpoint import Viewpoints
 from gqn_rl.rendering.appearance import Appearance
 from gqn_rl.rendering.base import FAR, LIGHT_DIRECTION, NEAR, WIDEST, RendererIdentity, check_batch
-from gqn_rl.rendering.bodies import Bodies, Placing, pybullet, shared_bodies
+from gqn_rl.rendering.bodies import Bodies, Placing, shared_bodies
+from gqn_rl.rendering.bodies import pybullet as pybullet
 from gqn_rl.scenes.scene import SceneBatch
-
-__all__ = ["PyBulletRenderer", "pybullet"]
 
 
 class PyBulletRenderer:
