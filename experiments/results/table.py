@@ -161,6 +161,11 @@ MEASUREMENTS = {
     "ten_cubes": Measurement("evaluate_gqn", f"{OTHERS} --num-cubes 10 --ideal-scenes 0", 5),
     "positions": Measurement("evaluate_gqn", f"{OTHERS} --position random --ideal-scenes 50", 8),
     "difficulty": Measurement("measure_difficulty", "--episodes 50", 2),
+    "aiming": Measurement(
+        "measure_difficulty",
+        "--rungs view_2_aimed view_1_aimed view_1_ten_cubes_aimed --episodes 50",
+        1,
+    ),
     "base_card": Measurement(
         "evaluate_gqn", f"--weights base {CARD} --ideal-scenes 1000 --turning-pairs 0", 50
     ),

@@ -9,28 +9,38 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import data_equivalence
 
+from envs.camera.aim import aimed
+from envs.camera.base import CameraControl
 from envs.observation.exact_posterior import MOST_BITS
 from gqn_rl.errors import UserError
 from gqn_rl.geometry.viewpoint import Viewpoints
 from gqn_rl.inference.ideal_observer import GalleryObserver
-from tests.envs.actions import RIGHT, UP, moves
 
 Make = Callable[..., Any]
+
+
+def three_moves(control: CameraControl, step: int) -> Any:
+    """The same move in three rows: up, then an aim to the right where there is one."""
+    second = "aim-right" if "aim-right" in control.named_turns else "right"
+    return control.encode_moves([("up", second)[step]] * 3)
+
+
 NARROW = {"observation": "posterior", "field_of_view": 2.0, "image_size": 16, "num_cubes": 8}
 
 
 @pytest.mark.parametrize("control", ["", "Continuous"])
+@pytest.mark.parametrize("aim", ["centre", "free"])
 def test_it_is_what_the_ideal_observer_makes_of_the_same_views(
-    control: str, make_vec: Make
+    control: str, aim: str, make_vec: Make
 ) -> None:
-    env = make_vec(f"GQNShepard{control}-v0", 3, gallery="confusable", **NARROW)
+    env = make_vec(f"GQNShepard{control}-v0", 3, gallery="confusable", aim=aim, **NARROW)
     rows = env.unwrapped
     observation, images, poses = env.reset(seed=5)[0], [], []
     for step in range(3):
         images.append(rows.images)
         poses.append(rows.viewpoints)
         if step < 2:
-            observation = env.step(moves(env, (UP, RIGHT)[step]))[0]
+            observation = env.step(three_moves(rows.control, step))[0]
     observer = GalleryObserver(rows.task.answer_shapes, field_of_view=2.0)
     probes = rows.control.probes
     for row in range(3):
@@ -39,8 +49,11 @@ def test_it_is_what_the_ideal_observer_makes_of_the_same_views(
         answers, told = np.split(observation["posterior"][row], [10])
         np.testing.assert_allclose(answers, observer.answers(posterior), atol=1e-6)
         assert answers.sum() == pytest.approx(1.0, abs=1e-5)
-        camera = rows._rows.cameras.angles[np.full(len(probes), row)]
-        landed = camera.turned(probes).viewpoints()
+        camera = rows._rows.cameras.angles[np.full(len(probes), row)].turned(probes)
+        before = seen.axes()[-1] @ rows._rows.cameras.angles[[row]].viewpoints().axes()[0].T
+        aims = np.arctan(before[2, :2] / before[2, 2]) + np.pad(probes, ((0, 0), (0, 2)))[:, 2:4]
+        limit = np.deg2rad(45 - 2.0) / 2
+        landed = aimed(camera, np.clip(aims, -limit, limit) if aim == "free" else 0 * aims)
         expected = posterior.expected_information(landed, about="shape")
         np.testing.assert_allclose(told, expected.clip(0, MOST_BITS), atol=1e-5)
 

@@ -32,6 +32,13 @@ def test_moves_by_name_are_played_and_the_right_answer_given(stem, monkeypatch, 
         assert animation.n_frames == 3  # type: ignore[attr-defined]
 
 
+def test_narrow_cameras_are_aimed_by_name(monkeypatch, tmp_path, capsys):
+    flags = ("--env-id", "GQNShepardKeyholeContinuous-v0", "--aim", "free")
+    moves = ("--moves", "aim-left", "up", "aim-down", "--output", tmp_path / "episode.gif")
+    assert play(monkeypatch, *flags, *moves) == 0
+    assert "4 looks, answers" in capsys.readouterr().out
+
+
 def test_a_given_answer_may_be_wrong(monkeypatch, tmp_path, capsys):
     flags = ("--encoder", "random", "--moves", "left", "--output", tmp_path / "episode.gif")
     outcomes = set()
@@ -55,6 +62,9 @@ def test_the_shipped_agent_plays_unless_there_are_moves(monkeypatch, tmp_path, c
     ("flags", "message"),
     [
         (["--moves", "sideways"], "unknown move 'sideways'"),
+        (["--moves", "aim-up"], "unknown move 'aim-up'"),
+        (["--moves", "up", "--aim", "free"], 'aim is "free" and field_of_view 45, expected less'),
+        (["--moves", "up", "--aim", "off"], "unknown aim 'off'; expected one of ['centre', 'free'"),
         (["--moves", *["left"] * 12], "12 moves, expected at most 11"),
         (["--moves", "left", "--answer", "10"], "answer is 10, expected 0 to 9"),
         (["--output", "episode.mp4"], "output is 'episode.mp4', expected a file that ends in .gif"),

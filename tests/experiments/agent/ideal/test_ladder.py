@@ -39,6 +39,20 @@ def test_a_view_of_all_is_enough_and_one_of_a_part_is_not() -> None:
     assert views["view_1"] > 1.5
 
 
+@pytest.mark.slow
+def test_a_camera_that_is_aimed_needs_fewer_views() -> None:
+    looks = {}
+    for name in ("view_1", "view_1_aimed"):
+        given = {**STEPS[name], "observation": "state", "renderer": "raycast"}
+        environment = make_environment("GQNShepard-v0", 1, given)
+        found = ideal_figures(environment, 20, 0)[MOST_INFORMATIVE]
+        environment.close()
+        assert found["accuracy"] >= 0.9
+        looks[name] = (found["looks"], found["right_after"]["1"])
+    assert looks["view_1_aimed"][0] < looks["view_1"][0] - 0.2
+    assert looks["view_1_aimed"][1] == looks["view_1"][1]  # the first view is of the centre
+
+
 def test_a_setting_without_an_ideal_observer_is_refused() -> None:
     given = {"observation": "state", "pixel_noise": 5.0, "orientation": "free"}
     environment = make_environment("GQNShepard-v0", 1, given)
