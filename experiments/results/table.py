@@ -129,16 +129,8 @@ STOCK = {
 
 MEASUREMENTS = {
     "recognition": Measurement("evaluate_agent", f"--env-id GQNShepard-v0 {FULL} {LOOK_AROUND}", 9),
-    "recognition_continuous": Measurement(
-        "evaluate_agent", f"--env-id GQNShepardContinuous-v0 {QUICK}", 12
-    ),
     "rotation": Measurement(
         "evaluate_agent", f"--env-id GQNShepardMentalRotation-v0 {ROTATION}", 9
-    ),
-    "rotation_continuous": Measurement(
-        "evaluate_agent",
-        f"--env-id GQNShepardMentalRotationContinuous-v0 {ROTATION}",
-        9,
     ),
     "view_prediction": Measurement(
         "evaluate_agent",
