@@ -77,8 +77,9 @@ class AnswerActor(Actor):
     The last of those numbers answers if it is above 0. See `AnswerSACPolicy` for `confidence_gain`
     and `threshold`. Observations may be given as their features (B, features_dim).
 
-    >>> from agents.saving.bundle import load_bundle, shipped_agent
-    >>> policy = load_bundle(shipped_agent("GQNShepardContinuous-v0")).policy
+    >>> seen = spaces.Dict({"representation": spaces.Box(-1, 1, (256,))})
+    >>> actions = spaces.Box(-1, 1, (13,))
+    >>> policy = AnswerSACPolicy(seen, actions, lambda _: 1e-3, num_answers=10)
     >>> action = policy.actor(torch.zeros(1, policy.actor.features_dim), deterministic=True)
     >>> type(policy.actor).__name__, action.shape  # 2 turns, whether to answer, 10 logits
     ('AnswerActor', torch.Size([1, 13]))
@@ -155,8 +156,9 @@ class AnswerCritic(ContinuousCritic):
     whose answer was that of an older posterior, then still teaches what an unlikely answer is
     worth.
 
-    >>> from agents.saving.bundle import load_bundle, shipped_agent
-    >>> policy = load_bundle(shipped_agent("GQNShepardContinuous-v0")).policy
+    >>> seen = spaces.Dict({"representation": spaces.Box(-1, 1, (256,))})
+    >>> actions = spaces.Box(-1, 1, (13,))
+    >>> policy = AnswerSACPolicy(seen, actions, lambda _: 1e-3, num_answers=10)
     >>> features, actions = torch.zeros(1, policy.actor.features_dim), torch.zeros(1, 13)
     >>> [value.shape for value in policy.critic(features, actions)]  # two critics
     [torch.Size([1, 1]), torch.Size([1, 1])]

@@ -29,8 +29,8 @@ class MoveActor(Actor):
 
     Of the turns between those moves it is told nothing.
 
-    >>> from agents.saving.bundle import load_bundle, shipped_agent
-    >>> policy = load_bundle(shipped_agent("GQNShepardViewPredictionContinuous-v0")).policy
+    >>> moves = {"prospects": spaces.Box(-1, 1, (85,)), "looks_left": spaces.Box(0, 1, (1,))}
+    >>> policy = MoveSACPolicy(spaces.Dict(moves), spaces.Box(-1, 1, (3,)), lambda _: 1e-3)
     >>> type(policy.actor).__name__, policy.action_space.shape  # 2 turns, whether to predict now
     ('MoveActor', (3,))
     """
@@ -58,8 +58,8 @@ class MoveCritic(ContinuousCritic):
     One function of few numbers for all turns is learned from far fewer of the noisy rewards than
     one of a turn and of all that could be done instead.
 
-    >>> from agents.saving.bundle import load_bundle, shipped_agent
-    >>> policy = load_bundle(shipped_agent("GQNShepardViewPredictionContinuous-v0")).policy
+    >>> moves = {"prospects": spaces.Box(-1, 1, (85,)), "looks_left": spaces.Box(0, 1, (1,))}
+    >>> policy = MoveSACPolicy(spaces.Dict(moves), spaces.Box(-1, 1, (3,)), lambda _: 1e-3)
     >>> type(policy.critic).__name__, len(policy.critic.q_networks)
     ('MoveCritic', 2)
     """

@@ -6,23 +6,17 @@ import json
 import subprocess
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import pytest
 import tyro
 
-from experiments.agent.settings import TrainAgentSettings
-from experiments.evaluate_agent import EvaluateAgentSettings
-from experiments.evaluate_gqn import Settings as EvaluateGQNSettings
-from experiments.measure_difficulty import MeasureDifficultySettings
-from experiments.mental_rotation_benchmark import RotationBenchmarkSettings
 from experiments.results import __main__ as results
 from experiments.results import record
 from experiments.results.__main__ import ResultsSettings
 from experiments.results.record import Record, commit_of_the_code, condensed, measure, moved
 from experiments.results.table import MEASUREMENTS, Measurement
-from experiments.stock.settings import TrainStockAgentSettings
 from gqn_rl.errors import UserError
+from tests.experiments.running import COMMANDS
 
 EXAMPLE = Record(
     command="python -m experiments.evaluate_agent",
@@ -70,16 +64,13 @@ def test_a_value_without_an_interval_moves_by_two_percent() -> None:
 
 @pytest.mark.parametrize("name", MEASUREMENTS)
 def test_every_measurement_has_flags_that_its_command_knows(name: str) -> None:
-    measurement = MEASUREMENTS[name]
-    settings: dict[str, Any] = {
-        "evaluate_agent": EvaluateAgentSettings,
-        "evaluate_gqn": EvaluateGQNSettings,
-        "mental_rotation_benchmark": RotationBenchmarkSettings,
-        "train_agent": TrainAgentSettings,
-        "train_stock_agent": TrainStockAgentSettings,
-        "measure_difficulty": MeasureDifficultySettings,
-    }
-    tyro.cli(settings[measurement.module], args=measurement.flags.split())
+    command, *flags = (
+        MEASUREMENTS[name].arguments[1].split(".")[1:] + MEASUREMENTS[name].arguments[2:]
+    )
+    if command not in COMMANDS:
+        command = f"{command} {flags.pop(0)}"
+    _, settings = COMMANDS[command].parts()
+    tyro.cli(settings, args=flags)
 
 
 def test_a_measurement_runs_its_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
