@@ -210,9 +210,14 @@ BAD_TRAINING = {
     "policy": (["--hyper", "policy=Mlp"], "Mlp"),
     "resume": (["--resume", "no/such/folder"], "no/such/folder"),
     "discrete actions for sac": (["--algo", "sac"], "sac needs a Box"),
-    "discrete actions for moves": (
-        ["--algo", "ppo", "--hyper", "policy=MovePolicy", "aux_coef=0"],
-        "ppo needs a Box action space",
+    "no moves told of": (
+        [
+            "--hyper",
+            "policy=MovePolicy",
+            "aux_coef=0",
+            "policy_kwargs.features_extractor_kwargs=null",
+        ],
+        "needs an observation with 'prospects'",
     ),
 }
 

@@ -96,7 +96,7 @@ def test_calls_without_a_client_are_another_scripts_own() -> None:
 
 @pytest.mark.parametrize("call", ["resetSimulation", "createMultiBody"])
 def test_bodies_that_are_not_ours_are_noticed(rng: np.random.Generator, call: str) -> None:
-    renderer = make_renderer("pybullet", image_size=32)
+    renderer = make_renderer("pybullet", image_size=32, own_client=True)  # others draw on theirs
     scenes, viewpoints = sample_scenes(rng, 2), sample_on_sphere(rng, 2)
     renderer.render(scenes, viewpoints)
     getattr(pybullet, call)(physicsClientId=renderer.bodies.client)
