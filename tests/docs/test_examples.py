@@ -206,4 +206,4 @@ def test_the_commands_train_and_evaluate_with_all_three(examples, tmp_path):
     metrics = json.loads((tmp_path / "evaluation" / "metrics.json").read_text())
     assert metrics["env_id"] == env_id
     assert metrics["chance"] == 1 / 8
-    assert metrics["baselines"]["oracle"]["accuracy"] == 1.0
+    assert {"random", "look around"} <= metrics["baselines"].keys()
