@@ -83,17 +83,22 @@ class PosteriorExtractor(nn.Module):
         return torch.log_softmax(self.answer_net(features), dim=1)
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        return self.forward_actor(features), self.forward_critic(features)
+        seen, posterior = self._seen(features)
+        return self._actor(features, seen, posterior), self._critic(seen)
 
     def forward_actor(self, features: Tensor) -> Tensor:
         """Units of the actor, the posterior and the looks left: (B, latent_dim_pi)."""
-        seen, posterior = self._seen(features)
+        return self._actor(features, *self._seen(features))
+
+    def forward_critic(self, features: Tensor) -> Tensor:
+        return self._critic(self._seen(features)[0])
+
+    def _actor(self, features: Tensor, seen: Tensor, posterior: Tensor) -> Tensor:
         left = [] if self.left is None else [features[:, self.left]]
         return torch.cat([self.control.forward_actor(seen), posterior, *left], 1)
 
-    def forward_critic(self, features: Tensor) -> Tensor:
-        units: Tensor = self.control.forward_critic(self._seen(features)[0])
-        return units
+    def _critic(self, seen: Tensor) -> Tensor:
+        return self.control.forward_critic(seen)
 
     def _seen(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """What the controller reads, and the answer posterior it answers with."""

@@ -89,17 +89,20 @@ class MoveJudge(nn.Module):
         self.to(device)
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        return self.forward_actor(features), self.forward_critic(features)
+        judged, together = self._judged(features)
+        return self._logits(features, judged, together), self.critic(together)
 
     def forward_actor(self, features: Tensor) -> Tensor:
         """Logits of the moves, then of the answers: (B, M + K)."""
-        judged, together = self._judged(features)
-        logits = torch.cat([self.wanted(judged)[..., 0], self.answer(together)], dim=1)
-        return answering_at_last(logits, self.num_moves, features[:, LEFT])
+        return self._logits(features, *self._judged(features))
 
     def forward_critic(self, features: Tensor) -> Tensor:
         units: Tensor = self.critic(self._judged(features)[1])
         return units
+
+    def _logits(self, features: Tensor, judged: Tensor, together: Tensor) -> Tensor:
+        logits = torch.cat([self.wanted(judged)[..., 0], self.answer(together)], dim=1)
+        return answering_at_last(logits, self.num_moves, features[:, LEFT])
 
     def _judged(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """What is thought of each move (B, M, H), and of all and what is known (B, 2 H + known)."""

@@ -166,7 +166,7 @@ def objective_of(settings: TrainAgentSettings, trainee: Trainee) -> Callable[[Tr
     def objective(trial: Trial) -> float:
         nonlocal diverged
         try:
-            reward = trained(trial)
+            reward = trained(settings, trainee, space, trial)
         except DivergedError as error:
             diverged += 1
             if diverged >= MOST_DIVERGED:
@@ -176,38 +176,46 @@ def objective_of(settings: TrainAgentSettings, trainee: Trainee) -> Callable[[Tr
         diverged = 0
         return reward
 
-    def trained(trial: Trial) -> float:
-        trial.set_user_attr("changes", suggested(trial, space))
-        hyperparameters = merged(trainee.hyperparameters, trial.user_attrs["changes"])
-        seed = settings.seed + trial.number
-        model = model_for(settings, trainee.environment, hyperparameters, seed)
-        evaluations = EvaluationCallback(
-            trainee.held_out.bridge,
-            settings.eval_every or EVAL_EVERY,
-            settings.eval_every_episodes,
-            settings.seed + seeds.EVALUATION,
-            lambda best, evaluation: None,
-            reporter(trainee.steps, f"trial {trial.number}, "),
-        )
-        limit = TimeLimitCallback(seconds_of(settings))
-        progress = ProgressCallback(shown=shows_bars())
-        watching = [DivergenceCallback(), limit, progress, evaluations]
-        log_interval = algorithm_named(settings.algorithm).log_interval
-        try:
-            with noticed_divergence(model):
-                model.learn(
-                    trainee.steps,
-                    callback=[*watching, ReportCallback(trial, evaluations)],
-                    log_interval=log_interval,
-                )
-        finally:
-            progress.close()
-        trial.set_user_attr(TIMESTEPS, model.num_timesteps)
-        if limit.reached:
-            print(f"trial {trial.number}: {limit_of(settings, model.num_timesteps, trainee.steps)}")
-        return float(evaluations.curve[-1]["reward"])
-
     return objective
+
+
+def trained(
+    settings: TrainAgentSettings, trainee: Trainee, space: dict[str, Any], trial: Trial
+) -> float:
+    """The mean reward of held-out episodes after a training with the hyperparameters of a trial.
+
+    Raises:
+        DivergedError: where it diverges.
+    """
+    trial.set_user_attr("changes", suggested(trial, space))
+    hyperparameters = merged(trainee.hyperparameters, trial.user_attrs["changes"])
+    seed = settings.seed + trial.number
+    model = model_for(settings, trainee.environment, hyperparameters, seed)
+    evaluations = EvaluationCallback(
+        trainee.held_out.bridge,
+        settings.eval_every or EVAL_EVERY,
+        settings.eval_every_episodes,
+        settings.seed + seeds.EVALUATION,
+        lambda best, evaluation: None,
+        reporter(trainee.steps, f"trial {trial.number}, "),
+    )
+    limit = TimeLimitCallback(seconds_of(settings))
+    progress = ProgressCallback(shown=shows_bars())
+    watching = [DivergenceCallback(), limit, progress, evaluations]
+    log_interval = algorithm_named(settings.algorithm).log_interval
+    try:
+        with noticed_divergence(model):
+            model.learn(
+                trainee.steps,
+                callback=[*watching, ReportCallback(trial, evaluations)],
+                log_interval=log_interval,
+            )
+    finally:
+        progress.close()
+    trial.set_user_attr(TIMESTEPS, model.num_timesteps)
+    if limit.reached:
+        print(f"trial {trial.number}: {limit_of(settings, model.num_timesteps, trainee.steps)}")
+    return float(evaluations.curve[-1]["reward"])
 
 
 def write_results(
