@@ -22,7 +22,7 @@ from experiments.shared.command import (
     save_settings,
 )
 from experiments.shared.terminal import console
-from experiments.shared.threads import OneThreadFlag, use_threads
+from experiments.shared.threads import OneThreadFlag, use_threads_for_small_batches
 from gqn_rl.errors import unknown_name
 from gqn_rl.files import write_json
 from gqn_rl.rendering import DEFAULT_RENDERER
@@ -57,7 +57,7 @@ def main(settings: MeasureDifficultySettings) -> None:
         if name not in STEPS:
             raise unknown_name("step", name, STEPS)
     check_renderer(settings.renderer, 8)
-    use_threads(settings.threads or 1)
+    use_threads_for_small_batches(settings.threads)
     folder = new_run_folder(settings.output, "measure_difficulty")
     save_settings(folder, settings)
     found: dict[str, Any] = {}

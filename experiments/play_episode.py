@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from experiments.agent.flags import AgentFlags
 from experiments.shared.command import make_folder, new_run_folder, run_command
-from experiments.shared.threads import use_threads
+from experiments.shared.threads import use_threads_for_small_batches
 from gqn_rl.errors import UserError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def main(settings: PlayEpisodeSettings) -> None:
     from experiments.agent.figures import save_animation
 
     check_output(settings.output)
-    use_threads(settings.threads or 1)
+    use_threads_for_small_batches(settings.threads)
     player, environment = player_and_environment(settings)
     try:
         episode = record_episode(environment, player, settings.seed)

@@ -38,7 +38,7 @@ from experiments.shared.continuation import (
     say_how_to_go_on,
 )
 from experiments.shared.terminal import shows_bars
-from experiments.shared.threads import use_threads
+from experiments.shared.threads import use_threads_for_small_batches
 from gqn_rl.files import write_json
 from gqn_rl.training.interruption import noted_interruption
 
@@ -55,7 +55,7 @@ def main(settings: TrainAgentSettings) -> None:
 
     start = time.monotonic()
     check_numbers(settings)
-    use_threads(settings.threads or 1)
+    use_threads_for_small_batches(settings.threads)
     if settings.study is not None:
         settings = study_settings(settings)
     elif settings.resume is not None:

@@ -26,7 +26,7 @@ from experiments.shared.continuation import (
     resumed,
     say_how_to_go_on,
 )
-from experiments.shared.threads import use_threads
+from experiments.shared.threads import use_threads_for_small_batches
 from gqn_rl.files import write_json
 from gqn_rl.training.interruption import noted_interruption
 
@@ -47,7 +47,7 @@ def main(settings: TrainRllibSettings) -> None:
 
     start = time.monotonic()
     check(settings)
-    use_threads(settings.threads or 1)
+    use_threads_for_small_batches(settings.threads)
     if settings.address not in (None, AUTO):
         require_listener(str(settings.address))  # before anything that takes time
     if settings.resume is not None:

@@ -10,7 +10,7 @@ episode.png.
 from __future__ import annotations
 
 from experiments.shared.command import require_more_than_zero, run_command
-from experiments.shared.threads import use_threads
+from experiments.shared.threads import use_threads_for_small_batches
 from experiments.stock.settings import TrainStockAgentSettings
 
 __all__ = ["TrainStockAgentSettings", "main"]
@@ -25,7 +25,7 @@ def main(settings: TrainStockAgentSettings) -> None:
     require_more_than_zero(settings, numbers)
     if settings.algo not in MAKERS:
         raise unknown_name("algo", settings.algo, MAKERS)
-    use_threads(settings.threads or 1)
+    use_threads_for_small_batches(settings.threads)
     train_and_measure(settings)
 
 

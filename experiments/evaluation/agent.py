@@ -34,7 +34,7 @@ from experiments.shared.command import (
     require_more_than_zero,
     save_settings,
 )
-from experiments.shared.threads import use_threads
+from experiments.shared.threads import use_threads_for_small_batches
 from experiments.shared.untrained import UNTRAINED, median_network
 from experiments.trials.answering import AnswersInTheEnd
 from experiments.trials.figure import save_trials
@@ -53,7 +53,7 @@ def evaluate_agent(settings: EvaluateAgentSettings) -> None:
     require_more_than_zero(settings, ("episodes", "num_envs", "labelled_episodes"))
     require_at_least(settings, {"ideal_episodes": 0, "random_networks": 0})
     settings.check_networks()
-    use_threads(settings.threads or 1)
+    use_threads_for_small_batches(settings.threads)
     agent, environment = agent_and_environment(settings, settings.num_envs)
     environment.control.encode_moves(settings.look_around)  # refuses wrong names before a folder
     log = trial_log(settings, agent, environment)

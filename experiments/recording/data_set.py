@@ -24,7 +24,7 @@ from experiments.shared.command import (
     require_more_than_zero,
     save_settings,
 )
-from experiments.shared.threads import use_threads
+from experiments.shared.threads import use_threads_for_small_batches
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_json
 
@@ -42,7 +42,7 @@ def record_dataset(settings: RecordDatasetSettings) -> None:
         raise UserError(f"name is {settings.name!r}, expected letters, digits, - and _")
     if settings.output is not None:
         check_new_folder(settings.output)
-    use_threads(settings.threads or 1)
+    use_threads_for_small_batches(settings.threads)
     agent, environment = agent_and_environment(settings, 1)
     try:
         record(settings, agent, environment)

@@ -20,10 +20,11 @@ class ThreadsFlag:
 @dataclass(frozen=True)
 class OneThreadFlag(ThreadsFlag):
     """The same for small batches: a second thread gains little on them where a core is free, and
-    two threads wait for each other where none is."""
+    two threads wait for each other where none is. Scenes that are refined need nothing of each
+    other: they share the cores."""
 
     threads: int = 0
-    """CPU threads of PyTorch; 0 for one."""
+    """CPU threads; 0 for one of PyTorch, and one for each core where scenes are refined."""
 
 
 def use_threads(threads: int) -> None:
@@ -37,6 +38,25 @@ def use_threads(threads: int) -> None:
         import torch  # takes seconds, which nobody is to wait for who asks for --help
 
         torch.set_num_threads(threads)
+
+
+def use_threads_for_small_batches(threads: int) -> None:
+    """Have PyTorch compute with so many threads, 0 for one; and so many refine scenes, 0 for as
+    many as PyTorch would have taken.
+
+    Raises:
+        UserError: for a number that cannot be meant.
+    """
+    check_threads(threads)
+    import torch
+
+    from gqn_rl.scene_threads import use_scene_threads
+
+    if threads:
+        use_scene_threads(threads)
+    elif torch.get_num_threads() > 1:  # another command of this process may have made it one
+        use_scene_threads(torch.get_num_threads())
+    torch.set_num_threads(threads or 1)
 
 
 def check_threads(threads: int) -> None:

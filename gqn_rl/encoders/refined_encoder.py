@@ -33,6 +33,7 @@ from gqn_rl.inference.refinement.continuing import (
     explained_again,
     nothing_known,
 )
+from gqn_rl.scene_threads import each_part
 
 VIEWS_KEPT = 6
 """Of the newest; older ones count through the aggregate and the frame that they led to."""
@@ -85,9 +86,14 @@ class RefinedState:
             count=self.count.index_add(0, rows, torch.ones_like(rows)),
         )
 
-    def with_estimates(self, rows: Tensor, estimates: Estimate) -> RefinedState:
-        """Other estimates in some rows, int64 (k,)."""
-        return replace(self, estimate=self.estimate.replaced(rows, estimates))
+    def with_estimates(
+        self, parts: Sequence[Tensor], estimates: Sequence[Estimate]
+    ) -> RefinedState:
+        """Other estimates in some rows, int64 (k,) for each part."""
+        estimate = self.estimate
+        for rows, others in zip(parts, estimates, strict=True):
+            estimate = estimate.replaced(rows, others)
+        return replace(self, estimate=estimate)
 
     def context(self, rows: Tensor, views: int) -> Context:
         """The newest `views` views of some rows, oldest first."""
@@ -179,29 +185,40 @@ class RefinedEncoder:
         images = torch.from_numpy(views.images[taken]).movedim(-1, -3).to(device)
         viewpoints = torch.from_numpy(views.viewpoints.encode()[taken]).to(device)
         state = replace(state.with_view(images, viewpoints, rows), aggregate=aggregate)
-        surprising = []
-        for some in in_parts(rows):
-            known, view = state.estimate.select(some), state.context(some, 1)
-            expected, known = as_expected(self.model, known, view)
-            state = state.with_estimates(some, known)
-            surprising.append(some[~expected])
-        return self._explained(state, torch.cat([rows[:0], *surprising]))
+
+        def checked(some: Tensor) -> tuple[Tensor, Estimate]:
+            return as_expected(self.model, state.estimate.select(some), state.context(some, 1))
+
+        parts = in_parts(rows)
+        answers = each_part(checked, parts, device)
+        surprising = [some[~expected] for some, (expected, _) in zip(parts, answers, strict=True)]
+        known = [estimates for _, estimates in answers]
+        return self._explained(
+            state.with_estimates(parts, known), torch.cat([rows[:0], *surprising])
+        )
 
     def _explained(self, state: RefinedState, rows: Tensor) -> RefinedState:
         """The views of some rows explained again, those of as many views together: how many frames
         are tried depends on the number of views."""
         kept = state.count[rows].clamp(max=VIEWS_KEPT)
-        for views in range(1, VIEWS_KEPT + 1):
-            for some in in_parts(rows[kept == views]):
-                estimate = explained_again(
-                    self.model,
-                    state.context(some, views),
-                    state.aggregate.select(some),
-                    state.estimate.select(some),
-                    self._bare.precision,
-                )
-                state = state.with_estimates(some, estimate)
-        return state
+        parts = [
+            (some, views)
+            for views in range(1, VIEWS_KEPT + 1)
+            for some in in_parts(rows[kept == views])
+        ]
+
+        def explained(part: tuple[Tensor, int]) -> Estimate:
+            some, views = part
+            return explained_again(
+                self.model,
+                state.context(some, views),
+                state.aggregate.select(some),
+                state.estimate.select(some),
+                self._bare.precision,
+            )
+
+        estimates = each_part(explained, parts, self.model.device)
+        return state.with_estimates([some for some, _ in parts], estimates)
 
     @torch.inference_mode()
     def reset(self, state: RefinedState, mask: NDArray[np.bool_]) -> RefinedState:
