@@ -169,6 +169,18 @@ MEASUREMENTS = {
         f"--rotation picture --no-ideal-observer {PAIRS_OF_TEN}",
         4,
     ),
+    "rotation_benchmark_coloured": Measurement(
+        "mental_rotation_benchmark", f"--baseline 4096 {PAIRS_OF_TEN}", 12
+    ),
+    "rotation_benchmark_uniform_picture": Measurement(
+        "mental_rotation_benchmark", f"--rotation picture --look uniform {PAIRS_OF_TEN}", 6
+    ),
+    "rotation_benchmark_published_uniform": Measurement(
+        "mental_rotation_benchmark",
+        f"--stimuli {PUBLISHED_SHAPES} --look uniform --pairs 512",
+        5,
+        needs=PUBLISHED_SHAPES,
+    ),
     "start": Measurement("benchmark", "start", 3),
     "rotation_benchmark_published": Measurement(
         "mental_rotation_benchmark",

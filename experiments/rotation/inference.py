@@ -79,13 +79,18 @@ class Explained(NamedTuple):
 
 @torch.no_grad()
 def explanations(
-    model: CanonicalGQN, images: NDArray[np.uint8], poses: Viewpoints, done: Callable[[int], None]
+    model: CanonicalGQN,
+    images: NDArray[np.uint8],
+    poses: Viewpoints,
+    done: Callable[[int], None],
+    clear: NDArray[np.bool_] | None = None,
 ) -> list[list[Explained]]:
     """What may be seen in each of n pictures, the most probable first.
 
     Args:
         images: uint8 (n, H, W, 3).
         done: told how many more are explained.
+        clear: bool (n, H, W), pixels that have the colour of what they show; None for all.
     """
     encoded, found = torch.from_numpy(poses.encode()), []
     for start in range(0, len(images), TOGETHER):
@@ -93,7 +98,11 @@ def explanations(
         seen = to_float(torch.from_numpy(images[part]))[:, None].to(model.device)
         context = Context(seen, encoded[part, None].to(model.device))
         inferred = Frame.unpack(model.represent(context.images, context.viewpoints).float())
-        found += explained(explain(look(model, context), inferred, STEPS, EFFORT))
+        known = None
+        if clear is not None:
+            known = torch.from_numpy(clear[part]).flatten(1)[:, None].to(model.device)
+        sighted = look(model, context, clear=known)
+        found += explained(explain(sighted, inferred, STEPS, EFFORT))
         done(len(seen))
     return found
 

@@ -72,12 +72,16 @@ def inferred_answers(
             colours count no more when explanations are compared.
     """
     begin = process_time()
-    explained = seen if pairs.axis == "vertical" else seen[:1]
+    explained: list[tuple[NDArray[np.uint8], NDArray[np.bool_] | None]]
+    explained = [(side, None) for side in (seen if pairs.axis == "vertical" else seen[:1])]
     if is_uniform:
-        explained = [coloured_cubes(side, pairs.poses) for side in explained]
+        explained = [coloured_cubes(side, pairs.poses) for side, _ in explained]
     total = len(explained) * len(pairs)
     with tqdm(total=total, desc=INFERENCE, dynamic_ncols=True, disable=None) as bar:
-        found = [explanations(model, side, pairs.poses, bar.update) for side in explained]
+        found = [
+            explanations(model, images, pairs.poses, bar.update, clear)
+            for images, clear in explained
+        ]
     thoughts: list[Thought] = []
     if is_uniform:
         found = [[[one.white() for one in each] for each in side] for side in found]

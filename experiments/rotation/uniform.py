@@ -9,6 +9,7 @@ one cube. Each cube so found gets a colour of its own, and lines go to the faces
 from __future__ import annotations
 
 import colorsys
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +29,24 @@ SHORTEST = 2
 """Neighbouring pixels of two faces that make an edge."""
 
 
-def coloured_cubes(images: NDArray[np.uint8], poses: Viewpoints) -> NDArray[np.uint8]:
-    """Pictures uint8 (n, H, W, 3) of cubes of that look, with colours on black instead."""
-    return np.stack([_coloured(image, poses[row : row + 1]) for row, image in enumerate(images)])
+class Coloured(NamedTuple):
+    """Pictures of cubes of that look, with colours on black instead.
+
+    Attributes:
+        images: uint8 (n, H, W, 3).
+        clear: bool (n, H, W), pixels that certainly show what their colour says; elsewhere a line
+            hides which of the faces beside it a pixel shows.
+    """
+
+    images: NDArray[np.uint8]
+    clear: NDArray[np.bool_]
+
+
+def coloured_cubes(images: NDArray[np.uint8], poses: Viewpoints) -> Coloured:
+    """Pictures uint8 (n, H, W, 3) of cubes of that look read as coloured ones."""
+    clear = [clear_pixels(image[..., 0]) for image in images]
+    coloured = [_coloured(image, poses[row : row + 1]) for row, image in enumerate(images)]
+    return Coloured(np.stack(coloured), np.stack(clear))
 
 
 def shaded(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -59,11 +75,32 @@ def faces_of(value: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.fl
     inside = (value != BACKGROUND) & (value != LINE)
     from scipy import ndimage  # takes as long to import as --help of the benchmark takes
 
-    label, count = ndimage.label(inside)
-    nearest = ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
+    label, count = ndimage.label(inside, output=np.int64)
     shade = np.asarray(ndimage.median(value, label, np.arange(1, count + 1)), dtype=np.float64)
+    known = _under_lines(label)
+    nearest = ndimage.distance_transform_edt(
+        known == 0, return_distances=False, return_indices=True
+    )
     there = (value != BACKGROUND) & (count > 0)
-    return np.where(there, label[tuple(nearest)] - 1, -1).astype(np.int64), shade
+    return np.where(there, known[tuple(nearest)] - 1, -1).astype(np.int64), shade
+
+
+def clear_pixels(value: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Where a picture, uint8 (H, W), leaves no doubt what it shows, bool (H, W)."""
+    free = (value != BACKGROUND) & (value != LINE)
+    return (_under_lines(free.astype(np.int64)) > 0) | (value == BACKGROUND)
+
+
+def _under_lines(label: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Faces (H, W), 0 for none, and what they say of the lines beside them.
+
+    Of two pixels that show different faces the line covers the left or upper one (`border_pixels`).
+    So a pixel that it leaves free shows what the pixels to its right and below it show.
+    """
+    known = label.copy()
+    known[1:] = np.where(known[1:] == 0, label[:-1], known[1:])
+    known[:, 1:] = np.where(known[:, 1:] == 0, label[:, :-1], known[:, 1:])
+    return known
 
 
 def cubes_of(

@@ -110,9 +110,9 @@ class Rays(NamedTuple):
 
 
 def choose_rays(sightings: Sightings, label: Tensor, priority: Tensor, count: int) -> Rays:
-    """The `count` pixels of each view with the highest priority (N, M, P); those without any, 0,
-    do not count."""
-    best, pixel = priority.topk(min(count, priority.shape[-1]), dim=-1)
+    """The `count` clear pixels of each view with the highest priority (N, M, P); those without
+    any, 0, do not count."""
+    best, pixel = (priority * sightings.clear).topk(min(count, priority.shape[-1]), dim=-1)
     index = pixel[..., None].expand(-1, -1, -1, 3)
     return Rays(
         sightings.cameras,

@@ -84,9 +84,15 @@ def _some_scenes(context: Context, rows: slice) -> Context:
     return Context(context.images[rows], context.viewpoints[rows], mask)
 
 
-def look(model: CanonicalGQN, context: Context, share: float = 1.0) -> Sighted:
-    """The views, and some of their pixels; a `share` of as many as refinement at once uses."""
-    sightings = sight(context, model.directions)
+def look(
+    model: CanonicalGQN, context: Context, share: float = 1.0, clear: Tensor | None = None
+) -> Sighted:
+    """The views, and some of their pixels; a `share` of as many as refinement at once uses.
+
+    Args:
+        clear: see `Sightings`.
+    """
+    sightings = sight(context, model.directions, clear)
     regions = find_regions(sightings)
     spread = spread_order(sightings)
     near = (sightings.outside < NEAR) & sightings.counted[..., None]

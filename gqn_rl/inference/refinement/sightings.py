@@ -27,6 +27,7 @@ class Sightings(NamedTuple):
         counted: bool (N, M), which views count.
         rays: float32 (N, M, P, 3), unit directions in the world.
         shown: bool (N, M, P), pixels that are not background, which is black.
+        clear: bool (N, M, P), pixels that have the colour of what they show.
         outside: float32 (N, M, P), pixels from the object, at most `REACH`; 0 in views that do not
             count.
     """
@@ -36,6 +37,7 @@ class Sightings(NamedTuple):
     counted: Tensor
     rays: Tensor
     shown: Tensor
+    clear: Tensor
     outside: Tensor
 
     @property
@@ -63,11 +65,12 @@ class Sightings(NamedTuple):
         return total / self.counted.sum(1, keepdim=True).clamp(min=1)
 
 
-def sight(context: Context, directions: Tensor) -> Sightings:
+def sight(context: Context, directions: Tensor, clear: Tensor | None = None) -> Sightings:
     """What a context shows.
 
     Args:
         directions: float32 (P, 3), rays of the pixels along the camera's axes.
+        clear: bool (N, M, P), see `Sightings`; None for all.
     """
     images, viewpoints = context.images.float(), context.viewpoints.float()
     n, m, _, size, _ = images.shape
@@ -77,9 +80,12 @@ def sight(context: Context, directions: Tensor) -> Sightings:
     colours = images.flatten(3).mT * counted[..., None, None]
     rays = F.normalize(directions @ camera_axes(viewpoints), dim=-1)
     shown = (colours > 0).any(-1)
+    if clear is None:
+        clear = torch.ones_like(shown)
     outside = torch.zeros_like(colours[..., 0])
     grown = shown.view(n * m, 1, size, size).float()
     for _ in range(REACH):
         outside += 1.0 - grown.view(n, m, -1)
         grown = F.max_pool2d(grown, 3, stride=1, padding=1)
-    return Sightings(colours, viewpoints, counted, rays, shown, outside * counted[..., None])
+    outside = outside * counted[..., None]
+    return Sightings(colours, viewpoints, counted, rays, shown, clear, outside)

@@ -80,7 +80,7 @@ def _labels(sightings: Sightings) -> Tensor:
     colours = sightings.colours.flatten(1, 2)
     largest = colours.amax(-1)
     hues = colours / largest.clamp(min=1e-6)[..., None]
-    left = largest.clone()
+    left = largest * sightings.clear.flatten(1)
     label = torch.full(largest.shape, -1, device=colours.device)
     for index in range(MOST_REGIONS):
         value, brightest = left.max(1, keepdim=True)

@@ -19,6 +19,8 @@ WIDEST, NARROWEST = 0.3, 0.01
 STEPS_A_ROUND = 2
 EDGE = 0.02
 """Difference between neighbours that makes an edge."""
+UNCLEAR = -1.0
+"""What differs from every colour."""
 
 
 def sharpen(scene: OpaqueScene, edges: Rays, faces: Rays, steps: int) -> OpaqueScene:
@@ -38,10 +40,11 @@ def sharpen(scene: OpaqueScene, edges: Rays, faces: Rays, steps: int) -> OpaqueS
 
 
 def beside_edges(sightings: Sightings) -> Tensor:
-    """Pixels that differ from a neighbour, bool (N, M, P)."""
+    """Pixels that differ from a neighbour or have one that is not clear, bool (N, M, P)."""
     n, m, p = sightings.shown.shape
     size = sightings.image_size
     image = sightings.colours.view(n * m, size, size, 3)
+    image = image.masked_fill(~sightings.clear.view(n * m, size, size, 1), UNCLEAR)
     down = (image[:, 1:] - image[:, :-1]).abs().amax(-1) > EDGE
     right = (image[:, :, 1:] - image[:, :, :-1]).abs().amax(-1) > EDGE
     either = F.pad(down, (0, 0, 0, 1)) | F.pad(down, (0, 0, 1, 0))
