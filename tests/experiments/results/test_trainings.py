@@ -11,7 +11,7 @@ from agents.factory import load_hyperparameters
 from experiments.agent.settings import TrainAgentSettings, supervision_of
 from experiments.results.record import Record
 from experiments.results.table import MEASUREMENTS, TRAININGS, training_name
-from experiments.results.trainings import trainings_table
+from experiments.results.trainings import RecordedTraining, trainings_table
 from tests.experiments.results.test_record import EXAMPLE
 
 VALUES = {
@@ -49,8 +49,8 @@ def test_only_recorded_trainings_have_a_line(tmp_path: Path) -> None:
     training("recognition", 1).write(tmp_path / "training_recognition_1.json")
     head = trainings_table(tmp_path)
     assert head.count("GQNShepard-v0` |") == 1
-    assert "| the right answer | 1 | 6,144 |" in head
-    assert "0.992 (0.987 to 0.995) | 1.1 | 0.98 |" in head
+    assert "| the right answer | 6,144 |" in head
+    assert "| 1: 0.992 | 0.992 (0.987 to 0.995) | 1.1 | 0.98 |" in head
 
 
 def test_lines_are_in_order_and_commands_are_told_once(tmp_path: Path) -> None:
@@ -63,11 +63,22 @@ def test_lines_are_in_order_and_commands_are_told_once(tmp_path: Path) -> None:
     for name, record in records.items():
         record.write(tmp_path / f"training_{name}.json")
     *lines, _, recognition, view_prediction = trainings_table(tmp_path).splitlines()
-    told = [line.split(" | ")[1:3] for line in lines[2:]]
-    assert told == [["the right answer", "0"], ["the right answer", "2"], ["reward alone", "0"]]
+    told = [line.split(" | ")[1] for line in lines[2:]]
+    assert told == ["the right answer", "reward alone"]
+    assert "| 0: 0.992, 2: 0.992 |" in lines[2]
     assert "13.3 (13.2 to 13.5)" in lines[-1]
     assert "--env-id GQNShepard-v0 --seed SEED" in recognition
     assert "--env-id GQNShepardViewPrediction-v0 --seed SEED" in view_prediction
+
+
+@pytest.mark.parametrize(
+    ("rewards", "middle"), [((0.9, 0.7, 0.8), 0.8), ((0.9, 0.7, 0.8, 0.6), 0.7), ((0.5,), 0.5)]
+)
+def test_the_median_is_in_the_middle_and_never_flatters(
+    rewards: tuple[float, ...], middle: float
+) -> None:
+    records = tuple(training("recognition", 0, reward=reward) for reward in rewards)
+    assert RecordedTraining("recognition", records).median().values["reward"] == middle
 
 
 def test_metrics_say_what_was_told() -> None:
