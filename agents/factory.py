@@ -16,9 +16,9 @@ from torch import nn
 
 from agents.algorithms.algorithm import Algorithm, algorithm_named, read_sections
 from agents.hyperparameter_values import checked
-from agents.policies.answer_posterior import PosteriorPolicy
+from agents.policies.answers.posterior import PosteriorPolicy
 from agents.policies.features import SceneFeatures
-from agents.policies.pixel_features import ViewFeatures
+from agents.policies.pixels.features import ViewFeatures
 from agents.renamed import current_names
 from gqn_rl.errors import UserError, unknown_name
 

@@ -39,7 +39,7 @@ FOLDER = Path(__file__).parents[1]
 class DecidedActor(Protocol):
     """A policy or an actor that says its best action without a distribution.
 
-    >>> from agents.policies.hybrid_policy import HybridPolicy
+    >>> from agents.policies.hybrid.policy import HybridPolicy
     >>> seen = spaces.Dict({"representation": spaces.Box(-1, 1, (256,))})
     >>> policy = HybridPolicy(seen, spaces.Box(-1, 1, (13,)), lambda _: 1e-3, num_answers=10)
     >>> isinstance(policy, DecidedActor)

@@ -22,8 +22,8 @@ from agents.algorithms.answer_memory import AnswerMemory
 from agents.algorithms.supervision import SupervisedModel, check_spaces
 from agents.algorithms.targets import UNLABELLED
 from agents.algorithms.turning import RandomTurns
-from agents.policies.answer_posterior import PosteriorPolicy
-from agents.policies.hybrid_policy import HybridPolicy
+from agents.policies.answers.posterior import PosteriorPolicy
+from agents.policies.hybrid.policy import HybridPolicy
 from gqn_rl.errors import UserError
 
 
@@ -80,7 +80,7 @@ class AnswerPPO(SupervisedModel, PPO):
     >>> from agents.sb3_vec_env import GymnasiumVecEnv
     >>> options = {"observation": "state", "autoreset_mode": "SameStep"}
     >>> env = GymnasiumVecEnv(gymnasium.make_vec("envs:GQNShepard-v0", num_envs=2, **options))
-    >>> from agents.policies.answer_policy import AnswerPolicy
+    >>> from agents.policies.answers.policy import AnswerPolicy
     >>> keywords = {"policy_kwargs": {"num_answers": 10}, "n_steps": 8, "batch_size": 8, "seed": 0}
     >>> model = AnswerPPO(AnswerPolicy, env, num_answers=10, **keywords).learn(16)
     >>> model.num_timesteps, len(model.answer_memory)

@@ -20,8 +20,8 @@ from torch import Tensor
 from agents.algorithms.replay import TargetReplayBuffer
 from agents.algorithms.supervision import SupervisedModel, check_spaces
 from agents.algorithms.turning import RandomTurns
-from agents.policies.answer_posterior import PosteriorPolicy
-from agents.policies.answer_sac_policy import AnswerSACPolicy, supervised_parameters
+from agents.policies.answers.posterior import PosteriorPolicy
+from agents.policies.answers.sac_policy import AnswerSACPolicy, supervised_parameters
 from gqn_rl.errors import UserError
 
 

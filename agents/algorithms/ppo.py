@@ -22,10 +22,10 @@ from agents.algorithms.algorithm import (
 )
 from agents.algorithms.answer_ppo import AnswerPPO
 from agents.algorithms.supervision import supervised_arguments
-from agents.policies.answer_policy import AnswerPolicy
-from agents.policies.discrete_move_policy import DiscreteMovePolicy
-from agents.policies.hybrid_move_policy import HybridMovePolicy
-from agents.policies.hybrid_policy import HybridPolicy
+from agents.policies.answers.policy import AnswerPolicy
+from agents.policies.hybrid.policy import HybridPolicy
+from agents.policies.moves.discrete_policy import DiscreteMovePolicy
+from agents.policies.moves.hybrid_policy import HybridMovePolicy
 from agents.restorable import Restorable
 
 HYBRID: Mapping[type[BasePolicy], type[BasePolicy]] = {

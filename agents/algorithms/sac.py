@@ -24,8 +24,8 @@ from agents.algorithms.algorithm import (
 from agents.algorithms.answer_sac import AnswerSAC
 from agents.algorithms.supervision import supervised_arguments
 from agents.hyperparameter_values import ENTROPY, RULES, Rule
-from agents.policies.answer_sac_policy import AnswerSACPolicy
-from agents.policies.move_sac_policy import MoveSACPolicy
+from agents.policies.answers.sac_policy import AnswerSACPolicy
+from agents.policies.moves.sac_policy import MoveSACPolicy
 
 
 class SACAlgorithm(Algorithm):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from agents.policies.answer_posterior import logit_bias
-from agents.policies.last_look import LEFT, answering_at_last
+from agents.policies.answers.posterior import logit_bias
+from agents.policies.moves.last_look import LEFT, answering_at_last
 
 
 class FactoredActionHead(nn.Module):

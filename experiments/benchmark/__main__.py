@@ -17,10 +17,10 @@ class Subcommand(NamedTuple):
 
 
 SUBCOMMANDS = {
-    "gqn": Subcommand("experiments.benchmark.gqn_settings", "Training and representing with GQNs."),
-    "env": Subcommand("experiments.benchmark.env_settings", "Steps of the environments."),
+    "gqn": Subcommand("experiments.benchmark.gqn.settings", "Training and representing with GQNs."),
+    "env": Subcommand("experiments.benchmark.env.settings", "Steps of the environments."),
     "start": Subcommand(
-        "experiments.benchmark.start_settings", "What is waited for first, memory, busy machines."
+        "experiments.benchmark.start.settings", "What is waited for first, memory, busy machines."
     ),
 }
 """Only the module of the one that is asked for is imported."""

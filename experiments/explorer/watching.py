@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from agents.policies.answer_posterior import PosteriorPolicy
+from agents.policies.answers.posterior import PosteriorPolicy
 from agents.saving.bundle import TRAINED, Agent, load_bundle, shipped_agent
 from experiments.agent.environment import AgentEnvironment
 from experiments.agent.episode import outcome

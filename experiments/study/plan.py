@@ -55,7 +55,7 @@ class Subject:
     Attributes:
         observation: argument of the environment.
         encoder: "trained", "random" or None.
-        summary: how a pixel agent's looks become one vector, see agents/policies/pixel_features.py.
+        summary: how a pixel agent's looks become one vector, see `agents.policies.pixels.features`.
         label, description: for people.
         turned: whether cells are turned at random while answers are learned.
     """

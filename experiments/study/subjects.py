@@ -9,7 +9,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.factory import make_model
-from agents.policies.view_stack import ViewStack, ViewStore
+from agents.policies.pixels.view_stack import ViewStack, ViewStore
 from experiments.agent.environment import AgentEnvironment, make_environment
 from experiments.shared.untrained import untrained_encoder
 from experiments.study.cameras import ScheduledCamera

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from agents.policies.answer_posterior import PosteriorPolicy
+from agents.policies.answers.posterior import PosteriorPolicy
 from agents.saving.bundle import Agent
 from envs.tasks import NO_ANSWER
 from experiments.agent.environment import AgentEnvironment

@@ -18,9 +18,9 @@ from tests.experiments.running import COMMANDS, exit_code
 from tests.renderers import needs_pybullet
 
 WORK = {
-    "experiments.benchmark.env_speed": ("measure",),
-    "experiments.benchmark.gqn_speed": ("measure",),
-    "experiments.benchmark.start": ("work", "timed"),
+    "experiments.benchmark.env.speed": ("measure",),
+    "experiments.benchmark.gqn.speed": ("measure",),
+    "experiments.benchmark.start.speed": ("work", "timed"),
     "experiments.compare_observations": ("train",),
     "experiments.study.summary": ("summarise",),
     "agents.saving.sb3_zip": ("export_zip",),
@@ -132,9 +132,9 @@ def test_a_flag_without_its_value_is_refused_in_one_line(
 
 
 INTERRUPTIBLE = {
-    "benchmark env": "experiments.benchmark.env_speed.measure",
-    "benchmark gqn": "experiments.benchmark.gqn_speed.measure",
-    "benchmark start": "experiments.benchmark.start.timed",
+    "benchmark env": "experiments.benchmark.env.speed.measure",
+    "benchmark gqn": "experiments.benchmark.gqn.speed.measure",
+    "benchmark start": "experiments.benchmark.start.speed.timed",
     "compare_observations": "experiments.compare_observations.train",
     "convert_dataset": "experiments.convert_dataset.convert",
     "download_dataset": "experiments.download_dataset._download",

@@ -20,11 +20,11 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
 from agents.algorithms.answer_ppo import AnswerPPO
 from agents.algorithms.answer_sac import AnswerSAC
 from agents.algorithms.replay import TargetReplayBuffer
-from agents.policies.answer_policy import AnswerPolicy
-from agents.policies.answer_sac_policy import AnswerSACPolicy
-from agents.policies.hybrid_move_policy import HybridMovePolicy
-from agents.policies.hybrid_policy import HybridPolicy
-from agents.policies.move_sac_policy import MoveSACPolicy
+from agents.policies.answers.policy import AnswerPolicy
+from agents.policies.answers.sac_policy import AnswerSACPolicy
+from agents.policies.hybrid.policy import HybridPolicy
+from agents.policies.moves.hybrid_policy import HybridMovePolicy
+from agents.policies.moves.sac_policy import MoveSACPolicy
 from gqn_rl.errors import UserError
 from tests.agents.fake_env import NUM_ANSWERS, FakeRecognitionEnv
 

@@ -15,7 +15,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agents.algorithms.answer_ppo import AnswerPPO, answer_log_probabilities
 from agents.evaluation import evaluate
-from agents.policies.answer_policy import AnswerPolicy
+from agents.policies.answers.policy import AnswerPolicy
 from agents.sb3_vec_env import GymnasiumVecEnv
 from gqn_rl.errors import UserError
 from tests.agents.conftest import small_hyperparameters, small_model

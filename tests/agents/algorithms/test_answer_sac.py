@@ -14,8 +14,8 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agents.algorithms.answer_sac import AnswerSAC
 from agents.evaluation import evaluate
-from agents.policies.answer_posterior import CONFIDENCE
-from agents.policies.answer_sac_policy import AnswerSACPolicy, supervised_parameters
+from agents.policies.answers.posterior import CONFIDENCE
+from agents.policies.answers.sac_policy import AnswerSACPolicy, supervised_parameters
 from agents.sb3_vec_env import GymnasiumVecEnv
 from gqn_rl.errors import UserError
 from tests.agents.conftest import small_sac_model

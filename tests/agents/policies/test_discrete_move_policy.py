@@ -10,9 +10,9 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agents.algorithms.algorithm import algorithm_named
 from agents.algorithms.answer_ppo import AnswerPPO
-from agents.policies.discrete_move_policy import DiscreteMovePolicy
-from agents.policies.hybrid_actions import LOOK
-from agents.policies.hybrid_move_policy import HybridMovePolicy
+from agents.policies.hybrid.actions import LOOK
+from agents.policies.moves.discrete_policy import DiscreteMovePolicy
+from agents.policies.moves.hybrid_policy import HybridMovePolicy
 from gqn_rl.errors import UserError
 from tests.agents.policies.test_move_policy import (
     TURNS,

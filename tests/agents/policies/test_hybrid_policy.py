@@ -12,8 +12,8 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 
 from agents.algorithms.answer_ppo import AnswerPPO
 from agents.evaluation import evaluate
-from agents.policies.hybrid_actions import LOOK, HybridActions, HybridDistribution
-from agents.policies.hybrid_policy import HybridPolicy
+from agents.policies.hybrid.actions import LOOK, HybridActions, HybridDistribution
+from agents.policies.hybrid.policy import HybridPolicy
 from agents.sb3_vec_env import GymnasiumVecEnv
 from gqn_rl.errors import UserError
 from tests.agents.conftest import small_model

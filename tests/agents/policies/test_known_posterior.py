@@ -9,8 +9,8 @@ import pytest
 import torch
 from gymnasium import spaces
 
-from agents.policies.answer_policy import AnswerPolicy
-from agents.policies.hybrid_policy import HybridPolicy
+from agents.policies.answers.policy import AnswerPolicy
+from agents.policies.hybrid.policy import HybridPolicy
 from gqn_rl.errors import UserError
 
 MOVES, ANSWERS = 4, 3

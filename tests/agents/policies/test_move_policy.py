@@ -11,9 +11,9 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agents.algorithms.answer_ppo import AnswerPPO
 from agents.algorithms.answer_sac import AnswerSAC
-from agents.policies.hybrid_move_policy import HybridMovePolicy
-from agents.policies.move_features import MoveFeatures, moves_of, next_best_view_features_of
-from agents.policies.move_sac_policy import MoveSACPolicy
+from agents.policies.moves.features import MoveFeatures, moves_of, next_best_view_features_of
+from agents.policies.moves.hybrid_policy import HybridMovePolicy
+from agents.policies.moves.sac_policy import MoveSACPolicy
 from agents.saving.bundle import load_bundle, make_record, save_bundle
 from agents.saving.sb3_zip import export_zip
 from gqn_rl.errors import UserError

@@ -12,8 +12,8 @@ from torch import nn
 
 from agents.evaluation import evaluate
 from agents.factory import make_model
-from agents.policies.pixel_features import SUMMARIES, Recurrent, ViewFeatures
-from agents.policies.view_stack import ViewStack, ViewStore
+from agents.policies.pixels.features import SUMMARIES, Recurrent, ViewFeatures
+from agents.policies.pixels.view_stack import ViewStack, ViewStore
 from gqn_rl.errors import UserError
 from tests.agents.conftest import small_hyperparameters
 from tests.agents.fake_views import MAX_LOOKS, NUM_ANSWERS, NUM_MOVES, SIZE, fake_views

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from agents.policies.view_stack import ViewStack, ViewStore
+from agents.policies.pixels.view_stack import ViewStack, ViewStore
 from tests.agents.fake_env import FakeRecognitionEnv
 from tests.agents.fake_views import MAX_LOOKS, NUM_MOVES, SIZE, fake_views
 

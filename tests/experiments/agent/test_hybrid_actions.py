@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from agents.policies.hybrid_actions import LOOK, HybridActions
+from agents.policies.hybrid.actions import LOOK, HybridActions
 from envs.camera.control import NO_ANSWER, make_control
 
 TURNS = 2

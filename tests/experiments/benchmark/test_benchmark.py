@@ -14,8 +14,9 @@ import pytest
 import torch
 
 from experiments.benchmark import __main__ as benchmark
-from experiments.benchmark.gqn_results import NAMES
-from experiments.benchmark.gqn_work import (
+from experiments.benchmark.gqn.plain import SPREADS
+from experiments.benchmark.gqn.results import NAMES
+from experiments.benchmark.gqn.work import (
     ConvolutionRecorder,
     Subject,
     our_training,
@@ -23,7 +24,6 @@ from experiments.benchmark.gqn_work import (
     plain_training,
     representing,
 )
-from experiments.benchmark.plain_gqn import SPREADS
 from gqn_rl.devices import PRECISIONS
 
 TINY = ["--preset", "published-tiny", "--layers", "0", "--others", "tiny", "--batch-size", "2"]

@@ -15,8 +15,8 @@ import pytest
 from stable_baselines3.common.vec_env import SubprocVecEnv
 
 from experiments.benchmark import __main__ as benchmark
-from experiments.benchmark import env_work
-from experiments.benchmark.env_results import (
+from experiments.benchmark.env import work as env_work
+from experiments.benchmark.env.results import (
     BARE_ENCODING,
     BARE_RENDERING,
     CELLS,
@@ -28,7 +28,7 @@ from experiments.benchmark.env_results import (
     memory_growth,
     print_tables,
 )
-from experiments.benchmark.env_speed import MEMORY_ROWS
+from experiments.benchmark.env.speed import MEMORY_ROWS
 from experiments.benchmark.memory import Memory
 from experiments.benchmark.timing import Case, Measured, Plan, Sample, Work, measure
 from experiments.shared.machine import cpu_seconds

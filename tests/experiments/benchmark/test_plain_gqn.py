@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from experiments.benchmark.plain_gqn import SPREADS, PlainGQN
+from experiments.benchmark.gqn.plain import SPREADS, PlainGQN
 from gqn_rl.errors import UserError
 from gqn_rl.gqn.draws import Draws
 from gqn_rl.gqn.families import build, preset

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from experiments.benchmark import start
-from experiments.benchmark.start_settings import Settings
+from experiments.benchmark.start import speed as start
+from experiments.benchmark.start.settings import Settings
 from tests.experiments.running import COMMANDS
 from tests.renderers import needs_pybullet
 

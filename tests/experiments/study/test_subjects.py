@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agents.policies.view_stack import ViewStack
+from agents.policies.pixels.view_stack import ViewStack
 from experiments.study.plan import CAMERAS, SUBJECTS
 from experiments.study.subjects import Trainee, make_trainee
 from gqn_rl.encoders import make_encoder

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from experiments.benchmark.plain_gqn import PlainGQN
+from experiments.benchmark.gqn.plain import PlainGQN
 from experiments.benchmark.timing import Work
 from gqn_rl.data.synthetic import SceneDistribution, SceneViews, synthetic_batch
 from gqn_rl.devices import autocast, has_fast_bf16

@@ -14,10 +14,10 @@ from stable_baselines3.common.torch_layers import MlpExtractor
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 
-from agents.policies.hybrid_actions import HybridActions, small_linear
-from agents.policies.hybrid_policy import HybridActorCritic, require_no_sde
-from agents.policies.last_look import LEFT, answering_at_last
-from agents.policies.move_features import MoveFeatures, nearest_move
+from agents.policies.hybrid.actions import HybridActions, small_linear
+from agents.policies.hybrid.policy import HybridActorCritic, require_no_sde
+from agents.policies.moves.features import MoveFeatures, nearest_move
+from agents.policies.moves.last_look import LEFT, answering_at_last
 from gqn_rl.errors import UserError
 from gqn_rl.geometry.next_best_view import TURN
 

@@ -17,8 +17,8 @@ from stable_baselines3.common.policies import MultiInputActorCriticPolicy
 from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor, nn
 
-from agents.policies.answer_policy import AnswerPolicy
-from agents.policies.hybrid_actions import (
+from agents.policies.answers.policy import AnswerPolicy
+from agents.policies.hybrid.actions import (
     HybridActionHead,
     HybridActions,
     HybridDistribution,

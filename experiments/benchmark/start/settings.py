@@ -31,6 +31,6 @@ class Settings:
 
 def main(settings: Settings) -> None:
     """Measure, print the table, write the output folder."""
-    from experiments.benchmark.start import measure_start
+    from experiments.benchmark.start.speed import measure_start
 
     measure_start(settings)

@@ -12,7 +12,7 @@ from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from stable_baselines3.sac.policies import Actor, SACPolicy
 from torch import Tensor
 
-from agents.policies.move_features import (
+from agents.policies.moves.features import (
     KnownFeatures,
     MoveFeatures,
     nearest_move,

@@ -13,7 +13,7 @@ from gymnasium import spaces
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
-from agents.policies.last_look import LOOKS_LEFT
+from agents.policies.moves.last_look import LOOKS_LEFT
 from gqn_rl.errors import UserError
 from gqn_rl.geometry.next_best_view import CLOSENESS, COLUMNS, KEY, NOVELTY, TURN, as_matrix
 

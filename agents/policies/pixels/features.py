@@ -15,7 +15,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
 from agents.policies.features import SceneFeatures, vector_network
-from agents.policies.view_stack import EDITION, ViewStore
+from agents.policies.pixels.view_stack import EDITION, ViewStore
 from gqn_rl.devices import autocast, full_precision
 from gqn_rl.errors import unknown_name
 from gqn_rl.geometry.view import to_float

@@ -22,7 +22,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, MlpExtr
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 
-from agents.policies.answer_posterior import (
+from agents.policies.answers.posterior import (
     CONFIDENCE,
     CorrectedPosterior,
     answer_network,
@@ -30,7 +30,7 @@ from agents.policies.answer_posterior import (
 )
 from agents.policies.factored_head import FactoredActionHead
 from agents.policies.features import SceneFeatures
-from agents.policies.last_look import LOOKS_LEFT
+from agents.policies.moves.last_look import LOOKS_LEFT
 from gqn_rl.errors import UserError
 
 
@@ -134,8 +134,8 @@ class AnswerPolicy(MultiInputActorCriticPolicy):
             indifferent.
         prior: key of an observation that begins with probabilities of the K answers, such as
             "posterior"; the answer posterior begins as they are, and corrections are learned.
-        answers_at_last: whether it answers where no look is left, see `agents.policies.last_look`.
-            Training may then end where it always looks till then.
+        answers_at_last: whether it answers where no look is left, see
+            `agents.policies.moves.last_look`. Training may then end where it looks till then.
     """
 
     def __init__(

@@ -20,7 +20,7 @@ from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from stable_baselines3.sac.policies import Actor, SACPolicy
 from torch import Tensor, nn
 
-from agents.policies.answer_posterior import (
+from agents.policies.answers.posterior import (
     CONFIDENCE,
     MIN_LOG_PROBABILITY,
     answer_network,

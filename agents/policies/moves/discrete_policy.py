@@ -16,9 +16,9 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, create_
 from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor, nn
 
-from agents.policies.hybrid_actions import small_linear
-from agents.policies.last_look import LEFT, answering_at_last
-from agents.policies.move_features import KnownFeatures, moves_of
+from agents.policies.hybrid.actions import small_linear
+from agents.policies.moves.features import KnownFeatures, moves_of
+from agents.policies.moves.last_look import LEFT, answering_at_last
 from gqn_rl.errors import UserError
 from gqn_rl.geometry.next_best_view import COLUMNS, KEY, TURN
 

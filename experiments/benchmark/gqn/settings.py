@@ -53,6 +53,6 @@ class Settings(DeviceFlag):
 
 def main(settings: Settings) -> None:
     """Time, print the tables, write the output folder."""
-    from experiments.benchmark.gqn_speed import measure_gqn
+    from experiments.benchmark.gqn.speed import measure_gqn
 
     measure_gqn(settings)

@@ -16,7 +16,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 import experiments
-from experiments.benchmark.start_settings import Settings
+from experiments.benchmark.start.settings import Settings
 from experiments.shared.command import new_run_folder, require_at_least, save_settings
 from experiments.shared.machine import describe_machine, load
 from experiments.shared.terminal import console
@@ -24,7 +24,7 @@ from gqn_rl.files import write_json
 
 TARGETS = {"help": 1.0, "make": 3.0, "megabytes": 400.0, "share": 1 / 3}
 """Seconds, seconds, megabytes at most; share of its quiet speed at least."""
-WORK = "experiments.benchmark.start_work"
+WORK = "experiments.benchmark.start.work"
 
 
 def measure_start(settings: Settings) -> None:

@@ -51,6 +51,6 @@ class Settings(DeviceFlag):
 
 def main(settings: Settings) -> None:
     """Time, print the tables, write the output folder."""
-    from experiments.benchmark.env_speed import measure_env
+    from experiments.benchmark.env.speed import measure_env
 
     measure_env(settings)

@@ -9,7 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from experiments.benchmark.env_results import (
+from experiments.benchmark.env.results import (
     BARE_ENCODING,
     BARE_RENDERING,
     CELLS,
@@ -24,8 +24,8 @@ from experiments.benchmark.env_results import (
     memory_growth,
     print_tables,
 )
-from experiments.benchmark.env_settings import Settings
-from experiments.benchmark.env_work import (
+from experiments.benchmark.env.settings import Settings
+from experiments.benchmark.env.work import (
     bare_encoding,
     bare_rendering,
     environment_steps,

@@ -3,7 +3,7 @@
 A stack of images would repeat each of them in up to `max_looks` observations: the 50,000
 observations that `AnswerPPO` remembers would take 7.4 GB at 12 views of 64 x 64. So each image is
 kept once and observations name it, as the LazyFrames of OpenAI Baselines do for Atari; the
-features extractor (agents/policies/pixel_features.py) fetches the images that a batch names, each
+features extractor (agents/policies/pixels/features.py) fetches the images that a batch names, each
 once.
 """
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 import torch
 from tqdm import tqdm
 
-from experiments.benchmark.gqn_results import evaluate, print_tables
-from experiments.benchmark.gqn_settings import Settings
-from experiments.benchmark.gqn_work import (
+from experiments.benchmark.gqn.results import evaluate, print_tables
+from experiments.benchmark.gqn.settings import Settings
+from experiments.benchmark.gqn.work import (
     Subject,
     matrix_product,
     our_training,

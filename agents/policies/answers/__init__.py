@@ -1,0 +1,1 @@
+"""Policies with an answer posterior."""

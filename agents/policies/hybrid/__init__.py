@@ -1,0 +1,1 @@
+"""Policies whose answers are choices and whose turns are numbers."""

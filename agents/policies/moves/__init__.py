@@ -1,0 +1,1 @@
+"""Policies that judge moves by what is told of them in advance."""

@@ -1,0 +1,1 @@
+"""What takes in pictures, where no encoder has."""

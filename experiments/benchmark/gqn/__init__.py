@@ -1,0 +1,1 @@
+"""Speed of GQNs and their training beside peers."""

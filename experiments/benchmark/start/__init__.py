@@ -1,0 +1,1 @@
+"""What a user waits for, and memory of single environments."""
