@@ -26,9 +26,9 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "benchmark env": Command("benchmark.env_settings", "Settings"),
-    "benchmark gqn": Command("benchmark.gqn_settings", "Settings"),
-    "benchmark start": Command("benchmark.start_settings", "Settings"),
+    "benchmark env": Command("benchmark.env.settings", "Settings"),
+    "benchmark gqn": Command("benchmark.gqn.settings", "Settings"),
+    "benchmark start": Command("benchmark.start.settings", "Settings"),
     "compare_observations": Command("compare_observations", "CompareObservationsSettings"),
     "convert_agent": Command("convert_agent", "ConvertAgentSettings"),
     "convert_dataset": Command("convert_dataset", "ConvertDatasetSettings"),

@@ -31,7 +31,7 @@ from agents.policies.features import SceneFeatures
 
 
 class PosteriorFeatures(BaseFeaturesExtractor):
-    """Features and the answer posterior read off them, see `answer_posterior.with_confidence`.
+    """Features and the answer posterior read off them, see `posterior.with_confidence`.
 
     Only supervision shapes them: the output carries no gradient.
 
