@@ -82,7 +82,7 @@ def busy_figures(settings: Settings) -> dict[str, Any]:
 
 
 def work(name: str, *arguments: int) -> dict[str, Any]:
-    """What a function of `start_work` says, in a process of its own."""
+    """What a function of `experiments.benchmark.start.work` says, in a process of its own."""
     code = f"from {WORK} import {name}; {name}{tuple(arguments)}"
     said: dict[str, Any] = json.loads(timed(["-c", code])[0].splitlines()[-1])
     return said
