@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from experiments.rotation.answers import Answers
     from experiments.rotation.participants import AgentTrials
     from experiments.rotation.siamese import DrawPairs
+    from gqn_rl.gqn.canonical.canonical_gqn import CanonicalGQN
 
 __all__ = ["IDEAL", "INFERENCE", "RotationBenchmarkSettings", "cut_share", "main"]
 
@@ -89,20 +90,13 @@ class RotationBenchmarkSettings(ThreadsFlag):
 def main(settings: RotationBenchmarkSettings) -> None:
     """Draw the pairs, let everybody answer, write the table and the figure."""
     from experiments.rotation import participants
-    from gqn_rl.gqn.canonical.canonical_gqn import CanonicalGQN
-    from gqn_rl.gqn.checkpoint import load_checkpoint, pretrained_path
 
     agent = checked_agent(settings)
     use_threads(settings.threads)
     pool = shape_source(num_cubes_of(settings.num_cubes, settings.stimuli), settings.stimuli)
     shapes = pool.pool().chiral()
     learned_from = pairs_of_the_baseline(settings, shapes)
-    model, sidecar = load_checkpoint(pretrained_path(settings.weights))
-    if not isinstance(model, CanonicalGQN):
-        raise UserError(f"weights {settings.weights!r} infer no cells, expected such as 'base'")
-    known = make_renderer(settings.renderer, model.image_size)
-    known.identity.require_same_pictures(sidecar["renderer"], settings.weights)
-    known.close()
+    model = model_that_infers(settings)
     look = LOOKS[settings.look]
     renderer = make_renderer(settings.renderer, model.image_size, appearance=look)
     folder = new_run_folder(settings.output, "mental_rotation_benchmark")
@@ -129,6 +123,24 @@ def main(settings: RotationBenchmarkSettings) -> None:
     }  # fmt: skip
     report(folder, facts, answers)
     renderer.close()
+
+
+def model_that_infers(settings: RotationBenchmarkSettings) -> CanonicalGQN:
+    """The weights whose inference answers.
+
+    Raises:
+        UserError: for weights of a family without cells, or that learned from other pictures.
+    """
+    from gqn_rl.gqn.canonical.canonical_gqn import CanonicalGQN
+    from gqn_rl.gqn.checkpoint import load_checkpoint, pretrained_path
+
+    model, sidecar = load_checkpoint(pretrained_path(settings.weights))
+    if not isinstance(model, CanonicalGQN):
+        raise UserError(f"weights {settings.weights!r} infer no cells, expected such as 'base'")
+    known = make_renderer(settings.renderer, model.image_size)
+    known.identity.require_same_pictures(sidecar["renderer"], settings.weights)
+    known.close()
+    return model
 
 
 def checked_agent(settings: RotationBenchmarkSettings) -> Agent | None:
