@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
 from gqn_rl.errors import unknown_name
 from gqn_rl.geometry.rotations import GRID_ROTATIONS
 from gqn_rl.scenes.shape_pool import ShapePool
-from gqn_rl.scenes.shape_source import shape_source
+from gqn_rl.scenes.shape_source import ShapeSource, shape_source
 
 GALLERIES = ("distinct", "confusable")
 
@@ -28,7 +30,8 @@ def choose_gallery(
     have. A mirror image that is in the pool follows its shape at once, so every pair is complete
     save one that K cuts in two.
 
-    Either way a larger gallery begins with the smaller one.
+    Either way a larger gallery begins with the smaller one. It is chosen once, and environments
+    that ask for it again share its arrays, which cannot be written to.
 
     Args:
         num_cubes, shapes: see `gqn_rl.scenes.shape_source.shape_source`.
@@ -37,8 +40,7 @@ def choose_gallery(
     Raises:
         UserError: for an unknown name, more shapes than there are, or a file that has one twice.
     """
-    pool = shape_source(num_cubes, shapes).pool()
-    pool.require_distinct()
+    pool = _distinct_pool(shape_source(num_cubes, shapes))
     if gallery_size is None:
         gallery_size = len(pool) if pool.is_given else DEFAULT_SIZE
     distinct = pool.first(gallery_size)
@@ -76,6 +78,21 @@ def shape_distances(cubes: NDArray[np.int8], others: NDArray[np.int8]) -> NDArra
     return distance
 
 
+# Choosing takes up to a second, which every single environment of a task would pay for anew.
+@lru_cache(maxsize=16)
+def _distinct_pool(source: ShapeSource) -> ShapePool:
+    pool = source.pool()
+    pool.require_distinct()
+    return _read_only(pool)
+
+
+def _read_only(pool: ShapePool) -> ShapePool:
+    for array in (pool.cubes, pool.numbers):
+        array.setflags(write=False)
+    return pool
+
+
+@lru_cache(maxsize=16)
 def _confusable(pool: ShapePool, gallery_size: int) -> ShapePool:
     mirror = pool.mirror()
     chosen: list[int] = []
@@ -88,4 +105,4 @@ def _confusable(pool: ShapePool, gallery_size: int) -> ShapePool:
         chosen += pair
         total[chosen] = np.iinfo(np.int64).max // 2
         following = int(total.argmin())
-    return pool[np.array(chosen[:gallery_size])]
+    return _read_only(pool[np.array(chosen[:gallery_size])])

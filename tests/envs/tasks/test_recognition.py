@@ -60,6 +60,19 @@ def test_a_larger_gallery_begins_with_the_smaller_one(gallery):
     np.testing.assert_array_equal(small, large[:5])
 
 
+@pytest.mark.parametrize("gallery", GALLERIES)
+def test_a_gallery_is_chosen_once_and_shared_by_all_who_ask_for_it(gallery, monkeypatch):
+    given = {"gallery_size": 5, "gallery": gallery}
+    first = make_task("recognition", **given)
+    monkeypatch.setattr("envs.tasks.galleries.shape_distances", None)  # it would be called
+    monkeypatch.setattr("gqn_rl.scenes.shape_source.EnumeratedShapes.pool", None)
+    again = make_task("recognition", **given)
+    np.testing.assert_array_equal(first.gallery, again.gallery)
+    np.testing.assert_array_equal(first.answer_shapes.cubes, again.answer_shapes.cubes)
+    with pytest.raises(ValueError, match="read-only"):
+        again.answer_shapes.cubes[0] = 0
+
+
 def test_the_distinct_gallery_is_the_one_that_shipped_agents_know():
     gallery = make_task("recognition").gallery
     np.testing.assert_array_equal(gallery, [103, 187, 134, 163, 298, 47, 297, 282, 96, 296])
