@@ -7,14 +7,14 @@ from typing import Any
 
 from experiments.study.plan import LABELS, Conditions, Run, study_hyperparameters
 
-ROWS, N_STEPS = 16, 16
+ROWS, N_STEPS = 8, 8
 
 
 def small_hyperparameters(plain_ppo: bool = False, supervision: str = LABELS) -> dict[str, Any]:
     """The study's, for fewer and smaller steps."""
     settings = study_hyperparameters(plain_ppo, supervision)
-    settings |= {"num_envs": ROWS, "n_steps": N_STEPS, "batch_size": 128, "n_epochs": 2}
-    settings |= {"aux_updates": 8, "aux_batch_size": 64, "aux_buffer_size": 2048}
+    settings |= {"num_envs": ROWS, "n_steps": N_STEPS, "batch_size": 64, "n_epochs": 2}
+    settings |= {"aux_updates": 2, "aux_batch_size": 64, "aux_buffer_size": 2048}
     policy = {**settings["policy_kwargs"], "features_extractor_kwargs": {"hidden": [64, 32]}}
     return {**settings, "policy_kwargs": policy}
 

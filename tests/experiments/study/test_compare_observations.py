@@ -17,7 +17,7 @@ from gqn_rl.rendering import DEFAULT_RENDERER
 from tests.experiments.study.made_up import result, write
 from tests.experiments.study.small import small_hyperparameters
 
-TINY = ["--total-timesteps", "512", "--eval-every", "256", "--eval-episodes", "32", "--jobs", "0"]
+TINY = ["--total-timesteps", "256", "--eval-every", "128", "--eval-episodes", "16", "--jobs", "0"]
 TINY += ["--gallery-size", "3", "--shapes", "test"]
 STUDY = ["--agents", "state", "pixels-recurrent", "--cameras", "fixed", "--seeds", "2"]
 
@@ -60,12 +60,12 @@ def test_a_study_leaves_raw_results_and_a_report(folder: Path) -> None:
     assert {path.stem for path in (folder / "runs").iterdir()} == names
     study = json.loads((folder / "study.json").read_text())
     assert set(study["planned"]) == names
-    assert study["command"].endswith("--total-timesteps 512 --eval-every 256 --eval-episodes 32 "
+    assert study["command"].endswith("--total-timesteps 256 --eval-every 128 --eval-episodes 16 "
                                      "--gallery-size 3 --shapes test")  # fmt: skip
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["agents"] == ["pixels-recurrent", "state"]
     raw = json.loads((folder / "runs" / "fixed-state-1.json").read_text())
-    assert [row["timesteps"] for row in raw["curve"]] == [256, 512]
+    assert [row["timesteps"] for row in raw["curve"]] == [128, 256]
     expected = {"renderer": DEFAULT_RENDERER, "gallery_size": 3, "shapes": "test"}
     assert raw["conditions"]["env_kwargs"] == expected
     page = (folder / "report.html").read_text()
@@ -110,7 +110,7 @@ def test_other_conditions_need_another_folder(
     flags = [*TINY, *STUDY, "--output", folder, "--total-timesteps", 1024]
     assert run(monkeypatch, *flags) == EXIT_BAD_INPUT
     message = capsys.readouterr().err
-    assert "timesteps is 512" in message
+    assert "timesteps is 256" in message
     assert "1024" in message
     assert "--output" in message
     assert times_of(folder) == before

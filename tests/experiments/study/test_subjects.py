@@ -83,7 +83,7 @@ def test_an_encoder_without_a_twin_is_refused(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize("plain_ppo", [True, False])
 def test_there_is_room_for_the_looks_that_training_names(plain_ppo: bool) -> None:
     """Long after the memory is full; a look that is gone would be a LookupError."""
-    settings = small_hyperparameters(plain_ppo) | {"aux_buffer_size": 300}
+    settings = small_hyperparameters(plain_ppo) | {"aux_buffer_size": 100}
     run = small_run("pixels-stack", hyperparameters=settings, plain_ppo=plain_ppo)
     trainee = make_trainee(run)
     trainee.model.learn(6 * ROWS * N_STEPS)
