@@ -28,8 +28,24 @@ from agents.saving.bundle import (
 from agents.saving.spaces_json import space_from_json, space_to_json
 from gqn_rl.errors import UserError
 from gqn_rl.files import write_json
-from tests.agents.conftest import SMALL, SMALL_SAC
+from tests.agents.conftest import SMALL, SMALL_SAC, small_model, small_sac_model
 from tests.agents.fake_env import NUM_ANSWERS
+
+
+@pytest.fixture(scope="module")
+def trained_model() -> BaseAlgorithm:
+    """As elsewhere, but for few steps: whether it has learned anything, no file says."""
+    return small_model().learn(1_000)
+
+
+@pytest.fixture(scope="module")
+def trained_hybrid_model() -> BaseAlgorithm:
+    return small_model(continuous=True).learn(1_000)
+
+
+@pytest.fixture(scope="module")
+def trained_sac_model() -> BaseAlgorithm:
+    return small_sac_model().learn(1_500, log_interval=1000)
 
 
 def saved_bundle(path: Path, trained_model: BaseAlgorithm, algo: str) -> Path:

@@ -33,21 +33,42 @@ from tests.agents.conftest import small_model, small_sac_model
 ROOT = Path(__file__).parents[3]
 # Views are drawn and encoded, so that what the encoder has seen has to be taken up as well.
 COMMON = ["--encoder", "random", "--num-envs", "6", "--max-looks", "4", "--eval-episodes", "6"]
-COMMON += ["--eval-every", "250", "--eval-every-episodes", "6", "--checkpoint-every", "100"]
+COMMON += ["--eval-every", "120", "--eval-every-episodes", "6", "--checkpoint-every", "48"]
 COMMON += ["--time-limit", "100000"]
 RUNS = {
     "ppo": [
-        *("--total-timesteps", "576"),
+        *("--total-timesteps", "288"),
         *("--hyper", "n_steps=16", "batch_size=48", "n_epochs=2", "aux_updates=4"),
     ],
     "sac": [
-        *("--env-id", "GQNShepardContinuous-v0", "--algo", "sac", "--total-timesteps", "480"),
-        *("--hyper", "learning_starts=60", "buffer_size=300", "batch_size=32"),
+        *("--env-id", "GQNShepardContinuous-v0", "--algo", "sac", "--total-timesteps", "240"),
+        *("--hyper", "learning_starts=60", "buffer_size=150", "batch_size=32"),
         *("gradient_steps=2", "aux_updates=1"),
     ],
 }
 """Flags by algorithm; the replay buffer is full before the end."""
-KILLED_AFTER = 200
+KILLED_AFTER = 100
+KILLED = f"""
+import os, sys
+from pathlib import Path
+from agents.sb3_vec_env import GymnasiumVecEnv
+from experiments import train_agent
+from experiments.shared.command import run_command
+from tests.experiments.agent.test_resume import steps_saved
+
+step, since_saved = GymnasiumVecEnv.step_wait, []
+
+def fatal(rows):
+    if steps_saved(Path(sys.argv[sys.argv.index("--output") + 1])) >= {KILLED_AFTER}:
+        since_saved.append(1)
+    if len(since_saved) > 3:
+        os.kill(os.getpid(), {int(signal.SIGKILL)})
+    return step(rows)
+
+GymnasiumVecEnv.step_wait = fatal
+run_command(train_agent.main, train_agent.TrainAgentSettings, None)
+"""
+"""The command in a process that is killed some steps after a save, however busy the machine is."""
 
 
 def flags_of(algo: str, folder: Path) -> list[str]:
@@ -65,11 +86,11 @@ def run(monkeypatch: pytest.MonkeyPatch, *flags: object) -> int:
     return 0
 
 
-def started(flags: list[str]) -> subprocess.Popen[bytes]:
-    """The command in a process of its own."""
+def started(flags: list[str], *program: str) -> subprocess.Popen[bytes]:
+    """The command, or another program with its flags, in a process of its own."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     return subprocess.Popen(
-        [sys.executable, "-m", "experiments.train_agent", *flags],
+        [sys.executable, *(program or ("-m", "experiments.train_agent")), *flags],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.DEVNULL,
@@ -122,9 +143,9 @@ def test_a_killed_run_goes_on_to_the_bit(
 ) -> None:
     algo, folder = straight
     killed = tmp_path / "killed"
-    process = started(flags_of(algo, killed))
-    signalled(process, killed, signal.SIGKILL)
-    assert process.returncode == -signal.SIGKILL
+    process = started(flags_of(algo, killed), "-c", KILLED)
+    errors = process.communicate(timeout=300)[1].decode()
+    assert process.returncode == -signal.SIGKILL, errors
     assert KILLED_AFTER <= steps_saved(killed) < steps_saved(folder)
     assert not (killed / "metrics.json").exists()
 

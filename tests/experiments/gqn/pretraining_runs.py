@@ -39,6 +39,26 @@ def run(monkeypatch: pytest.MonkeyPatch, *flags: object, small: bool = True) -> 
     return 0
 
 
+KILLED_AT = 12
+KILLED = f"""
+import os
+from experiments import pretrain_gqn
+from experiments.shared.command import run_command
+from gqn_rl.training.trainer import Trainer
+
+train_step = Trainer.train_step
+
+def fatal(trainer, batch):
+    if trainer.step == {KILLED_AT}:
+        os.kill(os.getpid(), {int(signal.SIGKILL)})
+    return train_step(trainer, batch)
+
+Trainer.train_step = fatal
+run_command(pretrain_gqn.main, pretrain_gqn.Settings, None)
+"""
+"""The command in a process that is killed at that step, however busy the machine is."""
+
+
 @contextmanager
 def started(*flags: object) -> Iterator[subprocess.Popen[str]]:
     """A real process, which does not outlive the block."""

@@ -27,6 +27,8 @@ from gqn_rl.gqn.families import build, preset
 from gqn_rl.training.state import FILE_NAME
 from gqn_rl.training.trainer import Trainer
 from tests.experiments.gqn.pretraining_runs import (
+    KILLED,
+    KILLED_AT,
     SMALL,
     assert_same_weights,
     run,
@@ -101,6 +103,7 @@ def test_the_logs_hold_curves_and_pictures_of_held_out_views(
     assert (pictures[0].width, pictures[0].height) == (5 * 64, 4 * 64)
 
 
+@pytest.mark.slow
 def test_processes_that_share_a_batch_train_the_model_that_one_process_trains(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,11 +153,13 @@ def test_a_full_disk_is_one_line_and_keeps_the_last_state(
 def test_a_killed_run_resumes_to_the_same_bits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Enough that a busy machine finds the time to kill it before it is done.
-    flags = ["--iterations", 250, "--save-every", 5]
-    with started(*flags, "--output", tmp_path / "killed") as process:
-        wait_until(lambda: saved_step(tmp_path / "killed") >= 10, process)
-        process.send_signal(signal.SIGKILL)
+    flags = ["--iterations", 20, "--save-every", 5]
+    arguments = [*SMALL, *map(str, flags), "--output", str(tmp_path / "killed")]
+    process = subprocess.run(
+        [sys.executable, "-c", KILLED, *arguments], capture_output=True, text=True, check=False
+    )
+    assert process.returncode == -signal.SIGKILL, process.stderr
+    assert saved_step(tmp_path / "killed") == 10 < KILLED_AT
     assert not (tmp_path / "killed" / "model.safetensors").exists()
     # The run's own settings apply: none of them has to be repeated.
     assert run(monkeypatch, "--resume", tmp_path / "killed", small=False) == 0

@@ -99,7 +99,7 @@ def test_one_view_of_usual_size_tells_where_all_cubes_are(orientation: str) -> N
 def test_the_search_over_yaw_keeps_the_truth_where_small_views_leave_more_open(
     image_size: int,
 ) -> None:
-    batch, views = some_views(16, 5, orientation="free", image_size=image_size, num_views=1)
+    batch, views = some_views(16, 3, orientation="free", image_size=image_size, num_views=1)
     observer = IdealObserver(orientation="free")
     for row in range(len(views)):
         posterior = observer.observe(views.images[row], views.viewpoints[row])
@@ -110,7 +110,7 @@ def test_the_search_over_yaw_keeps_the_truth_where_small_views_leave_more_open(
 
 @pytest.mark.parametrize("orientation", ["grid", "free"])
 def test_views_one_by_one_tell_what_they_tell_together(orientation: str) -> None:
-    _, views = some_views(8, 2, orientation=orientation, image_size=16)
+    _, views = some_views(8, 1, orientation=orientation, image_size=16)
     observer = IdealObserver(orientation=orientation)
     for images, poses in zip(views.images, views.viewpoints, strict=True):
         together = observer.observe(images[:3], poses[:3])
