@@ -152,8 +152,8 @@ def test_view_prediction_is_compared_at_equal_looks(
 
 
 FEW_UPDATES = {
-    "sac": ["learning_starts=64", "gradient_steps=16", "batch_size=32"],
-    "ppo": ["n_steps=16", "batch_size=32", "n_epochs=2"],
+    "sac": ["learning_starts=64", "gradient_steps=8", "batch_size=32"],
+    "ppo": ["n_steps=8", "batch_size=32", "n_epochs=2"],
 }
 
 
@@ -170,13 +170,13 @@ def test_agents_train_and_are_evaluated_on_every_continuous_id(
     env_id: str, measure: str, algo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
     flags = ["--env-id", env_id, "--algo", algo, "--observation", "state", "--encoder", "random"]
-    flags += ["--num-envs", "8", "--max-looks", "4", "--total-timesteps", "256"]
-    flags += ["--eval-episodes", "16", "--eval-every", "128", "--eval-every-episodes", "8"]
+    flags += ["--num-envs", "8", "--max-looks", "4", "--total-timesteps", "128"]
+    flags += ["--eval-episodes", "8", "--eval-every", "64", "--eval-every-episodes", "8"]
     flags += ["--hyper", *FEW_UPDATES[algo]]
     assert run(train_agent, monkeypatch, *flags, "--output", tmp_path / "run") == 0
     trained = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert trained["algo"] == algo
-    assert trained["timesteps"] == 256
+    assert trained["timesteps"] == 128
     flags = ["--env-id", env_id, "--agent", tmp_path / "run", "--episodes", 8, "--num-envs", 4]
     flags += ["--labelled-episodes", 32, "--look-around", "right", "down", "--ideal-episodes", 0]
     assert run(evaluate_agent, monkeypatch, *flags, "--output", tmp_path / "e") == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from experiments import generate_dataset
-from tests.experiments.gqn.evaluations import SMALL, run, save_tiny, tiny_model
+from tests.experiments.gqn.evaluations import SMALL, draw_no_pictures, run, save_tiny, tiny_model
 
 
 @pytest.fixture(scope="module")
@@ -23,11 +23,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with two tiny checkpoints and an evaluation of each."""
+    """A folder with two tiny checkpoints and an evaluation of each, the first with pictures."""
     folder = tmp_path_factory.mktemp("gqn")
     with pytest.MonkeyPatch.context() as monkeypatch:
         for seed in (0, 1):
             path = save_tiny(folder / f"tiny-{seed}.safetensors", tiny_model(seed))
             flags = ["--weights", path, "--output", folder / f"run-{seed}"]
             assert run(monkeypatch, *SMALL, *flags) == 0
+            draw_no_pictures(monkeypatch)
     return folder
