@@ -123,7 +123,6 @@ def test_any_family_and_image_size_can_be_measured(
 def test_probes_that_are_not_asked_for_are_not_made(
     runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    draw_no_pictures(monkeypatch)
     flags = ["--weights", runs / "tiny-0.safetensors", "--output", tmp_path / "out"]
     assert run(monkeypatch, *SMALL, *flags, "--probe-scenes", "0", "--curve-samples", "1") == 0
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
