@@ -26,7 +26,7 @@ STIMULI_INSTALLED := $(STIMULI)/.installed
 RELEASE := .venv-release
 RELEASE_INSTALLED := $(RELEASE)/.installed
 PACKAGES := gqn_rl envs agents experiments
-# The lowest versions that pyproject.toml allows.
+# The lowest versions that pyproject.toml allows, without the linters, which want newer ones.
 LOWEST := .venv-lowest
 LOWEST_INSTALLED := $(LOWEST)/.installed
 # Builds the documentation.
@@ -58,7 +58,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(call install-into,$(VENV),$(PINS),dev,$(SUPPORTED))
 
 $(LOWEST_INSTALLED): pyproject.toml constraints-lowest.txt
-	$(call install-into,$(LOWEST),constraints-lowest.txt,dev,3.11)
+	$(call install-into,$(LOWEST),constraints-lowest.txt,test,3.11)
 
 $(CLIENTS_INSTALLED): pyproject.toml constraints-clients.txt
 	$(call install-into,$(CLIENTS),constraints-clients.txt,clients,3.11)
