@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +28,7 @@ from gqn_rl.inference.refinement.refinement import look
 from gqn_rl.inference.refinement.search.explanation import Effort, explain
 from gqn_rl.rendering.base import NEAREST
 from gqn_rl.rendering.raycast import RaycastRenderer
+from gqn_rl.scene_threads import each_part
 from gqn_rl.scenes.scene import SceneBatch
 
 EFFORT = Effort({1: (1, 24, 64)}, {1: 2})
@@ -89,22 +91,24 @@ def explanations(
 
     Args:
         images: uint8 (n, H, W, 3).
-        done: told how many more are explained.
+        done: told how many more are explained, by several threads.
         clear: bool (n, H, W), pixels that have the colour of what they show; None for all.
     """
-    encoded, found = torch.from_numpy(poses.encode()), []
-    for start in range(0, len(images), TOGETHER):
-        part = slice(start, start + TOGETHER)
+    encoded = torch.from_numpy(poses.encode())
+
+    def some(part: slice) -> list[list[Explained]]:
         seen = to_float(torch.from_numpy(images[part]))[:, None].to(model.device)
         context = Context(seen, encoded[part, None].to(model.device))
         inferred = Frame.unpack(model.represent(context.images, context.viewpoints).float())
         known = None
         if clear is not None:
             known = torch.from_numpy(clear[part]).flatten(1)[:, None].to(model.device)
-        sighted = look(model, context, clear=known)
-        found += explained(explain(sighted, inferred, STEPS, EFFORT))
+        found = explain(look(model, context, clear=known), inferred, STEPS, EFFORT)
         done(len(seen))
-    return found
+        return explained(found)
+
+    parts = [slice(start, start + TOGETHER) for start in range(0, len(images), TOGETHER)]
+    return list(chain.from_iterable(each_part(some, parts, model.device)))
 
 
 def explained(alternatives: Alternatives) -> list[list[Explained]]:
