@@ -30,7 +30,7 @@ from experiments.shared.parallel import available_cores, check_workers
 from experiments.trials.conditions import Condition, checked_keys, write_conditions
 from experiments.trials.pairs import Pairs, balanced_plan, photographed, whole_view_distance
 from gqn_rl.errors import UserError
-from gqn_rl.rendering import Renderer, make_renderer
+from gqn_rl.rendering import DEFAULT_RENDERER, Renderer, make_renderer
 from gqn_rl.scenes.shape_pool import ShapePool
 from gqn_rl.scenes.shape_source import num_cubes_of, shape_source
 from gqn_rl.scenes.shepard_metzler import ShepardMetzlerObject
@@ -66,7 +66,7 @@ class MakeStimuliSettings(AppearanceFlags, RotationFlags):
     """Whether cubes may hide; --no-hidden-cubes leaves out pairs of which a picture hides one."""
     keys: tuple[str, ...] = ("f", "j")
     """Keys for "same" and "mirrored", as corrAns names them."""
-    renderer: str = "pybullet"
+    renderer: str = DEFAULT_RENDERER
     """pybullet or raycast; they draw the same pictures."""
     image_size: int = 256
     """Height and width of the pictures in pixels."""

@@ -31,7 +31,7 @@ from experiments.shared.command import (
 )
 from experiments.shared.threads import ThreadsFlag, use_threads
 from gqn_rl.errors import UserError, unknown_name
-from gqn_rl.rendering import Appearance, make_renderer
+from gqn_rl.rendering import DEFAULT_RENDERER, Appearance, make_renderer
 from gqn_rl.rendering.appearance import BACKGROUNDS
 from gqn_rl.scenes.shape_pool import ShapePool
 from gqn_rl.scenes.shape_source import num_cubes_of, shape_source
@@ -79,7 +79,7 @@ class RotationBenchmarkSettings(ThreadsFlag):
     2,000; 0 leaves it out."""
     baseline_stimuli: str = "train"
     """Shapes of these pairs: train, or a file of objects with as many cubes as --stimuli."""
-    renderer: str = "pybullet"
+    renderer: str = DEFAULT_RENDERER
     """pybullet or raycast; they draw the same pictures."""
     seed: int = 0
     """Seed of everything random."""

@@ -129,6 +129,13 @@ try:
 except ValueError as error:
     print(error)
 """
+RENDERERS = """
+from tests.experiments.running import COMMANDS
+for name, command in COMMANDS.items():
+    renderer = getattr(command.parts()[1], "renderer", None)
+    assert renderer in (None, "raycast"), (name, renderer)
+    print(renderer)
+"""
 EVALUATE = """
 from experiments import evaluate_agent
 from experiments.shared.command import run_command
@@ -146,6 +153,12 @@ def test_without_pybullet_its_twin_draws_and_says_so_once() -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout == 'pybullet is not installed; pip install "gqn-rl[pybullet]"\n'
     assert done.stderr.count("PyBullet is not installed, so the ray caster draws") == 1
+
+
+def test_without_pybullet_no_command_draws_with_it_unless_told_to() -> None:
+    done = python(RENDERERS)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("raycast") >= 5
 
 
 def test_an_agent_trained_with_pybullet_acts_without_it(tmp_path: Path) -> None:
