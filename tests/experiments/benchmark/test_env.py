@@ -32,6 +32,7 @@ from experiments.benchmark.env.speed import MEMORY_ROWS
 from experiments.benchmark.memory import Memory
 from experiments.benchmark.timing import Case, Measured, Plan, Sample, Work, measure
 from experiments.shared.machine import cpu_seconds
+from tests.renderers import needs_pybullet
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
@@ -125,6 +126,7 @@ def test_tables_name_every_case_and_ratio(capsys: pytest.CaptureFixture[str]) ->
         assert label in printed
 
 
+@needs_pybullet
 @pytest.mark.parametrize("images", [1, 3, 20])
 def test_bare_rendering_calls_the_camera_once_an_image(
     monkeypatch: pytest.MonkeyPatch, images: int
@@ -209,6 +211,7 @@ def numbers_in(tree: Any) -> Iterator[float]:
         yield tree
 
 
+@needs_pybullet
 @pytest.mark.slow
 def test_a_quick_run_leaves_all_numbers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert run(monkeypatch, "--quick", "--device", "cpu", "--output", tmp_path / "run") == 0
