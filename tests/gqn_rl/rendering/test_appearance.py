@@ -14,8 +14,8 @@ from gqn_rl.rendering import Appearance, RendererIdentity, make_renderer
 from gqn_rl.rendering.appearance import DARK
 from gqn_rl.rendering.borders import border_pixels
 from gqn_rl.scenes.scene import SceneBatch, sample_scenes
+from tests.renderers import EVERY_RENDERER, needs_pybullet
 
-RENDERERS = ("pybullet", "raycast")
 LOOKS = {
     "drawing": {"colours": "uniform", "edges": True, "background": "white"},
     "flat drawing": {"colours": "uniform", "edges": True, "ambient": 1.0, "diffuse": 0.0},
@@ -31,13 +31,14 @@ def scenes_to_see(n: int, seed: int = 0, num_cubes: int = 7) -> tuple[SceneBatch
     return scenes, sample_on_sphere(rng, n)
 
 
+@needs_pybullet
 @pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize("size", [64, 96])
 def test_both_renderers_draw_every_look_the_same(look: str, size: int) -> None:
     seen = scenes_to_see(40)
     (one, one_cube), (two, two_cube) = (
         make_renderer(name, size, appearance=LOOKS[look]).render_with_segmentation(*seen)  # type: ignore[attr-defined]
-        for name in RENDERERS
+        for name in ("pybullet", "raycast")
     )
     other_cube = one_cube != two_cube
     assert other_cube.mean() <= 1e-4
@@ -47,7 +48,7 @@ def test_both_renderers_draw_every_look_the_same(look: str, size: int) -> None:
     assert (distance[~other_cube] > 2).sum() <= 4 * other_cube.sum()
 
 
-@pytest.mark.parametrize("name", RENDERERS)
+@pytest.mark.parametrize("name", EVERY_RENDERER)
 def test_the_default_look_is_the_one_there_always_was(name: str) -> None:
     seen = scenes_to_see(3)
     plain, told = make_renderer(name), make_renderer(name, appearance=Appearance())
@@ -57,7 +58,7 @@ def test_the_default_look_is_the_one_there_always_was(name: str) -> None:
     told.identity.require_same_pictures(known, source="weights of before")
 
 
-@pytest.mark.parametrize("name", RENDERERS)
+@pytest.mark.parametrize("name", EVERY_RENDERER)
 def test_a_part_of_the_look_changes_what_it_is_about_and_nothing_else(name: str) -> None:
     seen = scenes_to_see(5)
     plain, cube = make_renderer(name).render_with_segmentation(*seen)  # type: ignore[attr-defined]
@@ -74,7 +75,7 @@ def test_a_part_of_the_look_changes_what_it_is_about_and_nothing_else(name: str)
     assert set(np.unique(grey.render(*seen))) == {0, int(255 * np.float32(DARK)), 255}
 
 
-@pytest.mark.parametrize("name", RENDERERS)
+@pytest.mark.parametrize("name", EVERY_RENDERER)
 def test_lines_close_every_face_of_a_cube(name: str) -> None:
     """From a corner, three faces are seen; without their lines they are three separate areas."""
     ndimage = pytest.importorskip("scipy.ndimage")
@@ -89,14 +90,14 @@ def test_lines_close_every_face_of_a_cube(name: str) -> None:
     assert min(np.bincount(areas.ravel())[1:]) > 500
 
 
-def test_borders_between_cubes_of_one_plane_are_drawn() -> None:
+@pytest.mark.parametrize("name", EVERY_RENDERER)
+def test_borders_between_cubes_of_one_plane_are_drawn(name: str) -> None:
     cubes = np.array([[[-0.5, 0, 0], [0.5, 0, 0]]])
     pair = SceneBatch(cubes, np.ones((1, 2), bool), np.eye(3)[None], np.ones((1, 2, 3), np.float32))
     front = look_at_origin(np.radians([-90.0]), np.radians([0.0]))
-    for name in RENDERERS:
-        look = {"edges": True, "ambient": 1.0, "diffuse": 0.0}
-        row = make_renderer(name, 96, appearance=look).render(pair, front)[0, 48, :, 0] > 0
-        assert np.diff(row.astype(int)).tolist().count(1) == 2  # two white runs
+    look = {"edges": True, "ambient": 1.0, "diffuse": 0.0}
+    row = make_renderer(name, 96, appearance=look).render(pair, front)[0, 48, :, 0] > 0
+    assert np.diff(row.astype(int)).tolist().count(1) == 2  # two white runs
 
 
 def test_a_border_is_one_pixel_wide_and_on_the_object() -> None:
@@ -115,6 +116,7 @@ def test_looks_have_names_of_their_own_and_other_weights_are_refused() -> None:
         made[0].require_same_pictures(make_renderer("raycast").identity.to_dict(), "weights")
 
 
+@needs_pybullet
 def test_workers_and_copies_draw_the_same_look() -> None:
     seen, look = scenes_to_see(4), Appearance(**LOOKS["drawing"])  # type: ignore[arg-type]
     single = make_renderer("pybullet", 32, appearance=look, field_of_view=20.0)
@@ -126,11 +128,11 @@ def test_workers_and_copies_draw_the_same_look() -> None:
     pooled.close()
 
 
-def test_no_scenes_make_no_pictures() -> None:
+@pytest.mark.parametrize("name", EVERY_RENDERER)
+def test_no_scenes_make_no_pictures(name: str) -> None:
     scenes, viewpoints = scenes_to_see(2)
-    for name in RENDERERS:
-        renderer = make_renderer(name, 16, appearance=LOOKS["drawing"])
-        assert renderer.render(scenes[:0], viewpoints[:0]).shape == (0, 16, 16, 3)  # type: ignore[index]
+    renderer = make_renderer(name, 16, appearance=LOOKS["drawing"])
+    assert renderer.render(scenes[:0], viewpoints[:0]).shape == (0, 16, 16, 3)  # type: ignore[index]
 
 
 @pytest.mark.parametrize(
