@@ -29,10 +29,10 @@ def test_a_shipped_agent_knows_its_task(env_id: str) -> None:
         native.single_action_space,
         environment.encoder,
     )
-    result = evaluate(agent, environment.bridge, 96, seed=31).summary()
+    result = evaluate(agent, environment.bridge, 48, seed=31).summary()
     environment.close()
     said = agent.record.training["selected_by"]
-    # Wide enough for 96 episodes and for a choice of the best; an agent that has lost its task
+    # Wide enough for 48 episodes and for a choice of the best; an agent that has lost its task
     # is much further off.
     if environment.is_graded:
         assert result["reward"] > max(said["reward"] - 0.15, 0.0)

@@ -91,8 +91,9 @@ def test_the_final_measurement_can_be_on_shapes_of_its_own(
     assert same["best_at"]["selected_by"] == new["best_at"]["selected_by"]
     measured = [metrics["env_kwargs"].get("shapes") for metrics in (same, new)]
     assert measured[0] != measured[1] == "test"
-    line = RecordedTraining("rotation", replace(EXAMPLE, values=condensed(new))).line()
-    assert "| the right answer | 0 | 128 | 4 episodes, test shapes |" in line
+    record = replace(EXAMPLE, values=condensed(new))
+    line = RecordedTraining("rotation", (record,)).line()
+    assert "| the right answer | 128 | 4 episodes, test shapes | 0: " in line
     records = [json.loads((folder / "agent.json").read_text()) for folder in folders]
     assert records[0]["env_kwargs"] == records[1]["env_kwargs"]
 
