@@ -49,12 +49,12 @@ def each_part(
     """`[function(part) for part in parts]`, on a CPU several at a time, each with one thread.
 
     Functions must not change what others read. Each runs with the caller's context variables, and
-    without gradients. The first error is raised once all have ended.
+    without gradients, with one thread too. The first error is raised once all have ended.
     """
     parts = list(parts)
     threads = min(scene_threads(), len(parts))
     if threads < 2 or device.type != "cpu":
-        return [function(part) for part in parts]
+        return [_without_gradients(function, part) for part in parts]
     if threads not in _pools:
         _pools[threads] = ThreadPoolExecutor(threads, "scenes", initializer=_compute_alone)
     before = torch.get_num_threads()

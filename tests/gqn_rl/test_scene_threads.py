@@ -49,8 +49,9 @@ def test_each_thread_computes_alone_and_the_caller_as_before() -> None:
     assert torch.get_num_threads() == before
 
 
-def test_nothing_learns_in_a_thread() -> None:
-    use_scene_threads(2)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_nothing_learns_however_many_threads_there_are(threads: int) -> None:
+    use_scene_threads(threads)
     weight = torch.ones(1, requires_grad=True)
     assert not any(out.requires_grad for out in each_part(lambda x: weight * x, (1, 2), CPU))
 
