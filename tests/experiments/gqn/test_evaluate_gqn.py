@@ -109,8 +109,6 @@ def test_baselines_do_not_depend_on_the_model(runs: Path) -> None:
 def test_any_family_and_image_size_can_be_measured(
     family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if family != next(iter(TINY)):  # pictures are drawn of arrays, whatever has made them
-        draw_no_pictures(monkeypatch)
     model = save_tiny(tmp_path / "model.safetensors", tiny_model(0, family, image_size=32))
     flags = ["--weights", model, "--output", tmp_path / "out", "--shapes", "validation"]
     assert run(monkeypatch, *SMALL, *flags, "--probes", "chirality") == 0

@@ -162,11 +162,9 @@ def test_an_interrupted_run_leaves_no_file(tmp_path: Path, monkeypatch: pytest.M
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["moving-state-0.json"]
 
 
-def test_runs_in_another_process_give_the_same_results(
-    tmp_path: Path, done: dict[str, Any]
-) -> None:
+def test_runs_in_processes_give_the_same_results(tmp_path: Path, done: dict[str, Any]) -> None:
     planned = [small_run(), small_run("state", "fixed")]
-    perform_missing(tmp_path, planned, 1, lambda path: None)
+    perform_missing(tmp_path, planned, 2, lambda path: None)
     found = {run["name"]: run for run in results(tmp_path)}
     assert found.keys() == {run.name for run in planned}
     accuracies = [row["accuracy"] for row in found["moving-state-0"]["curve"]]
