@@ -53,14 +53,14 @@ class Training:
         flags: all but `--env-id`, `--seed` and `--output`.
         minutes: that each takes about, of one core.
         seeds: that are worth a record.
-        of: what the table adds to the id.
+        note: what the table adds to the id.
     """
 
     env_id: str
     flags: str
     minutes: int
     seeds: tuple[int, ...] = (0, 1, 2)
-    of: str = ""
+    note: str = ""
 
     def measurement(self, seed: int | str) -> Measurement:
         """The command that trains, then measures on fresh episodes."""
@@ -104,7 +104,7 @@ TRAININGS = {
         "GQNShepard-v0", f"{ALONE} --total-timesteps 12288 --eval-every 2048 {FRESH}", 10, FIVE
     ),
     "recognition_confusable": Training(
-        "GQNShepard-v0", f"--gallery confusable {FRESH}", 6, of=", confusable shapes"
+        "GQNShepard-v0", f"--gallery confusable {FRESH}", 6, note=", confusable shapes"
     ),
     "recognition_continuous": Training("GQNShepardContinuous-v0", FRESH, 60),
     "keyhole": Training("GQNShepardKeyhole-v0", FRESH, 8),

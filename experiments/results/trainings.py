@@ -40,7 +40,7 @@ class RecordedTraining:
         each = [record.values for record in self.records]
         median = self.median().values
         cells = (
-            f"`{median['env_id']}`{TRAININGS[self.name].of}",
+            f"`{median['env_id']}`{TRAININGS[self.name].note}",
             TOLD[median["supervision"]],
             f"{median['timesteps']:,}",
             f"{median['episodes']:,} episodes" + shapes_named(median["shapes"]),
